@@ -1,0 +1,58 @@
+# `make demo` shows numen, `make test` proves it. All goes into .venv; nothing else is touched.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-header pyproject.toml
+.PHONY: demo test check bench docs console lock clean help
+.DEFAULT_GOAL := help
+
+help:                       ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.train        ## from nothing to a served model that answers
+	@$(BIN)/numen demo $(ARGS)
+
+test: check                 ## lint, types, layers, tests: what CI runs
+	@$(BIN)/python tests/system.py
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev         ## lint, types, layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev         ## numen beside what one would write by hand, with ratios
+	$(BIN)/python benchmarks/serve.py $(ARGS)
+
+docs: $(VENV)/.dev          ## run every code block of README and docs/
+	$(BIN)/python -m pytest tests/docs -q
+
+console:                    ## build the web console (needs Node; the result is committed)
+	cd console && npm ci && npm test && npm run build
+
+lock: $(VENV)/.uv           ## pin every dependency with hashes
+	$(LOCK) -o requirements/serve.txt
+	$(LOCK) --extra train -o requirements/train.txt
+	$(LOCK) --extra train --extra tensorflow --group dev -o requirements/dev.txt
+
+clean:                      ## remove what make made
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q "uv>=0.9"
+	@touch $@
+
+# The wheel's own build tool comes from the index as well; everything else is pinned by hash.
+$(VENV)/.train: $(VENV)/.uv requirements/train.txt pyproject.toml
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/train.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@ $(VENV)/.train

@@ -1,0 +1,223 @@
+"""Calls a numen server from Python. Knows HTTP and NumPy, and nothing of numen's insides.
+
+client = Client("http://127.0.0.1:8000")
+client.predict("digits", image)      # -> Prediction(label="7", probability=0.99, …)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+import numpy as np
+
+
+class ServerError(Exception):
+    """The server refused or failed. `status` is HTTP's, `code` is numen's."""
+
+    def __init__(self, status: int, code: str, message: str, hint: str = ""):
+        super().__init__(f"{message}; {hint}" if hint else message)
+        self.status = status
+        self.code = code
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model said of one input.
+
+    Attributes:
+        model: The model's name.
+        version: The version that answered.
+        label: The likeliest label, for a classifier.
+        probability: Its probability.
+        top: The likeliest labels with their probabilities.
+        value: All the server said, as it said it.
+    """
+
+    model: str
+    version: str
+    label: str | None = None
+    probability: float | None = None
+    top: tuple[tuple[str, float], ...] = ()
+    value: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def _body(x: Any) -> tuple[bytes, str]:
+    if isinstance(x, Path):
+        x = x.read_bytes()
+    if isinstance(x, bytes | bytearray | memoryview):
+        data = bytes(x)
+        return data, "image/jpeg" if data[:2] == b"\xff\xd8" else "image/png"
+    plain = x.tolist() if isinstance(x, np.ndarray | np.generic) else x
+    return json.dumps(plain).encode(), "application/json"
+
+
+def _prediction(reply: httpx.Response) -> Prediction:
+    value = _checked(reply)
+    top = tuple((row["label"], row["probability"]) for row in value.get("top", ()))
+    return Prediction(
+        value["model"], value["version"], value.get("label"), value.get("probability"), top, value
+    )
+
+
+def _checked(reply: httpx.Response) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = reply.json()
+    except ValueError:
+        value = {"error": reply.text[:200]}
+    if reply.is_error:
+        raise ServerError(
+            reply.status_code,
+            value.get("code", "unknown"),
+            value.get("error", ""),
+            value.get("hint", ""),
+        )
+    return value
+
+
+def _infer_body(inputs: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    arrays = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
+    tensors = [
+        {
+            "name": name,
+            "shape": list(array.shape),
+            "datatype": _DATATYPES[array.dtype.name],
+            "parameters": {"binary_data_size": array.nbytes},
+        }
+        for name, array in arrays.items()
+    ]
+    head = json.dumps(
+        {"inputs": tensors, "parameters": {"binary_data_output": True}}, separators=(",", ":")
+    ).encode()
+    body = b"".join([head, *(array.tobytes() for array in arrays.values())])
+    return body, {
+        "content-type": "application/octet-stream",
+        "inference-header-content-length": str(len(head)),
+    }
+
+
+def _infer_answer(reply: httpx.Response) -> dict[str, np.ndarray[Any, Any]]:
+    length = reply.headers.get("inference-header-content-length")
+    if reply.is_error or length is None:
+        _checked(reply)
+    body = reply.content
+    head = json.loads(body[: int(length)])
+    outputs = {}
+    at = int(length)
+    for tensor in head["outputs"]:
+        size = tensor["parameters"]["binary_data_size"]
+        dtype = np.dtype(_NAMES[tensor["datatype"]])
+        outputs[tensor["name"]] = np.frombuffer(body[at : at + size], dtype).reshape(
+            tensor["shape"]
+        )
+        at += size
+    return outputs
+
+
+_NAMES = {
+    "BOOL": "bool", "FP16": "float16", "FP32": "float32", "FP64": "float64",
+    **{f"{'U' * u}INT{bits}": f"{'u' * u}int{bits}" for u in (0, 1) for bits in (8, 16, 32, 64)},
+}  # fmt: skip
+_DATATYPES = {numpy: name for name, numpy in _NAMES.items()}
+
+
+def _headers(key: str | None) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"} if key else {}
+
+
+class Client:
+    """A connection to a server.
+
+    Args:
+        url: Such as `http://127.0.0.1:8000`.
+        key: An API key, where the server asks for one.
+        timeout: Longest wait for an answer, in seconds.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0):
+        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout)
+
+    def predict(self, model: str, x: Any) -> Prediction:
+        """Asks the friendly door.
+
+        Args:
+            model: `digits`, `digits@3` or `digits@champion`.
+            x: A picture's bytes or path; an object of named fields; an array of one row.
+
+        Raises:
+            ServerError: The server refused or failed.
+        """
+        body, kind = _body(x)
+        reply = self._http.post(f"/predict/{model}", content=body, headers={"content-type": kind})
+        return _prediction(reply)
+
+    def infer(self, model: str, **inputs: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """Sends arrays as they are, by input name, and returns the outputs by name.
+
+        Raises:
+            ServerError: The server refused or failed.
+        """
+        body, headers = _infer_body(inputs)
+        reply = self._http.post(f"/v2/models/{model}/infer", content=body, headers=headers)
+        return _infer_answer(reply)
+
+    def models(self) -> list[dict[str, Any]]:
+        """The cards of all published models."""
+        cards: list[dict[str, Any]] = _checked(self._http.get("/api/models"))["models"]
+        return cards
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncClient:
+    """As `Client`, for programs that await."""
+
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0):
+        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=timeout)
+
+    async def predict(self, model: str, x: Any) -> Prediction:
+        """Asks the friendly door; see `Client.predict`."""
+        body, kind = _body(x)
+        reply = await self._http.post(
+            f"/predict/{model}", content=body, headers={"content-type": kind}
+        )
+        return _prediction(reply)
+
+    async def infer(self, model: str, **inputs: Any) -> dict[str, np.ndarray[Any, Any]]:
+        """Sends arrays as they are; see `Client.infer`."""
+        body, headers = _infer_body(inputs)
+        reply = await self._http.post(f"/v2/models/{model}/infer", content=body, headers=headers)
+        return _infer_answer(reply)
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,92 @@
+// The mock's models: one of each kind the page knows.
+
+const common = {
+  version: "1",
+  aliases: { champion: "1" },
+  versions: ["1"],
+  ready: true,
+  digest: "sha256:3f9a1c07d2be64850a7ce19f42d8b6735be0914ac6f2d83e97105b4c8ad7f21e",
+  created: "2026-11-23T18:00:00Z",
+  size: 407_000,
+  parity: 1.2e-7,
+};
+const tensor = (name, datatype, ...shape) => ({ name, dtype: datatype === "FP32" ? "float32" : "int64", datatype, shape });
+const image = (layout) => ({ type: "image", input: "image", height: 28, width: 28, channels: 1, layout, scale: 1, offset: 0 });
+
+export const CARDS = [
+  {
+    ...common,
+    name: "digits",
+    version: "2",
+    versions: ["1", "2"],
+    aliases: { champion: "2", previous: "1" },
+    signature: { inputs: [tensor("image", "FP32", null, 28, 28)], outputs: [tensor("probabilities", "FP32", null, 10)] },
+    preprocess: image("hw"),
+    postprocess: { type: "classification", output: "probabilities", labels: [..."0123456789"], activation: "none" },
+    metrics: { accuracy: 0.978, loss: 0.0731 },
+    framework: "keras 3.15.1 (jax)",
+    family: "mlp",
+    dataset: "mnist",
+  },
+  {
+    ...common,
+    name: "wardrobe",
+    signature: { inputs: [tensor("image", "FP32", null, 28, 28, 1)], outputs: [tensor("scores", "FP32", null, 10)] },
+    preprocess: image("hwc"),
+    postprocess: {
+      type: "classification",
+      output: "scores",
+      labels: ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"],
+      activation: "softmax",
+    },
+    metrics: { accuracy: 0.9123 },
+    framework: "keras 3.15.1 (jax)",
+    family: "cnn",
+    dataset: "fashion-mnist",
+  },
+  {
+    ...common,
+    name: "churn",
+    signature: { inputs: [tensor("features", "FP32", null, 4)], outputs: [tensor("probabilities", "FP32", null, 3)] },
+    preprocess: {
+      type: "columns",
+      input: "features",
+      columns: [
+        { name: "age", categories: null },
+        { name: "hours_played", categories: null },
+        { name: "platform", categories: ["phone", "console", "desktop"] },
+        { name: "last_purchase_days", categories: null },
+      ],
+    },
+    postprocess: { type: "classification", output: "probabilities", labels: ["stays", "wavers", "leaves"], activation: "none" },
+    metrics: { accuracy: 0.871, auc: 0.934 },
+    framework: "lightgbm 4.6",
+    family: "trees",
+    dataset: "players.csv",
+    parity: null,
+  },
+  {
+    ...common,
+    name: "price",
+    signature: { inputs: [tensor("features", "FP32", null, 2)], outputs: [tensor("value", "FP32", null, 1)] },
+    preprocess: { type: "columns", input: "features", columns: [{ name: "level", categories: null }, { name: "rarity", categories: ["common", "rare", "epic"] }] },
+    postprocess: { type: "regression", output: "value", target: "gold" },
+    metrics: { rmse: 12.4 },
+    framework: "scikit-learn 1.7",
+    family: "linear",
+    dataset: "market.csv",
+  },
+  {
+    ...common,
+    name: "tensor-thing",
+    ready: false,
+    aliases: {},
+    signature: { inputs: [tensor("x", "FP32", null, 4)], outputs: [tensor("y", "FP32", null, 1)] },
+    preprocess: null,
+    postprocess: null,
+    metrics: {},
+    framework: "",
+    family: "",
+    dataset: "",
+  },
+];

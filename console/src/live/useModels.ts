@@ -1,0 +1,70 @@
+// Which models the server has: asked every two seconds while it is away or has none, else now and
+// then, so that a new version shows by itself. Nothing is asked while the page is hidden.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Card } from "../api/card";
+import { listModels } from "../api/server";
+
+const SOON_MS = 2_000;
+const LATER_MS = 10_000;
+
+export interface Models {
+  /** Null until the server has answered once. */
+  cards: Card[] | null;
+  away: boolean;
+  /** Says that a call found the server away. */
+  onAway: () => void;
+}
+
+export function useModels(): Models {
+  const [cards, setCards] = useState<Card[] | null>(null);
+  const [away, setAway] = useState(false);
+  const retrySoon = useRef(() => {});
+  const knownAway = useRef(false);
+  knownAway.current = away;
+
+  useEffect(() => {
+    let timer = 0;
+    let round = 0;
+    const look = async () => {
+      const mine = ++round;
+      let wait = SOON_MS;
+      try {
+        const found = document.hidden ? null : await listModels();
+        if (mine !== round) return;
+        if (found) {
+          setCards((before) => (same(before, found) ? before : found));
+          setAway(false);
+          if (found.length) wait = LATER_MS;
+        }
+      } catch {
+        if (mine !== round) return;
+        setAway(true);
+      }
+      again(wait);
+    };
+    const again = (wait: number) => {
+      clearTimeout(timer);
+      timer = window.setTimeout(look, wait);
+    };
+    retrySoon.current = () => again(SOON_MS);
+    const shown = () => document.hidden || void look();
+    document.addEventListener("visibilitychange", shown);
+    void look();
+    return () => {
+      round = -1;
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", shown);
+    };
+  }, []);
+
+  const onAway = () => {
+    if (knownAway.current) return;
+    setAway(true);
+    retrySoon.current();
+  };
+  return { cards, away, onAway };
+}
+
+function same(before: Card[] | null, found: Card[]): boolean {
+  return JSON.stringify(before) === JSON.stringify(found);
+}

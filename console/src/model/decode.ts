@@ -1,0 +1,46 @@
+// From a model's raw answer to what it means, as its card says: a probability for each label,
+// or one quantity.
+import type { Card, Classification } from "../api/card";
+import type { Answer } from "../api/server";
+import { strings } from "../strings";
+
+export interface Classes {
+  kind: "classes";
+  labels: string[];
+  probabilities: number[];
+  /** Index of the most probable label. */
+  best: number;
+}
+
+export interface Quantity {
+  kind: "quantity";
+  target: string;
+  value: number;
+}
+
+export type Reading = Classes | Quantity;
+
+/** Reads the answer's first row. */
+export function read({ postprocess }: Card, answer: Answer): Reading {
+  const wanted = postprocess?.output ?? "";
+  const data = answer.outputs.find(({ name }) => name === wanted)?.data;
+  if (!postprocess || !data) throw new Error(strings.errors.noOutput(wanted));
+  if (postprocess.type === "regression") {
+    return { kind: "quantity", target: postprocess.target, value: data[0] ?? Number.NaN };
+  }
+  const { labels, activation } = postprocess;
+  const probabilities = ACTIVATE[activation](data.slice(0, labels.length));
+  const best = probabilities.reduce((top, p, i) => (p > (probabilities[top] ?? 0) ? i : top), 0);
+  return { kind: "classes", labels, probabilities, best };
+}
+
+const ACTIVATE: Record<Classification["activation"], (scores: number[]) => number[]> = {
+  none: (scores) => scores,
+  sigmoid: (scores) => scores.map((score) => 1 / (1 + Math.exp(-score))),
+  softmax: (scores) => {
+    const highest = Math.max(...scores);
+    const raised = scores.map((score) => Math.exp(score - highest));
+    const sum = raised.reduce((a, b) => a + b, 0);
+    return raised.map((value) => value / sum);
+  },
+};

@@ -1,0 +1,34 @@
+// From what a person drew or typed to the tensor a model takes, as its card says.
+import type { Card, Column, ColumnsInput, ImageInput } from "../api/card";
+import type { Tensor } from "../api/tensor";
+
+function datatype(card: Card, input: string): string {
+  return card.signature.inputs.find(({ name }) => name === input)?.datatype ?? "FP32";
+}
+
+/** One grey picture, pixels 0–255 row by row. */
+export function imageTensor(card: Card, image: ImageInput, pixels: ArrayLike<number>): Tensor {
+  const { input, height, width, layout, scale, offset } = image;
+  const axes = { hw: [height, width], hwc: [height, width, 1], chw: [1, height, width] }[layout];
+  return {
+    name: input,
+    datatype: datatype(card, input),
+    shape: [1, ...axes],
+    values: Float64Array.from(pixels, (pixel) => pixel * scale + offset),
+  };
+}
+
+/** One row of named fields as text, in the columns' order. */
+export function rowTensor(card: Card, table: ColumnsInput, fields: Record<string, string>): Tensor {
+  const { input, columns } = table;
+  return {
+    name: input,
+    datatype: datatype(card, input),
+    shape: [1, columns.length],
+    values: columns.map((column) => code(column, fields[column.name] ?? "")),
+  };
+}
+
+function code({ categories }: Column, text: string): number {
+  return categories ? categories.indexOf(text) : Number(text);
+}

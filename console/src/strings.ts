@@ -1,0 +1,84 @@
+// Every word the page says, in one place, so that a second language can come.
+// Sentences with something to fill in are functions.
+
+export const strings = {
+  links: { docs: "Docs", graphql: "GraphQL", metrics: "Metrics", label: "Elsewhere on this server" },
+  theme: { toDark: "Switch to dark", toLight: "Switch to light" },
+  models: "Models",
+  loading: "Looking for models…",
+
+  empty: {
+    title: "No models yet",
+    text: "Train one, and it appears here by itself:",
+    command: "numen demo",
+  },
+  away: {
+    title: "The server is away",
+    text: "Trying again every two seconds. The page carries on as soon as it answers.",
+    brief: "The server is away. Trying again…",
+  },
+
+  card: {
+    label: "About the model",
+    version: (version: string) => `version ${version}`,
+    alias: (alias: string, version: string, own: boolean) => (own ? alias : `${alias} → ${version}`),
+    aliases: "Aliases",
+    notReady: "not ready",
+    versions: "Versions",
+    framework: "Framework",
+    family: "Family",
+    dataset: "Data set",
+    input: "Input",
+    output: "Output",
+    size: "Size",
+    parity: "Parity",
+    parityMeaning: "Largest difference between the framework's answers and the served model's",
+    created: "Created",
+    digest: "Digest",
+    metric: (name: string) => {
+      if (name === "accuracy") return "test accuracy";
+      return /^(auc|f1|mae|mse|r2|rmse)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
+    },
+  },
+
+  copy: { idle: "Copy", done: "Copied", what: (what: string) => `Copy ${what}` },
+
+  attempt: {
+    draw: "Draw, and watch it think",
+    fields: "Fill in, and see",
+    raw: "Send a request",
+    hintDigits: "Draw a digit",
+    hint: "Draw here",
+    canvas: "Drawing area. Draw with mouse, touch or pen; Escape clears.",
+    clear: "Clear",
+    preview: (width: number, height: number) => `${width} × ${height}`,
+    previewMeaning: "what the model sees",
+    scores: "Score of each label",
+    nothing: "–",
+    summary: (label: string, percent: string) => `${label}, ${percent}`,
+    median: (ms: string) => `median ${ms}`,
+    rtt: "Round trip",
+    few: (shown: number, all: number) => `The best ${shown} of ${all} labels`,
+    predict: "Predict",
+    choose: "Choose…",
+    request: "Request, Open Inference Protocol V2",
+    send: "Send",
+    answer: "Answer",
+  },
+
+  call: {
+    title: "Call it",
+    teaser: "curl, Python, JavaScript",
+    predict: "curl, the short way",
+    infer: "curl, Open Inference Protocol",
+    python: "Python",
+    javascript: "JavaScript",
+  },
+
+  errors: {
+    away: "The server did not answer.",
+    status: (status: number) => `The server answered ${status}.`,
+    noOutput: (name: string) => `The answer holds no output “${name}”.`,
+    json: "This is not JSON yet.",
+  },
+} as const;

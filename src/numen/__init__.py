@@ -1,0 +1,59 @@
+"""numen: Model-as-a-Service that a team owns.
+
+    import numen
+    data = numen.Dataset.open("mnist")
+    model = numen.train(data, "mlp", epochs=5)
+    numen.publish(model, name="digits")
+
+Nothing heavy is loaded before it is used: names below are found on first access.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from numen.core.errors import NumenError
+from numen.core.signature import Signature, TensorSpec
+
+if TYPE_CHECKING:
+    from numen.api import Model, load, models, promote, publish, rollback, train
+    from numen_client import AsyncClient, Client
+    from numen.data.dataset import Dataset
+
+__version__ = "0.1.0"
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Dataset",
+    "Model",
+    "NumenError",
+    "Signature",
+    "TensorSpec",
+    "__version__",
+    "load",
+    "models",
+    "promote",
+    "publish",
+    "rollback",
+    "train",
+]
+
+_HOME: Final = {
+    "AsyncClient": "numen_client",
+    "Client": "numen_client",
+    "Dataset": "numen.data.dataset",
+    **dict.fromkeys(
+        ("Model", "load", "models", "promote", "publish", "rollback", "train"), "numen.api"
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'numen' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m numen` is the `numen` command."""
+
+from numen.cli import main
+
+main()

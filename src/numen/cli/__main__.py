@@ -1,0 +1,5 @@
+"""`python -m numen.cli`."""
+
+from numen.cli import main
+
+main()

@@ -1,0 +1,45 @@
+"""The commands and how they hang together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import numen
+from numen.cli import data, demo, doctor, models, predict, serve, train
+
+app = typer.Typer(
+    name="numen",
+    help="From data to a model that a game can call.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(numen.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("train")(train.train)
+app.command("evaluate")(train.evaluate)
+app.command("publish")(models.publish)
+app.command("serve")(serve.serve)
+app.command("predict")(predict.predict)
+app.add_typer(data.app, name="data", help="Data sets: add, list, look at.")
+app.add_typer(models.app, name="models", help="Published models, their versions and aliases.")

@@ -1,0 +1,35 @@
+"""What the Tab key offers. It never fails: no offer is better than an error while typing."""
+
+from __future__ import annotations
+
+import contextlib
+
+from numen.core.errors import NumenError
+
+
+def references(incomplete: str) -> list[str]:
+    """Models, their versions and aliases."""
+    found: list[str] = []
+    with contextlib.suppress(NumenError, OSError):
+        from numen.api.workspace import models
+
+        for model in models():
+            tails = [*model.aliases, *(str(version.version) for version in model.versions)]
+            found += [model.name, *(f"{model.name}@{tail}" for tail in tails)]
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def datasets(incomplete: str) -> list[str]:
+    """Data sets in the library, and those that come with numen."""
+    found = ["sample:mnist"]
+    with contextlib.suppress(NumenError, OSError):
+        from numen.api.workspace import registry
+
+        found += [version.name for version in registry().catalog.datasets()]
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def families(incomplete: str) -> list[str]:
+    """The built-in model families."""
+    found = ("mlp", "cnn", "forest", "boosting")
+    return [name for name in found if name.startswith(incomplete)]

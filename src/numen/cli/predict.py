@@ -1,0 +1,72 @@
+"""`numen predict`: one input through a published model, no server involved."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from numen.cli import show
+from numen.cli.complete import references
+from numen.core.errors import InvalidInput
+
+
+def predict(
+    model: Annotated[
+        str, typer.Argument(help="name, name@3 or name@alias.", autocompletion=references)
+    ],
+    input_: Annotated[
+        str, typer.Argument(metavar="INPUT", help="A picture, a .json or .npy file, JSON, or -.")
+    ],
+    top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
+    as_json: show.Json = False,
+) -> None:
+    """Predict one input."""
+    from numen.api.workspace import load
+
+    rows = load(model).classify(_read(input_), top)
+    if as_json:
+        show.print_json(rows[0] if len(rows) == 1 else rows)
+        return
+    for row in rows:
+        if "top" not in row:
+            show.out.print(row)
+            continue
+        for score in row["top"]:
+            share = score["probability"]
+            show.out.print(
+                f"  {escape(score['label']):>12} [cyan]{show.bar(share):<24}[/] {share:7.2%}"
+            )
+
+
+def _read(text: str) -> Any:
+    if text == "-":
+        return _parse(sys.stdin.buffer.read(), "standard input")
+    if text.lstrip().startswith(("{", "[")):
+        return _parse(text.encode(), "INPUT")
+    path = Path(text)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror}", field="input") from error
+    if path.suffix == ".npy":
+        import numpy as np
+
+        try:
+            return np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise InvalidInput(f"{path} is not an array file: {error}") from error
+    return _parse(data, text) if path.suffix == ".json" else data
+
+
+def _parse(data: bytes, where: str) -> Any:
+    if data.lstrip()[:1] not in (b"{", b"["):
+        return data
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{where} is not JSON: {error}", field="input") from error

@@ -1,0 +1,42 @@
+"""`numen serve`: published models behind one port."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from numen.cli import show
+from numen.cli.complete import references
+
+
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to serve; all published models by default.",
+                       autocompletion=references),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
+) -> None:  # fmt: skip
+    """Serve published models: REST, TensorFlow Serving, GraphQL, the console."""
+    from numen.control.app import build
+    from numen.core import observe, settings
+    from numen.core.reference import Reference
+    from numen.registry import Registry
+    from numen.server import Server
+
+    flags = {"host": host, "port": port, "log_level": log_level, "log_format": log_format}
+    current, _ = settings.load(flags)
+    observe.setup(current.log_level, current.log_format)
+    references_ = [Reference.parse(text) for text in models or ()]
+
+    def ready(address: str) -> None:
+        show.err.print(
+            f"[green]✓[/] serving at [bold]{address}[/]  "
+            f"[dim]console {address}/  docs {address}/docs  Ctrl-C stops[/]"
+        )
+
+    Server(current, Registry.of(current), build, references_).run(ready)

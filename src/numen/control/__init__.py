@@ -1,0 +1,1 @@
+"""The slow doors: the control API, GraphQL, documentation, the console."""

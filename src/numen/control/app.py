@@ -1,0 +1,172 @@
+"""The ASGI app behind the fast door: every route of numen that is not hot, on the same port."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+import numen
+from numen.control import graphql, models
+from numen.core.errors import Internal, InvalidInput, NotFound, NumenError, TooLarge
+from numen.core.observe import logger, request_id
+from numen.core.settings import Settings
+from numen.registry import Registry
+from numen.serve.service import Service
+from numen.transport import metrics, predict, rest_v1, rest_v2
+from numen.transport.status import error_body, headers_of, status_of
+
+_log = logger(__name__)
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_CONSOLE = Path(str(files("numen"))) / "console"
+
+
+def build(
+    service: Service,
+    registry: Registry,
+    settings: Settings,
+    repository: rest_v2.Repository | None = None,
+) -> FastAPI:
+    """The app of a serving process.
+
+    Args:
+        service: The live models.
+        registry: The published models.
+        settings: numen's settings.
+        repository: Who loads and unloads models; without one, those routes are absent.
+    """
+    app = FastAPI(
+        title="numen", version=numen.__version__, docs_url=None, redoc_url=None,
+        description="Models as a service: predict, look up, and manage.",
+    )  # fmt: skip
+    app.include_router(rest_v2.router(service, repository, settings.max_body))
+    app.include_router(rest_v1.router(service, settings.max_body))
+    app.include_router(predict.router(service))
+    app.include_router(models.router(service, registry))
+    app.include_router(graphql.router(service, registry), include_in_schema=False)
+    _add_pages(app, service)
+    _add_errors(app)
+    app.add_middleware(_Edge, limit=settings.max_body)
+    return app
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    @app.get("/healthz", tags=["Health"], summary="The process answers")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/metrics", include_in_schema=False)
+    async def prometheus() -> Response:
+        return Response(metrics.exposition(service), media_type="text/plain; version=0.0.4")
+
+    import swagger_ui_bundle
+
+    # Installed with numen, so the page works with no other host in reach.
+    app.mount("/docs/assets", StaticFiles(directory=swagger_ui_bundle.swagger_ui_path))
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="numen API",
+            swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/favicon.svg",
+        )
+
+    if (_CONSOLE / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=_CONSOLE, html=True))
+
+
+def _add_errors(app: FastAPI) -> None:
+    def reply(error: NumenError, status: int | None = None) -> Response:
+        return Response(
+            error_body(error),
+            status or status_of(error),
+            media_type="application/json",
+            headers=headers_of(error),
+        )
+
+    @app.exception_handler(NumenError)
+    async def known(_request: Request, error: NumenError) -> Response:
+        return reply(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        return reply(InvalidInput(f'"{where}": {first["msg"]}', field=where))
+
+    @app.exception_handler(StarletteHTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404:
+            return reply(NotFound(f"there is nothing at {request.url.path[:200]}"))
+        response = reply(InvalidInput(str(error.detail)), error.status_code)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def unknown(_request: Request, error: Exception) -> Response:
+        _log.error("a request failed", exc_info=error)
+        return reply(Internal("numen failed on this request"))
+
+
+class _Edge:
+    """What holds for every request: a request id in and out, and a limit on its body."""
+
+    def __init__(self, app: Any, limit: int):
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"").decode("latin-1")[:200]
+        name = given or uuid.uuid4().hex
+        token = request_id.set(name)
+
+        async def sending(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", []), (b"x-request-id", name.encode("latin-1"))
+                ]  # fmt: skip
+            await send(message)
+
+        taken = 0
+
+        async def receiving() -> MutableMapping[str, Any]:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise TooLarge(f"body: expected at most {self._limit} bytes", field="body")
+            return message
+
+        try:
+            length = headers.get(b"content-length", b"0")
+            if length.isdigit() and int(length) > self._limit:
+                error = TooLarge(
+                    f"body: expected at most {self._limit} bytes, received {length.decode()}",
+                    field="body",
+                )
+                response = Response(
+                    error_body(error), status_of(error), media_type="application/json",
+                    headers={"connection": "close"},
+                )  # fmt: skip
+                await response(scope, receive, sending)
+                return
+            await self._app(scope, receiving, sending)
+        finally:
+            request_id.reset(token)

@@ -1,0 +1,104 @@
+"""The control API of models: cards, aliases. What the console reads."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from numen.core.bundle import Bundle
+from numen.core.reference import DEFAULT_ALIAS, Reference
+from numen.core.signature import TensorSpec
+from numen.registry import Model, Registry
+from numen.serve.service import Service
+from numen.store.catalog import ModelVersion
+from numen.transport.status import responses
+
+
+class Promotion(BaseModel):
+    """Which version an alias shall stand for."""
+
+    version: int
+
+
+def router(service: Service, registry: Registry) -> APIRouter:
+    """The routes under `/api/models`."""
+    routes = APIRouter(prefix="/api/models", tags=["Control"])
+
+    @routes.get("", summary="All published models")
+    async def models() -> dict[str, list[dict[str, Any]]]:
+        def cards() -> list[dict[str, Any]]:
+            return [card(service, registry, name) for name in registry.names()]
+
+        return {"models": await asyncio.to_thread(cards)}
+
+    @routes.get("/{name}", summary="A model's card", responses=responses(404))
+    async def model(name: str) -> dict[str, Any]:
+        return await asyncio.to_thread(card, service, registry, name)
+
+    @routes.put("/{name}/aliases/{alias}", summary="Move an alias", responses=responses(400, 404))
+    async def promote(name: str, alias: str, body: Promotion) -> dict[str, Any]:
+        reference = Reference(name, version=body.version)
+        await asyncio.to_thread(registry.promote, reference, alias)
+        return await asyncio.to_thread(card, service, registry, name)
+
+    @routes.post(
+        "/{name}/aliases/{alias}/rollback",
+        summary="Undo an alias's last move",
+        responses=responses(400, 404, 409),
+    )
+    async def rollback(name: str, alias: str = DEFAULT_ALIAS) -> dict[str, Any]:
+        await asyncio.to_thread(registry.rollback, name, alias)
+        return await asyncio.to_thread(card, service, registry, name)
+
+    return routes
+
+
+def card(service: Service, registry: Registry, name: str) -> dict[str, Any]:
+    """What a person should know of a model's default version, and its other versions' numbers."""
+    model = registry.model(name)
+    version = model.default
+    live = service.models.get(name)
+    endpoint = live.versions.get(str(version.version)) if live else None
+    bundle = endpoint.bundle if endpoint else registry.open(version, verify=False)
+    return {**describe(model, version, bundle), "ready": endpoint is not None}
+
+
+def describe(model: Model, version: ModelVersion, bundle: Bundle) -> dict[str, Any]:
+    """A version's card as plain data."""
+    manifest = bundle.manifest
+    return {
+        "name": model.name,
+        "version": str(version.version),
+        "versions": [str(v.version) for v in model.versions],
+        "aliases": {alias: str(number) for alias, number in model.aliases.items()},
+        "digest": version.digest,
+        "created": version.created,
+        "size": version.size,
+        "signature": {
+            "inputs": [_tensor(spec) for spec in manifest.signature.inputs],
+            "outputs": [_tensor(spec) for spec in manifest.signature.outputs],
+        },
+        "preprocess": _tagged(manifest.preprocess),
+        "postprocess": _tagged(manifest.postprocess),
+        "metrics": manifest.metrics,
+        "framework": manifest.framework,
+        "family": manifest.family,
+        "dataset": manifest.dataset,
+        "parity": manifest.parity,
+        "licence": manifest.licence,
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name, "dtype": spec.dtype, "datatype": spec.datatype,
+        "shape": list(spec.shape),
+    }  # fmt: skip
+
+
+def _tagged(value: Any) -> Any:
+    return None if value is None else msgspec.to_builtins(value)

@@ -1,0 +1,1 @@
+"""What every room may know: errors, signatures, messages, bundles, plug-ins, settings."""

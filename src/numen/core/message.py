@@ -1,0 +1,48 @@
+"""What travels on the fast road: a Request in, an Answer out.
+
+Transports decode bytes to a Request and encode an Answer; nothing between them sees a protocol.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from numen.core.signature import Array
+
+
+@dataclass(slots=True)
+class Request:
+    """One call of a model.
+
+    Attributes:
+        model: The model's name.
+        inputs: Arrays by input name, each `[rows, …]`.
+        version: A version number or an alias; None is the default version.
+        id: The caller's own id, echoed in the answer.
+        deadline: When the answer is no longer wanted, in seconds of `time.monotonic()`.
+        cancelled: Set when the caller has gone away; the work is dropped if it has not begun.
+    """
+
+    model: str
+    inputs: dict[str, Array]
+    version: str | None = None
+    id: str | None = None
+    deadline: float | None = None
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a model said.
+
+    Attributes:
+        model: The model's name.
+        version: The version that answered.
+        outputs: Arrays by output name, as many rows as were asked.
+        variant: Which of the version's variants answered, such as `fp32`.
+    """
+
+    model: str
+    version: str
+    outputs: dict[str, Array] = field(default_factory=dict)
+    variant: str = "fp32"

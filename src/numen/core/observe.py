@@ -1,0 +1,59 @@
+"""Logs: one line an event, for people or as JSON, each with the request it belongs to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextvars import ContextVar
+
+import msgspec
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields = {key: value for key, value in vars(record).items() if key not in _PLAIN}
+    if current := request_id.get():
+        fields["request_id"] = current
+    return fields
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {key}={value}" for key, value in _fields(record).items())
+        line = (
+            f"{time.strftime('%H:%M:%S', time.localtime(record.created))} "
+            f"{record.levelname.lower():7} {record.getMessage()}{fields}"
+        )
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": record.created,
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        } | _fields(record)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+def setup(level: str = "info", style: str = "text") -> None:
+    """Sends numen's and its server's logs to standard error in one form."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Json() if style == "json" else _Text())
+    for name in ("numen", "uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler] if name != "uvicorn.error" else []
+        logger.propagate = name == "uvicorn.error"
+        logger.setLevel(level.upper())
+
+
+def logger(name: str) -> logging.Logger:
+    """The logger of a module: `logger(__name__)`."""
+    return logging.getLogger(name)

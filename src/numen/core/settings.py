@@ -1,0 +1,123 @@
+"""All that can be set, in one typed object, and where each value came from.
+
+Later wins: defaults, then `numen.toml` in the working directory, then `NUMEN_*` in the
+environment, then flags.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from numen.core.errors import InvalidInput
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """numen's settings.
+
+    Attributes:
+        home: Where state lives.
+        catalog: SQLAlchemy URL of the catalog; empty is SQLite under `home`.
+        blobs: URL or folder of bundles and data; empty is `home`/blobs.
+        host: Address the server binds.
+        port: Its port; 0 takes a free one.
+        log_level: Least severe message that is logged.
+        log_format: `text` for people, `json` for machines.
+        max_body: Largest request body, in bytes.
+        max_batch: Most rows that run together.
+        max_queue: Most rows that may wait for one model.
+        threads: Threads one model run may use.
+        poll: Seconds between looks at the catalog for moved aliases.
+    """
+
+    home: str = "~/.numen"
+    catalog: str = ""
+    blobs: str = ""
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    max_body: Positive = 64 << 20
+    max_batch: Positive = 64
+    max_queue: Positive = 8192
+    threads: Positive = 1
+    poll: Annotated[float, msgspec.Meta(gt=0)] = 0.25
+
+    @property
+    def home_path(self) -> Path:
+        """The folder that holds state."""
+        return Path(self.home).expanduser().absolute()
+
+    @property
+    def catalog_url(self) -> str:
+        """The catalog's SQLAlchemy URL."""
+        return self.catalog or f"sqlite:///{self.home_path / 'catalog.db'}"
+
+    @property
+    def blobs_url(self) -> str:
+        """The blobs' fsspec URL or folder."""
+        return self.blobs or str(self.home_path / "blobs")
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> tuple[Settings, dict[str, str]]:
+    """Reads the settings.
+
+    Args:
+        flags: Values given on the command line; None values are not given.
+        environ: The environment; the process's own by default.
+        file: The TOML file; `numen.toml` in the working directory by default, if there.
+
+    Returns:
+        The settings, and for each name where its value came from.
+
+    Raises:
+        InvalidInput: A value has the wrong type, or a name is unknown.
+    """
+    environ = os.environ if environ is None else environ
+    file = file or Path("numen.toml")
+    names = [field.name for field in msgspec.structs.fields(Settings)]
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(names, "default")
+
+    def take(source: str, name: str, value: Any) -> None:
+        if name not in origin:
+            raise InvalidInput(
+                f'settings: "{name}" in {source} is unknown', hint=f"known: {', '.join(names)}"
+            )
+        values[name] = value
+        origin[name] = source
+
+    if file.is_file():
+        try:
+            table = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"settings: {file}: {error}") from error
+        for name, value in table.items():
+            take(str(file), name, value)
+    for name in names:
+        variable = f"NUMEN_{name.upper()}"
+        if variable in environ:
+            take(variable, name, environ[variable])
+    for name, value in (flags or {}).items():
+        if value is not None:
+            take(f"--{name.replace('_', '-')}", name, value)
+    try:
+        return msgspec.convert(values, Settings, strict=False), origin
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].strip("`")
+        raise InvalidInput(
+            f"settings: {error} (from {origin.get(name, 'the settings')})", field=name
+        ) from error

@@ -1,0 +1,1 @@
+"""Files become a Dataset: named, typed batches, the same every time."""

@@ -1,0 +1,190 @@
+"""A Dataset: named splits of typed rows, the same batches for the same seed.
+
+Opens what ships with numen, a path, or a name in the library. Rows stay in the mapped file until
+they are asked for; nothing here parses a format (the sources do) or knows a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from numen.core import settings
+from numen.core.errors import InvalidInput, MissingExtra, NotFound
+from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.reference import Reference
+from numen.core.signature import TensorSpec
+from numen.data import intake
+from numen.data.names import find_version
+from numen.data.rows import open_rows
+from numen.data.split import Batch, Split
+from numen.data.stored import Stored, load
+
+if TYPE_CHECKING:
+    from numen.data.library import Library
+
+__all__ = ["Batch", "Dataset", "Split"]
+
+HELD_OUT: Final = 0.2
+_SEED: Final = 20_261_123  # of the rows held out where a set has no test split
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows with a target, ready to train on.
+
+    Attributes:
+        name: What it is called.
+        digest: `sha256:` and the hex digest of the contents, wherever they came from.
+        preprocess: How a picture or named fields become a row.
+        target: Name of the target column.
+        labels: Class names by class index; None where the target is a quantity.
+        splits: The splits; `train` and `test` are always among them.
+        source: Where it was read from.
+        missing: Some value is missing (NaN).
+        notes: What a person should know of how it was read.
+        held_out: The test split is a part of the training rows, as there was none.
+        folder: Where it is stored.
+    """
+
+    name: str
+    digest: str
+    preprocess: ImageInput | ColumnsInput
+    target: str
+    labels: tuple[str, ...] | None
+    splits: Mapping[str, Split]
+    source: str
+    missing: bool = False
+    notes: tuple[str, ...] = ()
+    held_out: bool = False
+    folder: Path = field(default=Path(), repr=False)
+
+    @property
+    def train(self) -> Split:
+        """The rows to learn from."""
+        return self.splits["train"]
+
+    @property
+    def test(self) -> Split:
+        """The rows to judge by: the set's own, or a fixed fifth of the training rows."""
+        return self.splits["test"]
+
+    @property
+    def spec(self) -> TensorSpec:
+        """What a model sees: `float32[?, h, w]`, `float32[?, h, w, 3]` or `float32[?, columns]`."""
+        row = Stored(self.preprocess, self.target, self.labels).shape
+        return TensorSpec(self.preprocess.input, "float32", (None, *row), self.missing)
+
+    def to_hf(self, split: str = "train") -> Any:
+        """A split as a `datasets.Dataset`, over the same mapped file.
+
+        The library is imported here only: it takes five times as long as all else in this room.
+
+        Raises:
+            MissingExtra: `datasets` is not installed.
+        """
+        try:
+            import datasets as hf
+        except ModuleNotFoundError as error:
+            raise MissingExtra.of("a Hugging Face dataset", "train") from error
+        part = self.splits[split]
+        table = part.whole
+        features = hf.Features.from_arrow_schema(table.schema)
+        if self.labels is not None:
+            features[self.target] = hf.ClassLabel(names=list(self.labels))
+        whole = hf.Dataset(
+            hf.table.InMemoryTable(table),
+            info=hf.DatasetInfo(features=features),
+            split=hf.NamedSplit(split),
+            fingerprint=self.digest.removeprefix("sha256:")[:32] + split,
+        )
+        return whole if part.is_whole else whole.select(part.stored_rows())
+
+    @classmethod
+    def open(
+        cls, where: str | Path, *, target: str | None = None, library: Library | None = None
+    ) -> Dataset:
+        """Opens a dataset.
+
+        Args:
+            where: `sample:mnist`, a file or folder, or a name in the library (`name`, `name@2`).
+            target: The target column of a table; found by its name when None.
+            library: Where names are looked up; the one in the settings when None.
+
+        Raises:
+            NotFound: There is nothing at `where`; the message says what was tried.
+            InvalidData: A file is broken; the message names it and the row.
+        """
+        place = str(where)
+        if intake.find(place):
+            return cls._raw(place, target)
+        if not _is_reference(place):
+            what = "is of a kind nobody here reads" if Path(place).exists() else "does not exist"
+            raise NotFound(
+                f"dataset {place}: it {what}, and it is no name in the library",
+                hint="numen data ls shows the names",
+            )
+        try:
+            return library.open(place) if library else cls._named(place)
+        except NotFound as error:
+            sample = f"sample:{place}"
+            if intake.find(sample):
+                return cls._raw(sample, target)
+            raise NotFound(
+                f"dataset {place}: no file or folder that can be read, no shipped sample, "
+                f"and in the library: {error.message}",
+                hint="numen data ls shows the names",
+            ) from error
+
+    @classmethod
+    def _named(cls, reference: str) -> Dataset:
+        version, folder = find_version(reference)
+        return cls.stored(folder, version.name, version.source)
+
+    @classmethod
+    def _raw(cls, where: str, target: str | None) -> Dataset:
+        folder, stored = intake.cached([where], target, settings.load()[0].home_path)
+        name = Path(where.rpartition(":")[2]).name.split(".")[0]
+        return cls.stored(folder, name, where, stored)
+
+    @classmethod
+    def stored(cls, folder: Path, name: str, source: str, stored: Stored | None = None) -> Dataset:
+        """The dataset stored in `folder`, as a source wrote it.
+
+        Raises:
+            CorruptBundle: A file of it is not what numen wrote.
+        """
+        stored = load(folder) if stored is None else stored
+        classes = len(stored.labels or ())
+        splits = {
+            split: Split(split, open_rows(folder, split, stored), classes=classes)
+            for split in stored.rows
+        }
+        held_out = "test" not in splits
+        if held_out:
+            train, test = splits["train"].divide(HELD_OUT, _SEED)
+            test.name = "test"
+            splits |= {"train": train, "test": test}
+        return cls(
+            name,
+            stored.digest,
+            stored.preprocess,
+            stored.target,
+            stored.labels,
+            splits,
+            source,
+            stored.missing,
+            stored.notes,
+            held_out,
+            folder,
+        )
+
+
+def _is_reference(place: str) -> bool:
+    try:
+        Reference.parse(place)
+    except InvalidInput:
+        return False
+    return True

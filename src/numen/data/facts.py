@@ -1,0 +1,190 @@
+"""What a column of a table is: a number, truth, text, or nothing a model learns from.
+
+Learnt over all rows, a batch at a time; what differs from file to file is refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from numen.core.errors import InvalidData
+
+MAX_CATEGORIES: Final = 1_000
+MAX_CLASSES: Final = 1_000
+_FEW: Final = 50
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One file of a table.
+
+    Attributes:
+        path: The file.
+        batches: Reads it from the start, as `pyarrow.RecordBatch`es; text is `string`.
+        row: The number people know a row by, from its place among the rows (from 0).
+        typed: Its columns have types; else all are text whose type is told by looks.
+        notes: What a person should know.
+    """
+
+    path: Path
+    batches: Callable[[], Iterator[Any]]
+    row: Callable[[int], int]
+    typed: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Facts:
+    """What was seen of a column: flags fall as values contradict them."""
+
+    name: str
+    family: str = ""
+    number: bool = True
+    whole: bool = True
+    truth: bool = True
+    other: str = ""
+    rows: int = 0
+    missing: int = 0
+    values: set[str] | None = field(default_factory=set)
+    odd: str = ""
+
+    @property
+    def kind(self) -> str:
+        """`truth`, `whole`, `number`, `text`, `empty` or `other`."""
+        if self.other:
+            return "other"
+        if self.missing == self.rows:
+            return "empty"
+        if self.truth:
+            return "truth"
+        if self.number:
+            return "whole" if self.whole else "number"
+        return "text"
+
+    def see(self, file: TableFile, column: Any, start: int) -> None:
+        """Takes in a batch of values, the first of which is row `start` of `file`.
+
+        Raises:
+            InvalidData: They are of another type than those of an earlier file.
+        """
+        kind = column.type
+        self.rows += len(column)
+        if pa.types.is_floating(kind):
+            column = pc.if_else(pc.is_nan(column), None, column)
+        self.missing += column.null_count
+        present = column.drop_null()
+        if not len(present):
+            return
+        family = _family(kind)
+        if file.typed and self.family and family != self.family:
+            raise InvalidData(
+                f'{file.path}: column "{self.name}": expected {self.family} as before, '
+                f"found {family}",
+                field=self.name,
+            )
+        self.family = family
+        if family == "text" and not file.typed:
+            self._guess(file, column, present, start)
+        else:
+            self.truth &= family == "truth"
+            self.number &= family == "number"
+            self.whole &= pa.types.is_integer(kind)
+            if family not in ("text", "number", "truth"):
+                self.other = str(kind)
+                return
+        if self.values is not None:
+            self.values.update(as_text(pc.unique(present)).to_pylist())
+            if len(self.values) > max(MAX_CATEGORIES, MAX_CLASSES):
+                self.values = None
+
+    def _guess(self, file: TableFile, column: Any, present: Any, start: int) -> None:
+        if self.truth:
+            self.truth = pc.all(
+                pc.is_in(pc.utf8_lower(present), pa.array(["true", "false"]))
+            ).as_py()
+        if self.number and not casts(present, pa.float64()):
+            self.number = self.whole = False
+            place = first_odd(column, pa.float64())
+            if start + place:  # numbers came before
+                self.odd = f'"{column[place]}" in {file.path} row {file.row(start + place)}'
+        self.whole = self.whole and casts(present, pa.int64())
+
+    def unfit(self) -> str:
+        """Why a model cannot learn from it, or nothing."""
+        if self.kind == "other":
+            return f"{self.other} is neither number, truth nor text"
+        if self.kind == "empty":
+            return "it has no values"
+        if self.kind != "text":
+            return ""
+        count = None if self.values is None else len(self.values)
+        odd = f"; the first that is not a number is {self.odd}" if self.odd else ""
+        if count is None or count > MAX_CATEGORIES:
+            return f"text with over {MAX_CATEGORIES} distinct values{odd}"
+        if count > _FEW and count > self.rows / 2:
+            return f"text with {count} distinct values in {self.rows} rows{odd}"
+        return ""
+
+    def labels(self, where: str) -> tuple[str, ...] | None:
+        """The classes, if a target like this stands for classes."""
+        if self.kind in ("other", "empty"):
+            raise InvalidData(
+                f'{where}: the target "{self.name}" cannot be learnt: {self.unfit()}',
+                field=self.name,
+            )
+        if self.kind == "truth":
+            return ("false", "true")
+        if self.kind == "text":
+            if self.values is None or len(self.values) > MAX_CLASSES:
+                raise InvalidData(
+                    f'{where}: the target "{self.name}" is text with over {MAX_CLASSES} '
+                    "distinct values",
+                    hint="name another column as the target",
+                    field=self.name,
+                )
+            return tuple(sorted(self.values))
+        if self.kind == "number" or self.values is None:
+            return None
+        whole = sorted({int(value) for value in self.values})
+        few = len(whole) <= 2 or (len(whole) <= _FEW and len(whole) <= self.rows / 5)
+        return tuple(map(str, whole)) if few else None
+
+
+def _family(kind: Any) -> str:
+    if pa.types.is_boolean(kind):
+        return "truth"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "number"
+    return "text" if pa.types.is_string(kind) else str(kind)
+
+
+def as_text(column: Any) -> Any:
+    """The values as `string`."""
+    return column.cast(pa.string())
+
+
+def casts(column: Any, kind: Any) -> bool:
+    """Whether every value can become one of `kind`."""
+    try:
+        column.cast(kind, safe=kind == pa.int64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
+
+
+def first_odd(column: Any, kind: Any) -> int:
+    """The place of the first value that does not cast."""
+    low, high = 0, len(column)  # it lies in low…high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if casts(column.slice(low, middle - low), kind):
+            low = middle
+        else:
+            high = middle
+    return low

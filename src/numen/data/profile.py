@@ -1,0 +1,175 @@
+"""What a dataset looks like: its profile, found once when it is added and kept with it.
+
+Counts, class balance, missing values, duplicates, statistics and suspicious labels. It reads the
+rows in batches; what it keeps a row is one 64-bit fingerprint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from numen.core.errors import CorruptBundle, NotFound
+from numen.core.manifest import ImageInput
+from numen.data.dataset import HELD_OUT, Dataset
+from numen.data.look import Look, Moments, look
+from numen.data.suspects import Suspect, suspects
+
+PROFILE: Final = "profile.json"
+LISTED: Final = 100
+_UNEVEN: Final = 10  # times as many rows in the largest class
+
+
+class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One input column, or the pictures as a whole.
+
+    Attributes:
+        name: The column.
+        kind: What it holds.
+        categories: Number of categories, of a category.
+        missing: Rows without a value, in all splits.
+        min: Smallest value of the training rows, of numbers and pixels.
+        mean: Their mean.
+        max: Their largest.
+        std: Their standard deviation.
+    """
+
+    name: str
+    kind: Literal["number", "category", "image"]
+    categories: int = 0
+    missing: int = 0
+    min: float | None = None
+    mean: float | None = None
+    max: float | None = None
+    std: float | None = None
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a dataset looks like.
+
+    Attributes:
+        digest: Of the contents.
+        schema: The columns.
+        shape: Of one row: `[28, 28]`, `[64, 64, 3]`, `[columns]`.
+        target: The target column.
+        labels: Class names; None where the target is a quantity.
+        rows: Number of rows, by split.
+        balance: Rows of each class in the order of `labels`, by split.
+        quantity: Statistics of the target, where it is a quantity.
+        repeated: Rows equal to an earlier one of the same split, by split.
+        shared: Rows of the test split whose input is also a training row's.
+        suspicious: Rows whose label may be wrong; at most 100, the surest first.
+        suspicious_total: How many there are.
+        compared: Training rows whose neighbours were looked at.
+        notes: What a person should know.
+        format: Version of this structure.
+    """
+
+    digest: str
+    schema: tuple[ColumnProfile, ...]
+    shape: tuple[int, ...]
+    target: str
+    labels: tuple[str, ...] | None
+    rows: dict[str, int]
+    balance: dict[str, list[int]] = {}
+    quantity: ColumnProfile | None = None
+    repeated: dict[str, int] = {}
+    shared: int = 0
+    suspicious: tuple[Suspect, ...] = ()
+    suspicious_total: int = 0
+    compared: int = 0
+    notes: tuple[str, ...] = ()
+    format: Literal[1] = 1
+
+    def to_json(self) -> bytes:
+        """The profile as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+
+
+def read_profile(folder: Path) -> Profile:
+    """The profile kept with a stored dataset.
+
+    Raises:
+        NotFound: There is none.
+        CorruptBundle: It is not what numen writes.
+    """
+    try:
+        return msgspec.json.decode((folder / PROFILE).read_bytes(), type=Profile)
+    except OSError as error:
+        raise NotFound(f"dataset: no {PROFILE} in {folder}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CorruptBundle(f"dataset {folder}: {PROFILE}: {error}") from error
+
+
+def examine(data: Dataset) -> Profile:
+    """Looks at every row of a dataset once, and at the neighbours of some."""
+    seen = {name: look(split) for name, split in data.splits.items()}
+    prints = {name: seen[name].prints for name in seen}
+    targets = {name: split.target for name, split in data.splits.items()}
+    profile = Profile(
+        digest=data.digest,
+        schema=_schema(data, seen),
+        shape=tuple(size for size in data.spec.row if size is not None),
+        target=data.target,
+        labels=data.labels,
+        rows={name: len(split) for name, split in data.splits.items()},
+        repeated={name: len(p) - len(np.unique(p)) for name, p in prints.items()},
+        shared=int(np.isin(prints["test"], prints["train"]).sum()),
+    )
+    if data.labels is None:
+        moments = Moments()
+        moments.add(data.train.target[:, None])
+        profile = replace(profile, quantity=_column(data.target, moments, 0))
+    else:
+        suspicious, total, compared = suspects(data, prints, LISTED)
+        profile = replace(
+            profile,
+            balance={
+                name: np.bincount(target, minlength=len(data.labels)).tolist()
+                for name, target in targets.items()
+            },
+            suspicious=tuple(suspicious),
+            suspicious_total=total,
+            compared=compared,
+        )
+    return replace(profile, notes=(*data.notes, *_notes(data, profile)))
+
+
+def _column(name: str, moments: Moments, place: int, missing: int = 0) -> ColumnProfile:
+    return replace(ColumnProfile(name, "number", missing=missing), **moments.of(place))
+
+
+def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...]:
+    train = seen["train"].moments
+    if isinstance(data.preprocess, ImageInput):
+        return (replace(ColumnProfile("image", "image"), **train.of(0)),)
+    columns = []
+    for place, column in enumerate(data.preprocess.columns):
+        missing = int(sum(look.moments.missing[place] for look in seen.values()))
+        if column.categories is None:
+            columns.append(_column(column.name, train, place, missing))
+        else:
+            count = len(column.categories)
+            columns.append(ColumnProfile(column.name, "category", count, missing))
+    return tuple(columns)
+
+
+def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
+    if data.held_out:
+        yield f"no test split came with it: a fixed {HELD_OUT:.0%} of the rows is held out"
+    for column in profile.schema:
+        if column.kind != "category" and column.min is not None and column.min == column.max:
+            yield f'"{column.name}" is {column.min:g} in every training row'
+    counts = [count for count in profile.balance.get("train", []) if count]
+    if counts and max(counts) >= _UNEVEN * min(counts):
+        yield (
+            f"classes are uneven: the largest has {max(counts)} training rows, "
+            f"the smallest {min(counts)}"
+        )
+    if profile.shared:
+        yield f"{profile.shared} test rows are also training rows: scores will flatter"

@@ -1,0 +1,182 @@
+"""A part of a dataset in an order of its own, and the batches it is read in.
+
+The same seed gives the same order and the same parts, on any machine. Rows stay in the mapped file
+until they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from numen.core.errors import InvalidInput, TooLarge
+from numen.core.signature import Array
+from numen.data.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows.
+
+    Attributes:
+        inputs: By input name: `uint8[n, h, w]` grey or `uint8[n, h, w, 3]` pixels, or
+            `float32[n, columns]` (NaN is missing, a category is its place among the categories).
+            May be a read-only view of a file.
+        target: `int64[n]` class indices, or `float32[n]` quantities.
+    """
+
+    inputs: dict[str, Array]
+    target: Array
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+class Split:
+    """A named part of a dataset, in an order of its own.
+
+    Args:
+        name: What it is called.
+        rows: The stored rows.
+        indices: Which of them, in order; None is all.
+        classes: Number of classes; 0 for quantities.
+    """
+
+    def __init__(self, name: str, rows: Rows, indices: Array | None = None, classes: int = 0):
+        self.name = name
+        self._rows = rows
+        self._indices = indices
+        self._classes = classes
+
+    def __len__(self) -> int:
+        return len(self._rows.target if self._indices is None else self._indices)
+
+    def __repr__(self) -> str:
+        return f"Split({self.name!r}, {len(self)} rows)"
+
+    @property
+    def table(self) -> Any:
+        """The rows as a `pyarrow.Table` (columns: input and target), as stored."""
+        return self.whole if self._indices is None else self.whole.take(self._indices)
+
+    @property
+    def whole(self) -> Any:
+        """The `pyarrow.Table` of the stored split this is a part of; it lies in the file."""
+        return self._rows.table
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is all of a stored split, in its order."""
+        return self._indices is None
+
+    @property
+    def target(self) -> Array:
+        """All targets, `int64[n]` or `float32[n]`."""
+        target = self._rows.target
+        return target if self._indices is None else target[self._indices]
+
+    def stored_rows(self) -> Array:
+        """The number of each row in the stored split it comes from, `int64[n]`, from 0."""
+        return np.arange(len(self)) if self._indices is None else self._indices
+
+    def batches(self, size: int, *, seed: int | None = None) -> Iterator[Batch]:
+        """All rows once, `size` at a time; the last batch may be short.
+
+        Args:
+            size: Rows a batch, at least 1.
+            seed: None for the stored order, else a shuffle that is the same for the same seed.
+
+        Raises:
+            InvalidInput: `size` is below 1.
+        """
+        if size < 1:
+            raise InvalidInput(f"batches: expected a size of at least 1, received {size}")
+        return self._batches(size, seed)
+
+    def _batches(self, size: int, seed: int | None) -> Iterator[Batch]:
+        order = None if seed is None else np.random.default_rng(seed).permutation(len(self))
+        for start in range(0, len(self), size):
+            stop = min(start + size, len(self))
+            if order is None and self._indices is None:
+                yield self._batch(self._rows.part(start, stop), self._rows.target[start:stop])
+                continue
+            wanted = np.arange(start, stop) if order is None else order[start:stop]
+            if self._indices is not None:
+                wanted = self._indices[wanted]
+            yield self._batch(self._rows.pick(wanted), self._rows.target[wanted])
+
+    def arrays(self, limit: int = 4 << 30) -> Batch:
+        """All rows at once.
+
+        A whole stored split of rows of one shape is a view of the mapped file, without a copy;
+        pictures kept encoded are decoded, and a part of a split is copied.
+
+        Raises:
+            TooLarge: It would be over `limit` bytes.
+        """
+        size = len(self) * self._rows.row_bytes
+        if size > limit:
+            raise TooLarge(
+                f"split {self.name}: expected at most {limit} bytes at once, it has {size}",
+                hint="read it in batches",
+            )
+        if self._indices is None:
+            return self._batch(self._rows.part(0, len(self)), self._rows.target)
+        return self._batch(self._rows.pick(self._indices), self.target)
+
+    def take(self, indices: Array | list[int]) -> Split:
+        """The rows at these places of this split, in this order.
+
+        Raises:
+            InvalidInput: A place is outside the split.
+        """
+        places = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if len(places) and not (places.min() >= 0 and places.max() < len(self)):
+            wrong = places[(places < 0) | (places >= len(self))][0]
+            raise InvalidInput(f"split {self.name}: expected rows 0-{len(self) - 1}, not {wrong}")
+        stored = places if self._indices is None else self._indices[places]
+        return Split(self.name, self._rows, stored, self._classes)
+
+    def divide(self, fraction: float, seed: int) -> tuple[Split, Split]:
+        """Two parts, the second with `fraction` of the rows; classes are shared out evenly.
+
+        Both keep this split's order. The same seed divides in the same way.
+
+        Raises:
+            InvalidInput: A part would be empty.
+        """
+        count = round(len(self) * fraction)
+        if not 0 < count < len(self):
+            raise InvalidInput(
+                f"split {self.name}: {fraction} of {len(self)} rows leaves a part without rows"
+            )
+        random = np.random.default_rng(seed)
+        if self._classes:
+            second = _stratified(self.target, self._classes, count, random)
+        else:
+            second = random.permutation(len(self))[:count]
+        chosen = np.zeros(len(self), bool)
+        chosen[second] = True
+        return self.take(np.flatnonzero(~chosen)), self.take(np.flatnonzero(chosen))
+
+    def _batch(self, inputs: Array, target: Array) -> Batch:
+        return Batch({self._rows.input: inputs}, target)
+
+
+def _stratified(target: Array, classes: int, count: int, random: np.random.Generator) -> Array:
+    """Places of `count` rows, as evenly of each class as whole rows allow."""
+    sizes = np.bincount(target, minlength=classes)
+    exact = sizes * (count / len(target))
+    shares = np.floor(exact).astype(np.int64)
+    # What rounding left over goes to the largest remainders, a class's last row only if need be.
+    rank = exact - shares - (shares + 1 >= sizes)
+    for place in np.argsort(-rank, kind="stable")[: count - shares.sum()]:
+        shares[place] += 1
+    places = [
+        random.permutation(np.flatnonzero(target == label))[:share]
+        for label, share in enumerate(shares)
+    ]
+    return np.concatenate(places)

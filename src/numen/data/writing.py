@@ -1,0 +1,171 @@
+"""The splits of a dataset as they are written: in constant memory, their digest on the way.
+
+A split is a context manager; left in order it is whole, left by an error it is nobody's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import pyarrow as pa
+
+from numen.core.errors import InvalidData
+from numen.core.signature import Array
+
+
+@dataclass
+class _Split:
+    """One split while it is written: a context manager that is complete when left in order.
+
+    Attributes:
+        folder: Where `<name>.arrow` is written.
+        name: The split's name.
+        column: Name of the column of inputs.
+        target: Name of the column of targets.
+        origin: The file named when there is nothing in it.
+        rows: How many were written so far.
+    """
+
+    folder: Path
+    name: str
+    column: str
+    target: str
+    origin: str
+    rows: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._inputs_digest = hashlib.sha256()
+        self._target_digest = hashlib.sha256()
+
+    @property
+    def digest(self) -> str:
+        """Of the rows written so far, in their order."""
+        return self._inputs_digest.hexdigest() + self._target_digest.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        self._close()
+        if kind is None:
+            if not self.rows:
+                raise InvalidData(f"{self.origin}: expected at least one row, found none")
+            self._finish()
+
+    def _close(self) -> None:
+        """Gives back what is open."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """Completes the file."""
+
+
+@dataclass
+class FixedSplit(_Split):
+    """Rows of one shape and type, kept as one block that maps straight into an array.
+
+    They are collected in plain files first, so that memory does not grow with the rows.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    target_dtype: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._files: list[BinaryIO] = [path.open("wb") for path in self._paths()]
+
+    def append(self, inputs: Array, target: Array) -> None:
+        """Adds rows.
+
+        Args:
+            inputs: `dtype[n, *shape]`.
+            target: `target_dtype[n]`.
+        """
+        inputs = np.ascontiguousarray(inputs, dtype=self.dtype)
+        target = np.ascontiguousarray(target, dtype=self.target_dtype)
+        assert inputs.shape == (len(target), *self.shape)
+        if not len(target):
+            return
+        digests = (self._inputs_digest, self._target_digest)
+        for array, file, digest in zip((inputs, target), self._files, digests, strict=True):
+            raw = array.reshape(-1).view(np.uint8).data
+            file.write(raw)
+            digest.update(raw)
+        self.rows += len(target)
+
+    def _paths(self) -> list[Path]:
+        return [self.folder / f".{self.name}.{column}" for column in ("inputs", "target")]
+
+    def _close(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def _finish(self) -> None:
+        inputs, target = (_mapped(path) for path in self._paths())
+        block = _block(inputs, self.dtype, self.rows, self.shape)
+        column = _block(target, self.target_dtype, self.rows, ())
+        batch = pa.record_batch([block, column], names=[self.column, self.target])
+        path = self.folder / f"{self.name}.arrow"
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        for part in self._paths():
+            part.unlink()
+
+
+@dataclass
+class EncodedSplit(_Split):
+    """Pictures as the bytes of their files, in batches of a few megabytes."""
+
+    batch_bytes: int = 8 << 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._schema = pa.schema([(self.column, pa.binary()), (self.target, pa.int64())])
+        self._sink = pa.OSFile(str(self.folder / f"{self.name}.arrow"), "wb")
+        self._stream = pa.ipc.new_stream(self._sink, self._schema)
+        self._held: list[tuple[bytes, int]] = []
+        self._size = 0
+
+    def append(self, encoded: bytes, pixels: Array, target: int) -> None:
+        """Adds one picture: its file's bytes, `uint8[h, w]` or `uint8[h, w, 3]`, and its class."""
+        self._inputs_digest.update(np.asarray(pixels.shape, "<i8").tobytes())
+        self._inputs_digest.update(np.ascontiguousarray(pixels).data)
+        self._target_digest.update(np.asarray([target], "<i8").tobytes())
+        self._held.append((encoded, target))
+        self._size += len(encoded)
+        self.rows += 1
+        if self._size >= self.batch_bytes:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            columns = [list(column) for column in zip(*self._held, strict=True)]
+            self._stream.write_batch(pa.record_batch(columns, schema=self._schema))
+            self._held, self._size = [], 0
+
+    def _close(self) -> None:
+        self._flush()
+        self._stream.close()
+        self._sink.close()
+
+
+def _mapped(path: Path) -> Any:
+    with pa.memory_map(str(path)) as file:
+        return file.read_buffer()
+
+
+def _block(buffer: Any, dtype: str, rows: int, shape: tuple[int, ...]) -> Any:
+    kind = pa.from_numpy_dtype(np.dtype(dtype))
+    count = rows * int(np.prod(shape, dtype=np.int64))
+    values = pa.Array.from_buffers(kind, count, [None, buffer])
+    for size in reversed(shape):
+        values = pa.FixedSizeListArray.from_arrays(values, size)
+    return values

@@ -1,0 +1,188 @@
+"""Names, versions and aliases: `name@version` and `name@alias` stand for one digest.
+
+Versions never change; aliases move atomically. A bundle's bytes are stored before its name is,
+so a crash at any moment leaves the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from numen.core.bundle import Bundle
+from numen.core.errors import NotFound
+from numen.core.reference import DEFAULT_ALIAS, Reference, check_alias, check_name
+from numen.core.settings import Settings
+from numen.store.blobs import Blobs
+from numen.store.catalog import Catalog, ModelVersion
+
+_KIND = "bundles"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A published model: its versions, oldest first, and its aliases."""
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+    aliases: dict[str, int]
+
+    @property
+    def default(self) -> ModelVersion:
+        """The version meant when none is named: `champion`, else the newest."""
+        wanted = self.aliases.get(DEFAULT_ALIAS)
+        return next((v for v in self.versions if v.version == wanted), self.versions[-1])
+
+
+class Registry:
+    """The published models of one catalog and one blob store."""
+
+    def __init__(self, catalog: Catalog, blobs: Blobs):
+        self.catalog = catalog
+        self.blobs = blobs
+
+    @classmethod
+    def of(cls, settings: Settings) -> Registry:
+        """The registry that the settings name."""
+        blobs = Blobs(settings.blobs_url, cache=settings.home_path / "cache")
+        return cls(Catalog(settings.catalog_url), blobs)
+
+    def publish(self, name: str, bundle: Bundle, alias: str | None = None) -> ModelVersion:
+        """Publishes a bundle as the next version of `name`.
+
+        The bundle is copied; the same bundle as the newest version is not published twice.
+
+        Args:
+            name: The model's name.
+            bundle: What to publish.
+            alias: Moved to the new version. A model's first version becomes `champion` anyway.
+
+        Raises:
+            InvalidInput: The name or alias may not be called so.
+            CorruptBundle: The bundle on disk is not what it says.
+        """
+        check_name(name)
+        if alias is not None:
+            check_alias(alias)
+        bundle = Bundle.open(bundle.path, bundle.digest)
+        if not self.blobs.has(_KIND, bundle.digest):
+            # Beside the bundle, so that the blob store may rename it into place.
+            copy = bundle.path.with_name(f".publish.{uuid.uuid4().hex}")
+            try:
+                shutil.copytree(bundle.path, copy)
+                self.blobs.put(_KIND, bundle.digest, copy)
+            finally:
+                shutil.rmtree(copy, ignore_errors=True)
+        size = sum(file.size for file in bundle.manifest.files)
+        first = alias is None and name not in self.catalog.models()
+        return self.catalog.add_version(
+            name, bundle.digest, size, DEFAULT_ALIAS if first else alias
+        )
+
+    def names(self) -> list[str]:
+        """Names of all models."""
+        return self.catalog.models()
+
+    def model(self, name: str) -> Model:
+        """All there is to know of a model's versions.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        return Model(name, tuple(self.catalog.versions(name)), self.catalog.aliases(name))
+
+    def resolve(self, reference: Reference | str) -> ModelVersion:
+        """The version that a reference stands for.
+
+        Raises:
+            NotFound: There is no such model, version or alias.
+        """
+        ref = Reference.parse(reference) if isinstance(reference, str) else reference
+        model = self.model(ref.name)
+        if ref.version is None and ref.alias is None:
+            return model.default
+        wanted = model.aliases.get(ref.alias) if ref.alias else ref.version
+        for version in model.versions:
+            if version.version == wanted:
+                return version
+        known = [str(v.version) for v in model.versions] + list(model.aliases)
+        raise NotFound(f"model {ref} is not published", hint=f"{ref.name} has {', '.join(known)}")
+
+    def open(self, version: ModelVersion, *, verify: bool = True) -> Bundle:
+        """The bundle of a version, verified."""
+        return Bundle.open(self.blobs.path(_KIND, version.digest), version.digest, verify=verify)
+
+    def promote(self, reference: Reference | str, alias: str) -> ModelVersion:
+        """Makes `alias` stand for what the reference stands for now.
+
+        Raises:
+            NotFound: There is no such version.
+            InvalidInput: An alias may not be called so.
+        """
+        check_alias(alias)
+        version = self.resolve(reference)
+        self.catalog.promote(version.name, version.version, alias)
+        return version
+
+    def rollback(self, name: str, alias: str = DEFAULT_ALIAS) -> ModelVersion:
+        """Undoes the last move of an alias.
+
+        Raises:
+            NotFound: There is no such alias.
+            Conflict: There is nothing to go back to.
+        """
+        check_name(name)
+        number = self.catalog.rollback(name, check_alias(alias))
+        return self.resolve(Reference(name, version=number))
+
+    def remove(self, reference: Reference | str) -> ModelVersion:
+        """Removes a version, and its bytes when nothing else uses them.
+
+        Raises:
+            NotFound: There is no such version.
+            Conflict: An alias stands for it.
+        """
+        version = self.resolve(reference)
+        self.catalog.remove_version(version.name, version.version)
+        if not self.catalog.digest_in_use(version.digest):
+            self.blobs.remove(_KIND, version.digest)
+        return version
+
+    def diff(self, left: Reference | str, right: Reference | str) -> dict[str, tuple[Any, Any]]:
+        """What two versions' manifests say differently: `{"metrics.accuracy": (0.97, 0.99)}`."""
+        sides = [
+            _flatten(msgspec.to_builtins(self.open(self.resolve(ref), verify=False).manifest))
+            for ref in (left, right)
+        ]
+        keys = sorted(sides[0].keys() | sides[1].keys())
+        return {
+            key: (sides[0].get(key), sides[1].get(key))
+            for key in keys
+            if sides[0].get(key) != sides[1].get(key)
+        }
+
+
+def bundle_folder(settings: Settings) -> Path:
+    """A new folder's path to write a bundle to, on the file system that will keep it."""
+    return settings.home_path / "work" / uuid.uuid4().hex
+
+
+def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, dict):
+        pairs = value.items()
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        pairs = {
+            (item.get("name") or item.get("path") or i) if isinstance(item, dict) else i: item
+            for i, item in enumerate(value)
+        }.items()
+    else:
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in pairs:
+        flat |= _flatten(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat

@@ -1,0 +1,51 @@
+"""The runtime seam, and how a bundle's variant is opened with the plug-in it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, cast
+
+from numen.core import plugins
+from numen.core.bundle import Bundle
+from numen.core.signature import Array, Arrays, Signature
+
+
+class Runtime(Protocol):
+    """A plug-in of the seam `numen.runtimes`. Used by one thread at a time."""
+
+    def open(self, path: Path, *, threads: int = 1) -> None:
+        """Loads the model file.
+
+        Raises:
+            CorruptBundle: The file cannot be loaded.
+        """
+
+    @property
+    def signature(self) -> Signature:
+        """What the loaded file takes and gives, as it says itself."""
+
+    def predict(self, inputs: Arrays) -> dict[str, Array]:
+        """Runs a batch: arrays by input name, `[rows, …]`, to arrays by output name.
+
+        Raises:
+            InvalidInput: The model refused the values.
+            Internal: The model failed.
+        """
+
+    def close(self) -> None:
+        """Gives back what it holds."""
+
+
+def make(name: str) -> Runtime:
+    """A new runtime of the plug-in called `name`."""
+    return cast(Runtime, plugins.load("numen.runtimes", name)())
+
+
+def open_variant(bundle: Bundle, variant: str | None = None, *, threads: int = 1) -> Runtime:
+    """Opens one variant of a bundle; the first where none is named."""
+    chosen = next(
+        (v for v in bundle.manifest.variants if v.name == variant), bundle.manifest.variants[0]
+    )
+    runtime = make(chosen.runtime)
+    runtime.open(bundle.file(chosen.file), threads=threads)
+    return runtime

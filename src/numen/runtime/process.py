@@ -1,0 +1,219 @@
+"""Between people's data and a model's arrays: pictures and named fields in, labels out.
+
+Follows what the bundle's manifest says, so every door reads a picture and names a class alike.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from numen.core.errors import InvalidInput, TooLarge
+from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest, Regression
+from numen.core.signature import Array
+
+MAX_PIXELS: Final = 50_000_000
+
+
+def decode_image(data: bytes, how: ImageInput) -> dict[str, Array]:
+    """A PNG, JPEG or other picture as one row of the model's input.
+
+    Args:
+        data: The file's bytes.
+        how: What the manifest says of pictures.
+
+    Returns:
+        float32[1, height, width], with a channel axis where the layout has one.
+
+    Raises:
+        InvalidInput: The bytes are no picture that can be read.
+        TooLarge: The picture has more than `MAX_PIXELS` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data)) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise TooLarge(
+                        f"image: expected at most {MAX_PIXELS} pixels, "
+                        f"received {picture.width}x{picture.height}",
+                        field=how.input,
+                    )
+                flat = _without_alpha(picture).convert("L" if how.channels == 1 else "RGB")
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise TooLarge(f"image: {error}", field=how.input) from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
+        raise InvalidInput(
+            f"image: expected a PNG or JPEG, received {len(data)} bytes that are not one that "
+            f"can be read",
+            field=how.input,
+        ) from error
+    if flat.size != (how.width, how.height):
+        flat = flat.resize((how.width, how.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return {how.input: pixels_to_input(np.asarray(flat)[None], how)}
+
+
+def _without_alpha(picture: Image.Image) -> Image.Image:
+    # What is transparent was drawn on nothing; black is nothing to a model of light strokes.
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return picture
+    rgba = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)
+
+
+def pixels_to_input(pixels: Array, how: ImageInput) -> Array:
+    """Scales and lays out pixels uint8[n, h, w] or [n, h, w, 3] as the manifest says."""
+    values = pixels.astype(np.float32)
+    if how.scale != 1.0:
+        values *= np.float32(how.scale)
+    if how.offset != 0.0:
+        values += np.float32(how.offset)
+    if how.layout == "chw":
+        return values[:, None] if values.ndim == 3 else values.transpose(0, 3, 1, 2)
+    return values[..., None] if how.layout == "hwc" and values.ndim == 3 else values
+
+
+def encode_fields(rows: list[Mapping[str, Any]], how: ColumnsInput) -> dict[str, Array]:
+    """Objects of named fields as rows of the model's input.
+
+    Args:
+        rows: One mapping a row, by column name. Absent or None means missing.
+        how: What the manifest says of columns.
+
+    Returns:
+        float32[len(rows), columns].
+
+    Raises:
+        InvalidInput: A field is unknown, or its value is not of the column's kind.
+    """
+    known = {column.name for column in how.columns}
+    table = np.full((len(rows), len(how.columns)), np.nan, np.float32)
+    for number, row in enumerate(rows):
+        for name in row:
+            if name not in known:
+                raise InvalidInput(
+                    f'field "{name}" is unknown: expected {", ".join(sorted(known))}',
+                    field=str(name),
+                )
+        for place, column in enumerate(how.columns):
+            value = row.get(column.name)
+            if value is not None:
+                table[number, place] = _code(column.name, value, column.categories)
+    return {how.input: table}
+
+
+def _code(name: str, value: Any, categories: tuple[str, ...] | None) -> float:
+    if categories is not None:
+        text = value if isinstance(value, str) else str(value)
+        if text not in categories:
+            some = ", ".join(categories[:10]) + (", …" if len(categories) > 10 else "")
+            raise InvalidInput(f'field "{name}": expected one of {some}, received "{text[:80]}"')
+        return float(categories.index(text))
+    if isinstance(value, bool | int | float):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number) and abs(number) <= float(np.finfo(np.float32).max):
+            return number
+    shown = value if isinstance(value, int | float) else f"{type(value).__name__}"
+    raise InvalidInput(
+        f'field "{name}": expected a finite number, received {str(shown)[:80]}', field=name
+    )
+
+
+def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
+    """An input as a program or a person has it, as arrays.
+
+    Args:
+        manifest: The model's.
+        value: A picture's bytes, an object of named fields or a list of such objects, or
+            (nested) numbers in the shape of one row or of a batch.
+
+    Raises:
+        InvalidInput: The model does not take such a value.
+    """
+    how = manifest.preprocess
+    if isinstance(value, bytes | bytearray | memoryview):
+        if not isinstance(how, ImageInput):
+            raise InvalidInput("this model does not take pictures", hint="send its input as JSON")
+        return decode_image(bytes(value), how)
+    if isinstance(value, Mapping):
+        value = [value]
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        if not isinstance(how, ColumnsInput):
+            raise InvalidInput(
+                "this model does not take named fields", hint="send a picture or numbers"
+            )
+        return encode_fields(value, how)
+    return read_numbers(manifest, value)
+
+
+def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:
+    """Numbers in the shape of one row or of a batch, as the model's only input.
+
+    Raises:
+        InvalidInput: They are not of that shape, not numbers, or the model has several inputs.
+    """
+    if len(manifest.signature.inputs) != 1:
+        names = ", ".join(spec.name for spec in manifest.signature.inputs)
+        raise InvalidInput(f"this model takes several inputs ({names})", hint="use /v2/…/infer")
+    spec = manifest.signature.inputs[0]
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf" or array.dtype == object:
+            raise ValueError("not numbers")
+        array = array.astype(spec.numpy)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(
+            f'input "{spec.name}": expected {spec}, received {type(value).__name__} that is not '
+            f"a regular array of numbers",
+            field=spec.name,
+        ) from error
+    return {spec.name: array[None] if array.ndim == len(spec.shape) - 1 else array}
+
+
+def probabilities(outputs: Mapping[str, Array], how: Classification) -> Array:
+    """The probability of each label, float[rows, labels].
+
+    Softmax and sigmoid as in Goodfellow, Bengio and Courville, Deep Learning, 6.2.2.
+    """
+    scores = outputs[how.output]
+    scores = scores.reshape(len(scores), -1)
+    if how.activation == "softmax":
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    if how.activation == "sigmoid":
+        scores = 1 / (1 + np.exp(-scores))
+    if scores.shape[1] == 1 and len(how.labels) == 2:
+        scores = np.concatenate([1 - scores, scores], axis=1)
+    return scores
+
+
+def describe(
+    manifest: Manifest, outputs: Mapping[str, Array], top: int = 5
+) -> list[dict[str, Any]]:
+    """What the outputs mean, a plain object a row.
+
+    Classification gives `label`, `probability` and the `top` best; regression gives the target;
+    a model that says nothing of its outputs gives them by name.
+    """
+    how = manifest.postprocess
+    if isinstance(how, Classification):
+        rows = []
+        for row in probabilities(outputs, how):
+            best = np.argsort(-row, kind="stable")[:top]
+            ranked = [{"label": how.labels[i], "probability": float(row[i])} for i in best]
+            rows.append({**ranked[0], "top": ranked})
+        return rows
+    if isinstance(how, Regression):
+        values = outputs[how.output].reshape(len(outputs[how.output]), -1)
+        return [{how.target: float(v[0]) if len(v) == 1 else v.tolist()} for v in values]
+    count = len(next(iter(outputs.values())))
+    return [{name: array[i].tolist() for name, array in outputs.items()} for i in range(count)]

@@ -1,0 +1,1 @@
+"""Live models: batching, and the only entrance to them."""

@@ -1,0 +1,317 @@
+"""One serving process: what the registry says becomes live, and stays so while aliases move.
+
+It is handed the app; it does not know what the app's slow doors do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from numen.core.errors import Conflict, InvalidInput, NotFound, NumenError
+from numen.core.observe import logger
+from numen.core.reference import Reference
+from numen.core.settings import Settings
+from numen.registry import Model, Registry
+from numen.serve.service import Endpoint, Opened, Service, Table, open_model
+from numen.store.catalog import ModelVersion
+from numen.transport.fast import protocol_for
+
+_log = logger(__name__)
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What shall be live, as the catalog has it at one moment."""
+
+    versions: dict[Key, ModelVersion]
+    aliases: dict[str, dict[str, str]]
+    defaults: dict[str, str]
+
+
+class Keeper:
+    """Keeps the Service at what the registry says: opens, warms, and swaps.
+
+    Args:
+        service: What is live.
+        registry: What is published.
+        settings: numen's settings.
+        references: What to serve; empty is every model's default and all aliased versions.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        registry: Registry,
+        settings: Settings,
+        references: Sequence[Reference] = (),
+    ):
+        self._service = service
+        self._registry = registry
+        self._settings = settings
+        self._references = tuple(references)
+        self._unloaded: set[str] = set()
+        self._loaded: set[str] = set()
+        self._live: dict[Key, Endpoint] = {}
+        self._broken: dict[Key, str] = {}
+        self._revision = -1
+        self._turn = asyncio.Lock()
+
+    async def follow(self) -> None:
+        """Watches the catalog for ever. A catalog that is away leaves what is live as it is."""
+        away = False
+        while True:
+            await asyncio.sleep(self._settings.poll)
+            try:
+                revision = await asyncio.to_thread(self._registry.catalog.revision)
+                if revision != self._revision:
+                    await self.update()
+                away = False
+            except Exception as error:
+                if not away:
+                    _log.warning("the catalog is away; serving what is loaded", exc_info=error)
+                away = True
+
+    async def update(self, *, strict: bool = False) -> None:
+        """Brings the Service to what the registry says now.
+
+        A version that does not open is logged and left out; the others go live.
+
+        Args:
+            strict: Raise instead, as a server that is just starting should.
+        """
+        async with self._turn:
+            revision = await asyncio.to_thread(self._registry.catalog.revision)
+            wanted = await asyncio.to_thread(self._wanted)
+            for key, version in wanted.versions.items():
+                if key in self._live or (key in self._broken and not strict):
+                    continue
+                try:
+                    opened = await asyncio.to_thread(self._open, version)
+                except NumenError as error:
+                    if strict:
+                        raise
+                    _log.error("cannot serve %s@%s: %s", *key, error)
+                    self._broken[key] = str(error)
+                    continue
+                self._live[key] = self._service.admit(opened)
+                _log.info("live: %s@%s", *key)
+            self._live = {k: e for k, e in self._live.items() if k in wanted.versions}
+            self._service.swap(self._table(wanted))
+            self._revision = revision
+
+    def _open(self, version: ModelVersion) -> Opened:
+        return open_model(
+            version.name,
+            str(version.version),
+            self._registry.open(version),
+            created=version.created,
+            max_rows=self._settings.max_batch,
+            threads=self._settings.threads,
+        )
+
+    def _wanted(self) -> _Wanted:
+        wanted = _Wanted({}, {}, {})
+        named: dict[str, list[Reference]] = {}
+        for reference in self._references or [Reference(n) for n in self._registry.names()]:
+            named.setdefault(reference.name, []).append(reference)
+        for name in self._loaded:
+            named.setdefault(name, [Reference(name)])
+        for name, references in named.items():
+            if name in self._unloaded:
+                continue
+            try:
+                model = self._registry.model(name)
+            except NotFound:
+                if self._revision < 0:
+                    raise
+                continue
+            self._want(wanted, model, references)
+        return wanted
+
+    def _want(self, wanted: _Wanted, model: Model, references: list[Reference]) -> None:
+        whole = any(ref.version is None and ref.alias is None for ref in references)
+        chosen = [self._registry.resolve(ref) for ref in references]
+        if whole:
+            aliased = set(model.aliases.values())
+            chosen = [model.default, *(v for v in model.versions if v.version in aliased)]
+        numbers = {version.version for version in chosen}
+        for version in chosen:
+            wanted.versions[model.name, version.version] = version
+        wanted.aliases[model.name] = {a: str(n) for a, n in model.aliases.items() if n in numbers}
+        wanted.defaults[model.name] = str(chosen[0].version)
+
+    def _table(self, wanted: _Wanted) -> Table:
+        table = Table()
+        for (name, number), endpoint in self._live.items():
+            table.versions.setdefault(name, {})[str(number)] = endpoint
+        for name, versions in table.versions.items():
+            aliases = wanted.aliases[name]
+            table.aliases[name] = {a: n for a, n in aliases.items() if n in versions}
+            default = wanted.defaults[name]
+            # A default that would not open leaves its place to what is there.
+            table.defaults[name] = default if default in versions else max(versions, key=int)
+        return table
+
+    # The protocol's repository routes.
+
+    async def load(self, name: str) -> None:
+        """Makes a published model live.
+
+        Raises:
+            NotFound: It is not published.
+        """
+        await asyncio.to_thread(self._registry.model, name)
+        self._unloaded.discard(name)
+        self._loaded.add(name)
+        self._broken = {key: why for key, why in self._broken.items() if key[0] != name}
+        await self.update()
+        failed = [why for key, why in self._broken.items() if key[0] == name]
+        if failed and name not in self._service.models:
+            raise Conflict(f"model {name} cannot be loaded: {failed[0]}")
+
+    async def unload(self, name: str) -> None:
+        """Takes a model out of service until it is loaded again.
+
+        Raises:
+            NotFound: It is not live.
+        """
+        self._service.find(name)
+        self._unloaded.add(name)
+        await self.update()
+
+    async def index(self) -> list[dict[str, str]]:
+        """All published models: name, version, state, reason."""
+
+        def published() -> list[Model]:
+            return [self._registry.model(name) for name in self._registry.names()]
+
+        rows = []
+        for model in await asyncio.to_thread(published):
+            for version in model.versions:
+                key = (model.name, version.version)
+                state = "READY" if key in self._live else "UNAVAILABLE"
+                rows.append(
+                    {
+                        "name": model.name,
+                        "version": str(version.version),
+                        "state": state,
+                        "reason": self._broken.get(key, "" if state == "READY" else "not loaded"),
+                    }
+                )
+        return rows
+
+
+MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
+
+
+class Server:
+    """A port, an app, and the models behind them.
+
+    Args:
+        settings: numen's settings.
+        registry: What is published.
+        make_app: Builds the ASGI app for the slow doors.
+        references: What to serve; see `Keeper`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        make_app: MakeApp,
+        references: Sequence[Reference] = (),
+    ):
+        self._settings = settings
+        self._registry = registry
+        self._make_app = make_app
+        self._references = references
+        self.address = ""
+
+    def run(self, on_ready: Callable[[str], None] | None = None) -> None:
+        """Serves until SIGINT or SIGTERM, then drains.
+
+        Args:
+            on_ready: Called with the address once every model is warm and the port is open.
+
+        Raises:
+            InvalidInput: The port is taken.
+            NotFound: A model to be served is not published.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self.serve(on_ready))
+
+    async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
+        """As `run`, inside a running loop."""
+        settings = self._settings
+        service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
+        keeper = Keeper(service, self._registry, settings, self._references)
+        listener = _listen(settings.host, settings.port)
+        host, port = listener.getsockname()[:2]
+        self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        try:
+            await keeper.update(strict=bool(self._references))
+            config = uvicorn.Config(
+                self._make_app(service, self._registry, settings, keeper),
+                http=protocol_for(service, settings.max_body),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+            server = uvicorn.Server(config)
+            following = asyncio.create_task(keeper.follow())
+            announcing = asyncio.create_task(_when_started(server, self.address, on_ready))
+            try:
+                await server.serve(sockets=[listener])
+            finally:
+                for task in (following, announcing):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+        finally:
+            service.close()
+            listener.close()
+
+
+async def _when_started(
+    server: uvicorn.Server, address: str, on_ready: Callable[[str], None] | None
+) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    _log.info("serving at %s", address)
+    if on_ready is not None:
+        on_ready(address)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise InvalidInput(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="choose another with --port, or 0 for any that is free",
+            field="port",
+        ) from error
+    return listener
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,364 @@
+"""Names, versions and aliases of models and datasets, in SQLite or Postgres.
+
+Every change is one transaction and moves `revision()`, which is what servers watch. The catalog
+knows nothing of files; it holds digests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from numen.core.errors import Conflict, NotFound
+
+_meta = sa.MetaData()
+_versions = sa.Table(
+    "model_versions",
+    _meta,
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.String(80), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("created", sa.String(32), nullable=False),
+)
+# Highest number ever given, so that a removed version's number is never used again.
+_models = sa.Table(
+    "models",
+    _meta,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("last", sa.Integer, nullable=False),
+)
+_aliases = sa.Table(
+    "aliases",
+    _meta,
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("alias", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+)
+_moves = sa.Table(
+    "alias_moves",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("alias", sa.String(64), nullable=False),
+    sa.Column("before", sa.Integer),
+    sa.Column("after", sa.Integer, nullable=False),
+    sa.Column("at", sa.String(32), nullable=False),
+)
+_datasets = sa.Table(
+    "datasets",
+    _meta,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("digest", sa.String(80), nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("created", sa.String(32), nullable=False),
+)
+_revision = sa.Table(
+    "revision",
+    _meta,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A published model: `name@version` is `digest`, for ever."""
+
+    name: str
+    version: int
+    digest: str
+    size: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """A dataset that was added: `name@version` is `digest`, for ever."""
+
+    name: str
+    version: int
+    digest: str
+    source: str
+    created: str
+
+
+class Catalog:
+    """The catalog behind a SQLAlchemy URL; its tables are made when missing."""
+
+    def __init__(self, url: str):
+        address = sa.make_url(url)
+        if address.get_backend_name() == "sqlite" and address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        if address.drivername == "postgresql":
+            address = address.set(drivername="postgresql+psycopg")
+        self._engine = sa.create_engine(address, pool_pre_ping=True)
+        if address.get_backend_name() == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+        with self._engine.begin() as connection:
+            _meta.create_all(connection)
+            if connection.scalar(sa.select(_revision.c.value)) is None:
+                connection.execute(sa.insert(_revision).values(id=1, value=0))
+
+    def close(self) -> None:
+        """Gives back connections."""
+        self._engine.dispose()
+
+    def revision(self) -> int:
+        """A number that grows with every change."""
+        with self._engine.connect() as connection:
+            return int(connection.scalar(sa.select(_revision.c.value)) or 0)
+
+    # Models
+
+    def add_version(self, name: str, digest: str, size: int, alias: str | None) -> ModelVersion:
+        """Adds the next version of a model; the same digest as the newest adds nothing.
+
+        Args:
+            name: The model.
+            digest: Its bundle's digest.
+            size: Its bundle's size in bytes.
+            alias: Moved to this version in the same transaction, unless None.
+        """
+        with self._change() as connection:
+            newest = connection.execute(
+                sa.select(_versions)
+                .where(_versions.c.model == name)
+                .order_by(_versions.c.version.desc())
+                .limit(1)
+            ).first()
+            if newest is not None and newest.digest == digest:
+                added = _model_version(newest)
+            else:
+                last = connection.scalar(sa.select(_models.c.last).where(_models.c.name == name))
+                added = ModelVersion(name, (last or 0) + 1, digest, size, _now())
+                if last is None:
+                    connection.execute(sa.insert(_models).values(name=name, last=1))
+                else:
+                    connection.execute(
+                        sa.update(_models).where(_models.c.name == name).values(last=added.version)
+                    )
+                connection.execute(
+                    sa.insert(_versions).values(
+                        model=name,
+                        version=added.version,
+                        digest=digest,
+                        size=size,
+                        created=added.created,
+                    )
+                )
+            if alias is not None:
+                _move(connection, name, alias, added.version)
+            return added
+
+    def models(self) -> list[str]:
+        """Names of all models that have a version."""
+        query = sa.select(_versions.c.model).distinct().order_by(_versions.c.model)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """A model's versions, oldest first.
+
+        Raises:
+            NotFound: There is no such model.
+        """
+        query = sa.select(_versions).where(_versions.c.model == name).order_by(_versions.c.version)
+        with self._engine.connect() as connection:
+            found = [_model_version(row) for row in connection.execute(query)]
+        if not found:
+            raise NotFound(f'model "{name}" is not published', hint="numen models ls shows all")
+        return found
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """A model's aliases and the versions they stand for."""
+        query = sa.select(_aliases).where(_aliases.c.model == name).order_by(_aliases.c.alias)
+        with self._engine.connect() as connection:
+            return {row.alias: row.version for row in connection.execute(query)}
+
+    def promote(self, name: str, version: int, alias: str) -> None:
+        """Moves an alias to a version.
+
+        Raises:
+            NotFound: There is no such version.
+        """
+        with self._change() as connection:
+            if not _exists(connection, name, version):
+                raise NotFound(f"model {name}@{version} is not published")
+            _move(connection, name, alias, version)
+
+    def rollback(self, name: str, alias: str) -> int:
+        """Undoes the last move of an alias and returns the version it stands for now.
+
+        Rolling back again goes one move further back.
+
+        Raises:
+            NotFound: The alias does not exist.
+            Conflict: There is nothing to go back to.
+        """
+        with self._change() as connection:
+            current = connection.scalar(
+                sa.select(_aliases.c.version).where(
+                    _aliases.c.model == name, _aliases.c.alias == alias
+                )
+            )
+            if current is None:
+                raise NotFound(f"model {name} has no alias {alias}")
+            move = connection.execute(
+                sa.select(_moves)
+                .where(_moves.c.model == name, _moves.c.alias == alias)
+                .order_by(_moves.c.id.desc())
+                .limit(1)
+            ).first()
+            if move is None or move.before is None or not _exists(connection, name, move.before):
+                raise Conflict(f"{name}@{alias}: there is no earlier version to go back to")
+            connection.execute(sa.delete(_moves).where(_moves.c.id == move.id))
+            connection.execute(
+                sa.update(_aliases)
+                .where(_aliases.c.model == name, _aliases.c.alias == alias)
+                .values(version=move.before)
+            )
+            return int(move.before)
+
+    def remove_version(self, name: str, version: int) -> ModelVersion:
+        """Removes a version; its number is not given again.
+
+        Raises:
+            NotFound: There is no such version.
+            Conflict: An alias stands for it.
+        """
+        with self._change() as connection:
+            found = connection.execute(
+                sa.select(_versions).where(
+                    _versions.c.model == name, _versions.c.version == version
+                )
+            ).first()
+            if found is None:
+                raise NotFound(f"model {name}@{version} is not published")
+            held = list(
+                connection.scalars(
+                    sa.select(_aliases.c.alias).where(
+                        _aliases.c.model == name, _aliases.c.version == version
+                    )
+                )
+            )
+            if held:
+                raise Conflict(
+                    f"model {name}@{version} is {', '.join(held)}",
+                    hint="promote another version first",
+                )
+            connection.execute(
+                sa.delete(_versions).where(
+                    _versions.c.model == name, _versions.c.version == version
+                )
+            )
+            return _model_version(found)
+
+    def digest_in_use(self, digest: str) -> bool:
+        """Whether any version of any model is this bundle."""
+        query = sa.select(_versions.c.model).where(_versions.c.digest == digest).limit(1)
+        with self._engine.connect() as connection:
+            return connection.scalar(query) is not None
+
+    # Datasets
+
+    def add_dataset(self, name: str, digest: str, source: str) -> DatasetVersion:
+        """Adds the next version of a dataset; the same digest as the newest adds nothing."""
+        with self._change() as connection:
+            newest = connection.execute(
+                sa.select(_datasets)
+                .where(_datasets.c.name == name)
+                .order_by(_datasets.c.version.desc())
+                .limit(1)
+            ).first()
+            if newest is not None and newest.digest == digest:
+                return DatasetVersion(*newest)
+            added = DatasetVersion(
+                name, newest.version + 1 if newest else 1, digest, source, _now()
+            )
+            connection.execute(
+                sa.insert(_datasets).values(
+                    name=name,
+                    version=added.version,
+                    digest=digest,
+                    source=source,
+                    created=added.created,
+                )
+            )
+            return added
+
+    def datasets(self) -> list[DatasetVersion]:
+        """The newest version of every dataset."""
+        return list({found.name: found for found in self._dataset_versions(None)}.values())
+
+    def dataset_versions(self, name: str) -> list[DatasetVersion]:
+        """A dataset's versions, oldest first.
+
+        Raises:
+            NotFound: There is no such dataset.
+        """
+        found = self._dataset_versions(name)
+        if not found:
+            raise NotFound(f'dataset "{name}" was not added', hint="numen data ls shows all")
+        return found
+
+    def _dataset_versions(self, name: str | None) -> list[DatasetVersion]:
+        query = sa.select(_datasets).order_by(_datasets.c.name, _datasets.c.version)
+        if name is not None:
+            query = query.where(_datasets.c.name == name)
+        with self._engine.connect() as connection:
+            return [DatasetVersion(*row) for row in connection.execute(query)]
+
+    @contextmanager
+    def _change(self) -> Iterator[sa.Connection]:
+        with self._engine.begin() as connection:
+            # First, so that writers on any database wait for one another here.
+            connection.execute(sa.update(_revision).values(value=_revision.c.value + 1))
+            yield connection
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin too late; `_begin_sqlite` does
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _model_version(row: sa.Row[Any]) -> ModelVersion:
+    return ModelVersion(row.model, row.version, row.digest, row.size, row.created)
+
+
+def _exists(connection: sa.Connection, name: str, version: int) -> bool:
+    query = sa.select(_versions.c.version).where(
+        _versions.c.model == name, _versions.c.version == version
+    )
+    return connection.scalar(query) is not None
+
+
+def _move(connection: sa.Connection, name: str, alias: str, version: int) -> None:
+    where = (_aliases.c.model == name, _aliases.c.alias == alias)
+    before = connection.scalar(sa.select(_aliases.c.version).where(*where))
+    if before == version:
+        return
+    if before is None:
+        connection.execute(sa.insert(_aliases).values(model=name, alias=alias, version=version))
+    else:
+        connection.execute(sa.update(_aliases).where(*where).values(version=version))
+    connection.execute(
+        sa.insert(_moves).values(model=name, alias=alias, before=before, after=version, at=_now())
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,201 @@
+"""Keras models numen knows by name, and the user's own `module:build`.
+
+Pixels of 0-255 and raw columns go in; scaling, missing values and categories are handled inside
+the graph, so the exported model needs nothing beside it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+
+from numen.core.errors import InvalidInput
+from numen.core.manifest import ColumnsInput, ImageInput
+from numen.data.dataset import Dataset
+from numen.train.recipe import Recipe, params_of
+
+Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class MlpParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Dense layers: `layers` of `units` each, dropout after every one."""
+
+    units: Count = 128
+    layers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1
+    dropout: Share = 0.2
+    activation: str = "relu"
+
+
+class CnnParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Blocks of convolution and pooling: `filters` in the first, doubled in each later one."""
+
+    filters: Count = 32
+    blocks: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
+    units: Count = 128
+    dropout: Share = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A built-in model and the epochs and batch size that suit it.
+
+    Attributes:
+        build: Makes the model, not compiled: input named as the data's, output last.
+    """
+
+    build: Callable[[Any, Dataset, Recipe], Any]
+    epochs: int
+    batch_size: int
+
+
+def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
+    """Flatten, Dense, Dropout, Dense: the first network of every tutorial."""
+    params = params_of(recipe, MlpParams)
+    layers = keras.layers
+    given, x = _front(keras, data)
+    if len(x.shape) > 2:
+        x = layers.Flatten()(x)
+    for _ in range(params.layers):
+        x = layers.Dense(params.units, activation=_activation(keras, params.activation))(x)
+        x = layers.Dropout(params.dropout)(x)
+    return keras.Model(given, _head(keras, data, x), name="mlp")
+
+
+def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
+    """A small convolutional network for pictures.
+
+    Raises:
+        InvalidInput: The data are not pictures.
+    """
+    params = params_of(recipe, CnnParams)
+    if not isinstance(data.preprocess, ImageInput):
+        raise InvalidInput(
+            f'family "cnn": expected pictures, received {data.spec}',
+            hint="use mlp, forest or boosting",
+            field="family",
+        )
+    layers = keras.layers
+    given, x = _front(keras, data)
+    if len(x.shape) == 3:
+        x = layers.Reshape((*x.shape[1:], 1))(x)
+    for block in range(params.blocks):
+        if min(x.shape[1:3]) < 4:  # too small to convolve and halve again
+            break
+        x = layers.Conv2D(params.filters * 2**block, 3, activation="relu")(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.Flatten()(x)
+    x = layers.Dense(params.units, activation="relu")(x)
+    x = layers.Dropout(params.dropout)(x)
+    return keras.Model(given, _head(keras, data, x), name="cnn")
+
+
+FAMILIES: Final = {
+    "mlp": Family(build_mlp, epochs=5, batch_size=32),
+    "cnn": Family(build_cnn, epochs=4, batch_size=64),
+}
+
+
+def build_own(keras: Any, data: Dataset, recipe: Recipe) -> Any:
+    """Calls the user's `module:build` as `build(data, **params)`; the working directory counts.
+
+    Raises:
+        InvalidInput: It cannot be found, or what it returns is not a Keras model.
+    """
+    module_name, _, function_name = recipe.family.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f'family "{recipe.family}": no module "{error.name}" in {here} or installed',
+            field="family",
+        ) from error
+    finally:
+        sys.path.remove(here)
+    build = getattr(module, function_name, None)
+    if not callable(build):
+        raise InvalidInput(
+            f'family "{recipe.family}": {module_name} has no function "{function_name}"',
+            field="family",
+        )
+    model = build(data, **recipe.params)
+    if not isinstance(model, keras.Model):
+        raise InvalidInput(
+            f'family "{recipe.family}": expected a keras.Model, received {type(model).__name__}',
+            field="family",
+        )
+    return model
+
+
+def _front(keras: Any, data: Dataset) -> tuple[Any, Any]:
+    """The input, and what the layers after it get: numbers of moderate size, none missing."""
+    given = keras.Input(data.spec.row, name=data.spec.name, dtype="float32")
+    if isinstance(data.preprocess, ImageInput):
+        return given, keras.layers.Rescaling(1 / 255)(given)
+    return given, _columns(keras, data, given)
+
+
+def _columns(keras: Any, data: Dataset, given: Any) -> Any:
+    """Numbers to mean 0 and variance 1, categories to one column each; missing becomes 0."""
+    known = data.preprocess.columns if isinstance(data.preprocess, ColumnsInput) else ()
+    sizes = {i: len(c.categories) for i, c in enumerate(known) if c.categories}
+    numbers = [i for i in range(data.spec.row[0] or 0) if i not in sizes]
+    parts = []
+    if numbers:
+        x = given if not sizes else keras.ops.take(given, numbers, axis=1)
+        mean, variance = _moments(data)
+        x = keras.layers.Normalization(mean=mean[numbers], variance=variance[numbers])(x)
+        parts.append(keras.ops.nan_to_num(x))
+    for column, size in sizes.items():
+        code = keras.ops.take(given, [column], axis=1)
+        each = np.arange(size, dtype="float32")[None]
+        parts.append(keras.ops.cast(keras.ops.equal(code, each), "float32"))
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+
+
+def _moments(data: Dataset) -> tuple[Any, Any]:
+    """Mean and variance of each training column, missing values left out.
+
+    Batches are merged by their own means (Chan et al. 1979), so a column of large values with a
+    small spread, such as a timestamp, keeps its variance.
+    """
+    rows = mean = spread = np.zeros(())
+    for batch in data.train.batches(65_536):
+        x = batch.inputs[data.spec.name].astype("float64")
+        known = np.isfinite(x)
+        n = known.sum(0)
+        m = np.where(known, x, 0).sum(0) / np.maximum(n, 1)
+        total = np.maximum(rows + n, 1)
+        spread = (
+            spread + (np.where(known, x - m, 0) ** 2).sum(0) + (m - mean) ** 2 * rows * n / total
+        )
+        mean = mean + (m - mean) * n / total
+        rows = rows + n
+    variance = spread / np.maximum(rows, 1)
+    # A constant column tells nothing; dividing by its zero spread would make it shout.
+    constant = variance <= (1e-7 * mean) ** 2
+    return mean.astype("float32"), np.where(constant, 1, variance).astype("float32")
+
+
+def _head(keras: Any, data: Dataset, x: Any) -> Any:
+    if data.labels is None:
+        return keras.layers.Dense(1, name="value")(x)
+    return keras.layers.Dense(len(data.labels), activation="softmax", name="probabilities")(x)
+
+
+def _activation(keras: Any, name: str) -> Any:
+    try:
+        return keras.activations.get(name)
+    except ValueError as error:
+        raise InvalidInput(
+            f'params.activation: "{name}" is no Keras activation', field="activation"
+        ) from error

@@ -1,0 +1,113 @@
+"""What to train, as plain data: a TOML file or a few arguments.
+
+data = "mnist"
+family = "mlp"            # or "my_models:build"
+loss = "sparse_categorical_crossentropy"
+optimizer = "adam"
+epochs = 5
+[params]                  # of the family
+units = 128
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from numen.core.errors import InvalidInput, NotFound
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Params = TypeVar("Params", bound=msgspec.Struct)
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How to train a model. Empty values mean: what suits the family and the data.
+
+    Attributes:
+        family: A built-in family, or the user's own `module:build`.
+        data: The dataset's name or URL.
+        name: What to publish the model as; empty publishes nothing.
+        trainer: The plug-in; found from the family when empty.
+        backend: Keras's back end: `jax`, `tensorflow` or `torch`.
+        loss: A Keras loss name, for Keras families.
+        optimizer: A Keras optimizer name, or `gradient-descent` (full batch).
+        learning_rate: Step size.
+        epochs: Passes over the data, or rounds of boosting.
+        batch_size: Rows a step.
+        validation: Part of the training rows kept aside to choose the best epoch by.
+        patience: Epochs without improvement before stopping early; 0 never stops early.
+        seed: Makes a run repeatable.
+        params: The family's own parameters.
+    """
+
+    family: str = "mlp"
+    data: str = ""
+    name: str = ""
+    trainer: str = ""
+    backend: str = ""
+    loss: str = ""
+    optimizer: str = ""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    epochs: Positive | None = None
+    batch_size: Positive | None = None
+    validation: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, msgspec.Meta(ge=0)] = 0
+    seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
+    params: dict[str, Any] = {}
+
+
+def read(path: Path) -> Recipe:
+    """Reads a recipe from a TOML file.
+
+    Raises:
+        NotFound: There is no such file.
+        InvalidInput: It is not TOML, or a value is not what it must be.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFound(f"recipe: no file {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise InvalidInput(f"recipe {path}: {error}") from error
+    return make(table, where=str(path))
+
+
+def make(table: dict[str, Any], *, where: str = "recipe") -> Recipe:
+    """Builds a recipe from plain values; text stands for numbers where they are asked for.
+
+    Raises:
+        InvalidInput: A name is unknown or a value is not what it must be.
+    """
+    known = [field.name for field in msgspec.structs.fields(Recipe)]
+    for name in table:
+        if name not in known:
+            raise InvalidInput(
+                f'{where}: "{name}" is unknown; the recipe knows {", ".join(known)}',
+                hint=f"a parameter of the family goes under [params], as params.{name}",
+                field=name,
+            )
+    try:
+        return msgspec.convert(table, Recipe, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{where}: {error}") from error
+
+
+def params_of(recipe: Recipe, kind: type[Params]) -> Params:
+    """The family's own parameters as its struct; text stands for numbers where asked for.
+
+    Raises:
+        InvalidInput: One is unknown to the family, or is not what it must be.
+    """
+    known = [field.name for field in msgspec.structs.fields(kind)]
+    for name in recipe.params:
+        if name not in known:
+            raise InvalidInput(
+                f'params.{name}: family "{recipe.family}" knows {", ".join(known)}', field=name
+            )
+    try:
+        return msgspec.convert(recipe.params, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f'params of family "{recipe.family}": {error}') from error

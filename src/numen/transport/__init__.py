@@ -1,0 +1,1 @@
+"""Doors to live models: decode bytes, call the Service, encode the answer."""

@@ -1,0 +1,312 @@
+"""The fast door: `POST /v2/models/{m}/infer` without ASGI, on uvicorn's own connection class.
+
+A request for a hot URL is read, decoded, batched and answered here; every other request goes on
+to the app as uvicorn would have it, on the same port, with uvicorn's parser, limits and shutdown.
+Answers leave a connection in the order of its requests, whichever road each of them took.
+
+This leans on uvicorn's internals, so its version is pinned and a contract test guards what is
+used: `cycle`, `pipeline`, `flow`, `on_response_complete`, `shutdown`, `connection_lost`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from numen.core.errors import Internal, InvalidInput, NumenError, TooLarge, UnsupportedMedia
+from numen.core.observe import logger
+from numen.core.signature import Array
+from numen.serve.service import Endpoint, Service
+from numen.transport import v2
+from numen.transport.status import error_body, headers_of, status_of
+
+_HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
+_JSON: Final = (b"application/json", b"application/vnd.api+json")
+_MAX_PIPELINED: Final = 64
+_log = logger(__name__)
+
+
+class Head:
+    """What a call's headers say, for this door and for the slow one alike."""
+
+    __slots__ = ("binary", "content_type", "deadline_ms", "encoding", "length", "request_id")
+
+    def __init__(self, headers: Any):
+        self.length: int | None = None
+        self.binary: int | None = None
+        self.content_type = b""
+        self.encoding = b""
+        self.request_id = b""
+        self.deadline_ms: float | None = None
+        for name, value in headers:
+            if name == b"content-length":
+                self.length = int(value)
+            elif name == b"content-type":
+                self.content_type = value.partition(b";")[0].strip().lower()
+            elif name == b"inference-header-content-length":
+                if not value.isdigit() or len(value) > 12:
+                    raise InvalidInput(
+                        "Inference-Header-Content-Length: expected a whole number",
+                        field="Inference-Header-Content-Length",
+                    )
+                self.binary = int(value)
+            elif name == b"content-encoding":
+                self.encoding = value.strip().lower()
+            elif name == b"x-request-id":
+                self.request_id = value
+            elif name == b"numen-deadline-ms":
+                self.deadline_ms = _milliseconds(value)
+
+    def check(self, limit: int) -> None:
+        """Refuses what this protocol does not carry.
+
+        Raises:
+            UnsupportedMedia: Another content type or encoding.
+            TooLarge: A body over `limit` bytes is announced.
+        """
+        if self.length is not None and self.length > limit:
+            raise TooLarge(
+                f"body: expected at most {limit} bytes, received {self.length}", field="body"
+            )
+        if self.encoding not in (b"", b"identity"):
+            raise UnsupportedMedia(
+                f"Content-Encoding: expected identity, received {self.encoding[:40]!r}",
+                field="Content-Encoding",
+            )
+        if self.content_type not in (b"", *_JSON) and not (
+            self.content_type == b"application/octet-stream" and self.binary is not None
+        ):
+            raise UnsupportedMedia(
+                "Content-Type: expected application/json, or application/octet-stream with "
+                f"Inference-Header-Content-Length, received {self.content_type[:80]!r}",
+                field="Content-Type",
+            )
+
+
+def _milliseconds(value: bytes) -> float:
+    try:
+        amount = float(value)
+        if not 0 <= amount < 1e12:
+            raise ValueError
+    except ValueError:
+        raise InvalidInput(
+            "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
+            field="Numen-Deadline-Ms",
+        ) from None
+    return amount
+
+
+def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> v2.Call:
+    """Reads a call from its headers and body.
+
+    Raises:
+        InvalidInput: It is malformed.
+    """
+    call = v2.decode(body, head.binary, endpoint)
+    v2.check_outputs(call, endpoint.signature)
+    if head.deadline_ms is not None:
+        call.request.deadline = time.monotonic() + head.deadline_ms / 1e3
+    return call
+
+
+class _Hot:
+    """A request on the fast road, in the place where uvicorn keeps the request in flight."""
+
+    __slots__ = (
+        "body", "call", "disconnected", "endpoint", "head", "keep_alive", "protocol", "reply",
+        "response_complete", "size", "version",
+    )  # fmt: skip
+
+    def __init__(self, protocol: FastProtocol, name: str, version: str | None, keep_alive: bool):
+        self.protocol = protocol
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+        self.body: list[bytes] = []
+        self.size = 0
+        self.reply: bytes | None = None
+        self.head: Head | None = None
+        self.call: v2.Call | None = None
+        self.version = (name, version)
+        self.endpoint: Endpoint | None = None
+
+    # uvicorn wakes the request in flight when its client is gone; nothing sleeps here.
+    @property
+    def message_event(self) -> _Hot:
+        return self
+
+    def set(self) -> None:
+        if self.disconnected and self.call is not None:
+            self.call.request.cancelled = True
+
+    def done(self, outcome: dict[str, Array] | NumenError) -> None:
+        """Takes what the Batcher says, and lets the connection write what is due."""
+        if isinstance(outcome, NumenError):
+            self.fail(outcome)
+            return
+        call, endpoint = self.call, self.endpoint
+        assert call is not None
+        assert endpoint is not None
+        body, header_length = v2.encode(call, endpoint, outcome)
+        if header_length is None:
+            lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+        else:
+            lines = (
+                b"content-type: application/octet-stream\r\n"
+                b"inference-header-content-length: %d\r\ncontent-length: %d\r\n"
+            ) % (header_length, len(body))
+        self.answer(200, lines, body)
+
+    def fail(self, error: NumenError) -> None:
+        """Answers with an error."""
+        body = error_body(error)
+        lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+        for name, value in headers_of(error).items():
+            lines += f"{name}: {value}\r\n".encode()
+        self.answer(status_of(error), lines, body)
+
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        if self.head is not None and self.head.request_id:
+            lines += b"x-request-id: %b\r\n" % self.head.request_id
+        if not self.keep_alive:
+            lines += b"connection: close\r\n"
+        self.reply = b"".join(
+            [STATUS_LINE[status], self.protocol.default_lines(), lines, b"\r\n", body]
+        )
+        self.call = None
+        self.protocol.write_due()
+
+
+class FastProtocol(HttpToolsProtocol):
+    """uvicorn's connection class with a fast road; see the module."""
+
+    service: Service  # set by `protocol_for`
+    max_body: int
+    _lines: tuple[Any, bytes] = (None, b"")
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._due: deque[_Hot] = deque()
+        self._reading: _Hot | None = None
+
+    def on_headers_complete(self) -> None:
+        """Decides which road a request takes."""
+        match = _HOT.fullmatch(self.url)
+        cycle = self.cycle
+        if (
+            match is None
+            or self.parser.get_method() != b"POST"
+            or self.parser.get_http_version() != "1.1"
+            or self.expect_100_continue
+            # Behind a request on the slow road, it queues there.
+            or not (cycle is None or cycle.response_complete or isinstance(cycle, _Hot))
+            or self.pipeline
+        ):
+            super().on_headers_complete()
+            return
+        name, version = match.groups()
+        hot = _Hot(
+            self, name.decode(), version.decode() if version else None,
+            self.parser.should_keep_alive(),
+        )  # fmt: skip
+        self.cycle = hot  # type: ignore[assignment]
+        self._reading = hot
+        self._due.append(hot)
+        if len(self._due) >= _MAX_PIPELINED:
+            self.flow.pause_reading()
+        try:
+            hot.head = Head(self.headers)
+            hot.head.check(self.max_body)
+        except NumenError as error:
+            self._refuse_unread(hot, error)
+
+    def _refuse_unread(self, hot: _Hot, error: NumenError) -> None:
+        # The body is on its way and nobody will read it, so the connection ends here.
+        hot.keep_alive = False
+        self._reading = None
+        hot.fail(error)
+
+    def on_body(self, body: bytes) -> None:
+        """Collects a hot request's body."""
+        hot = self._reading
+        if hot is None:
+            if not isinstance(self.cycle, _Hot):
+                super().on_body(body)
+            return
+        hot.body.append(body)
+        hot.size += len(body)
+        if hot.size > self.max_body:
+            self._refuse_unread(
+                hot, TooLarge(f"body: expected at most {self.max_body} bytes", field="body")
+            )
+
+    def on_message_complete(self) -> None:
+        """Sends a whole hot request on to the Service."""
+        hot = self._reading
+        if hot is None:
+            if not isinstance(self.cycle, _Hot):
+                super().on_message_complete()
+            return
+        self._reading = None
+        body = hot.body[0] if len(hot.body) == 1 else b"".join(hot.body)
+        hot.body = []
+        try:
+            endpoint = hot.endpoint = self.service.find(*hot.version)
+            assert hot.head is not None
+            hot.call = decode_call(hot.head, body, endpoint)
+            self.service.submit(endpoint, hot.call.request, hot.done)
+        except NumenError as error:
+            hot.fail(error)
+        except Exception:
+            _log.exception("a request failed")
+            hot.fail(Internal("numen failed on this request"))
+
+    def write_due(self) -> None:
+        """Writes the answers that are next in order."""
+        due = self._due
+        while due and (reply := due[0].reply) is not None:
+            hot = due.popleft()
+            hot.response_complete = True
+            if self.transport.is_closing():
+                continue
+            self.transport.write(reply)
+            if not hot.keep_alive:
+                due.clear()
+                self.transport.close()
+        if not due:
+            self.on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drops the work of a client that is gone."""
+        for hot in self._due:
+            hot.disconnected = True
+            hot.set()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """A client that does not read its answers is not read from either."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+    def default_lines(self) -> bytes:
+        """The server's default headers (date, server) as bytes, made once per change of them."""
+        headers = self.server_state.default_headers
+        known, lines = FastProtocol._lines
+        if known is not headers:
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+            FastProtocol._lines = (headers, lines)
+        return lines
+
+
+def protocol_for(service: Service, max_body: int) -> type[FastProtocol]:
+    """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`."""
+    return type("Protocol", (FastProtocol,), {"service": service, "max_body": max_body})

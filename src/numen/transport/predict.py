@@ -1,0 +1,104 @@
+"""The friendly door, `/predict/{m}`: a picture, named fields or numbers in, a label out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Query, Request
+
+from numen.core.errors import InvalidInput, UnsupportedMedia
+from numen.core.message import Request as Call
+from numen.core.reference import Reference
+from numen.runtime.process import describe, read_input
+from numen.serve.service import Service
+from numen.transport.status import responses
+from numen.transport.tensors import document
+
+_PICTURES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_SCORE: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"label": {"type": "string"}, "probability": {"type": "number"}},
+}
+_DOC: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **dict.fromkeys(_PICTURES[:2], _BINARY),
+            "application/json": {"schema": {"type": "object"}},
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "What the model says of it",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["model", "version"],
+                        "properties": {
+                            "model": {"type": "string"},
+                            "version": {"type": "string"},
+                            **_SCORE["properties"],
+                            "top": {"type": "array", "items": _SCORE},
+                            "rows": {"type": "array", "items": {"type": "object"}},
+                        },
+                    }
+                }
+            },
+        }
+    },
+}
+
+
+def router(service: Service) -> APIRouter:
+    """The door's route."""
+    routes = APIRouter(tags=["Predict"])
+
+    @routes.post(
+        "/predict/{model}",
+        summary="A picture, named fields or numbers to a label",
+        responses=responses(400, 404, 413, 415, 429, 503, 504),
+        openapi_extra=_DOC,
+    )
+    async def predict(
+        request: Request,
+        model: str,
+        top: Annotated[int, Query(ge=1, le=1000, description="How many labels to name")] = 5,
+    ) -> dict[str, Any]:
+        reference = Reference.parse(model)
+        version = str(reference.version) if reference.version else reference.alias
+        endpoint = service.find(reference.name, version)
+        manifest = endpoint.manifest
+        value = _value(request.headers.get("content-type", ""), await request.body())
+        inputs = read_input(manifest, value)
+        answer = await service.predict(Call(reference.name, inputs, version))
+        rows = describe(manifest, answer.outputs, top)
+        head = {"model": endpoint.name, "version": endpoint.version}
+        return {**head, **rows[0]} if len(rows) == 1 else {**head, "rows": rows}
+
+    return routes
+
+
+def _value(content_type: str, body: bytes) -> Any:
+    kind = content_type.partition(";")[0].strip().lower()
+    if not body:
+        raise InvalidInput("body: expected a picture or JSON, received nothing", field="body")
+    if kind in _PICTURES:
+        return body
+    if kind in ("application/json", ""):
+        return _json(body)
+    raise UnsupportedMedia(
+        f"Content-Type: expected {', '.join(_PICTURES)} or application/json, "
+        f"received {kind[:80]!r}",
+        field="Content-Type",
+    )
+
+
+def _json(body: bytes) -> Any:
+    # Wrapped, so that any JSON value goes through the one parser with its depth limit.
+    with document(b'{"value":%b}' % body) as doc:
+        if len(doc) != 1:
+            raise InvalidInput("body: expected one JSON value", field="body")
+    return orjson.loads(body)

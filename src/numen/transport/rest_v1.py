@@ -1,0 +1,279 @@
+"""TensorFlow Serving's REST API: status, metadata, predict in row and column form.
+
+Errors keep that API's shape (`{"error": …}`) and carry numen's code and hint beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from numen.core.errors import InvalidInput
+from numen.core.message import Request as Call
+from numen.core.signature import Array, Signature, TensorSpec
+from numen.serve.service import Endpoint, LiveModel, Service
+from numen.transport import tensors
+from numen.transport.fast import Head
+from numen.transport.status import responses
+from numen.transport.tensors import JsonArray, JsonObject, kind
+
+_ERRORS: Final = responses(400, 404, 413, 415, 429, 503, 504)
+_MISSING: Final = responses(404, 503)
+_PREDICT_DOC: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "signature_name": {"type": "string"},
+                        "instances": {"type": "array", "items": {}, "minItems": 1},
+                        "inputs": {},
+                    },
+                }
+            }
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "`predictions` for `instances`, `outputs` for `inputs`",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "predictions": {"type": "array", "items": {}},
+                            "outputs": {},
+                        },
+                    }
+                }
+            },
+        }
+    },
+}
+
+
+def router(service: Service, max_body: int) -> APIRouter:
+    """The API's routes, for a model, one version of it, and what a label stands for."""
+    routes = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
+
+    async def predict(request: Request, name: str, version: str | None) -> Response:
+        head = Head(request.headers.raw)
+        head.check(max_body)
+        endpoint = service.find(name, version)
+        arrays, columns = decode(await request.body(), endpoint.signature)
+        answer = await service.predict(Call(name, arrays, version))
+        return Response(encode(endpoint, answer.outputs, columns), media_type="application/json")
+
+    @routes.get("/{name}", summary="Status", responses=_MISSING)
+    async def status(name: str) -> dict[str, Any]:
+        service.find(name)
+        return _status(service.models[name])
+
+    @routes.get("/{name}/versions/{version}", summary="Status of a version", responses=_MISSING)
+    async def version_status(name: str, version: str) -> dict[str, Any]:
+        return _status(service.models[name], service.find(name, version))
+
+    @routes.get("/{name}/labels/{label}", summary="Status of a label", responses=_MISSING)
+    async def label_status(name: str, label: str) -> dict[str, Any]:
+        return _status(service.models[name], service.find(name, label))
+
+    @routes.get("/{name}/metadata", summary="Metadata", responses=_MISSING)
+    async def metadata(name: str) -> dict[str, Any]:
+        return _metadata(service.find(name))
+
+    @routes.get(
+        "/{name}/versions/{version}/metadata", summary="Metadata of a version", responses=_MISSING
+    )
+    async def version_metadata(name: str, version: str) -> dict[str, Any]:
+        return _metadata(service.find(name, version))
+
+    how: dict[str, Any] = {"responses": _ERRORS, "openapi_extra": _PREDICT_DOC}
+
+    @routes.post("/{name}:predict", summary="Predict", response_class=Response, **how)
+    async def predict_default(request: Request, name: str) -> Response:
+        return await predict(request, name, None)
+
+    @routes.post(
+        "/{name}/versions/{version}:predict", summary="Predict (one version)",
+        response_class=Response, **how,
+    )  # fmt: skip
+    async def predict_version(request: Request, name: str, version: str) -> Response:
+        return await predict(request, name, version)
+
+    @routes.post(
+        "/{name}/labels/{label}:predict", summary="Predict (one label)",
+        response_class=Response, **how,
+    )  # fmt: skip
+    async def predict_label(request: Request, name: str, label: str) -> Response:
+        return await predict(request, name, label)
+
+    return routes
+
+
+def decode(body: bytes, signature: Signature) -> tuple[dict[str, Array], bool]:
+    """Reads a predict request.
+
+    Returns:
+        The arrays by input name, and whether they came as columns (`inputs`).
+
+    Raises:
+        InvalidInput: It is malformed; what it lacks or has wrong is named.
+    """
+    with tensors.document(body) as doc:
+        keys = [key for key in ("instances", "inputs") if key in doc]
+        if len(keys) != 1:
+            raise InvalidInput(
+                'body: expected either "instances" (rows) or "inputs" (columns), received '
+                + ("both" if keys else "neither"),
+                field="instances",
+            )
+        chosen = doc.get("signature_name")
+        if chosen not in (None, "", "serving_default"):
+            raise InvalidInput(
+                f'"signature_name": expected serving_default, received {str(chosen)[:80]!r}',
+                field="signature_name",
+            )
+        columns = keys[0] == "inputs"
+        value = doc[keys[0]]
+        arrays = _columns(value, signature) if columns else _rows(value, signature)
+        del value
+    return arrays, columns
+
+
+def _rows(value: Any, signature: Signature) -> dict[str, Array]:
+    if not isinstance(value, JsonArray) or not len(value):
+        received = "an empty array" if isinstance(value, JsonArray) else kind(value)
+        raise InvalidInput(f'"instances": expected rows, received {received}', field="instances")
+    first = value[0]
+    named = isinstance(first, JsonObject) and "b64" not in first
+    del first
+    if not named:
+        return {spec.name: _tensor(value, spec) for spec in _single(signature)}
+    columns: dict[str, list[Any]] = {spec.name: [] for spec in signature.inputs}
+    for place, row in enumerate(value):
+        fields = row.as_dict() if isinstance(row, JsonObject) else None
+        if fields is None or fields.keys() != columns.keys():
+            raise InvalidInput(
+                f'"instances[{place}]": expected an object with {", ".join(columns)}',
+                field="instances",
+            )
+        for name, item in fields.items():
+            columns[name].append(item)
+    return {
+        spec.name: _tensor(tensors.json_array(columns[spec.name]), spec)
+        for spec in signature.inputs
+    }
+
+
+def _columns(value: Any, signature: Signature) -> dict[str, Array]:
+    if isinstance(value, JsonObject) and "b64" not in value:
+        specs = {spec.name: spec for spec in signature.inputs}
+        return {
+            name: _tensor(value[name], specs.get(name) or signature.input(name))
+            for name in list(value.keys())
+        }
+    return {spec.name: _tensor(value, spec) for spec in _single(signature)}
+
+
+def _single(signature: Signature) -> tuple[TensorSpec, ...]:
+    if len(signature.inputs) != 1:
+        names = ", ".join(spec.name for spec in signature.inputs)
+        raise InvalidInput(
+            f"this model takes several inputs: expected each by name ({names})", field="instances"
+        )
+    return signature.inputs
+
+
+def _tensor(value: Any, spec: TensorSpec) -> Array:
+    if spec.dtype == "string":
+        return _strings(value, spec)
+    return tensors.read(value, spec.dtype, tensors.infer_shape(value), spec.name)
+
+
+def _strings(value: Any, spec: TensorSpec) -> Array:
+    def plain(item: Any) -> Any:
+        if isinstance(item, JsonArray):
+            return [plain(inner) for inner in item]
+        if isinstance(item, str):
+            return item
+        try:
+            return base64.b64decode(item["b64"], validate=True).decode()
+        except (TypeError, KeyError, binascii.Error, UnicodeDecodeError):
+            raise InvalidInput(
+                f'input "{spec.name}": expected text or {{"b64": …}} of UTF-8, '
+                f"received {kind(item)}",
+                field=spec.name,
+            ) from None
+
+    return np.array(plain(value), dtype=object)
+
+
+def encode(endpoint: Endpoint, outputs: dict[str, Array], columns: bool) -> bytes:
+    """Writes a predict answer, in the form the request had."""
+    dumped = {spec.name: outputs[spec.name] for spec in endpoint.signature.outputs}
+    if len(dumped) == 1:
+        (array,) = dumped.values()
+        return b'{"%b":%b}' % (b"outputs" if columns else b"predictions", tensors.dump(array))
+    if columns:
+        parts = (b"%b:%b" % (orjson.dumps(k), tensors.dump(v)) for k, v in dumped.items())
+        return b'{"outputs":{%b}}' % b",".join(parts)
+    count = len(next(iter(dumped.values())))
+    rows = (
+        b"{%b}" % b",".join(
+            b"%b:%b" % (orjson.dumps(k), tensors.dump(v[i])) for k, v in dumped.items()
+        )
+        for i in range(count)
+    )  # fmt: skip
+    return b'{"predictions":[%b]}' % b",".join(rows)
+
+
+def _status(model: LiveModel, only: Endpoint | None = None) -> dict[str, Any]:
+    endpoints = [only] if only else list(model.versions.values())
+    return {
+        "model_version_status": [
+            {
+                "version": endpoint.version,
+                "state": "AVAILABLE",
+                "status": {"error_code": "OK", "error_message": ""},
+            }
+            for endpoint in endpoints
+        ]
+    }
+
+
+_TF_TYPES: Final = {
+    "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF", "string": "DT_STRING",
+    "bool": "DT_BOOL", "int8": "DT_INT8", "int16": "DT_INT16", "int32": "DT_INT32",
+    "int64": "DT_INT64", "uint8": "DT_UINT8", "uint16": "DT_UINT16", "uint32": "DT_UINT32",
+    "uint64": "DT_UINT64",
+}  # fmt: skip
+
+
+def _metadata(endpoint: Endpoint) -> dict[str, Any]:
+    def tensor(spec: TensorSpec) -> dict[str, Any]:
+        dims = [{"size": str(-1 if size is None else size), "name": ""} for size in spec.shape]
+        return {
+            "dtype": _TF_TYPES[spec.dtype],
+            "tensor_shape": {"dim": dims, "unknown_rank": False},
+            "name": f"{spec.name}:0",
+        }
+
+    signature = endpoint.signature
+    serving = {
+        "inputs": {spec.name: tensor(spec) for spec in signature.inputs},
+        "outputs": {spec.name: tensor(spec) for spec in signature.outputs},
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {
+            "name": endpoint.name, "signature_name": "", "version": endpoint.version,
+        },
+        "metadata": {"signature_def": {"signature_def": {"serving_default": serving}}},
+    }  # fmt: skip

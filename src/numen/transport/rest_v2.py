@@ -1,0 +1,223 @@
+"""The Open Inference Protocol over HTTP: health, metadata, infer, repository, statistics.
+
+`infer` is here for callers that the fast door does not take (HTTP/1.0, `Expect`, behind a slow
+request on one connection); both share one codec, so both say the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, Protocol
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+import numen
+from numen.core.signature import DATATYPES, TensorSpec
+from numen.serve.service import Endpoint, Service
+from numen.transport import v2
+from numen.transport.fast import Head, decode_call
+from numen.transport.status import responses
+
+_TENSOR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name", "shape", "datatype"],
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "datatype": {"type": "string", "enum": list(DATATYPES)},
+        "parameters": {"type": "object"},
+        "data": {"type": "array", "items": {}},
+    },
+}
+_REQUEST: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": {
+            "type": "array",
+            "items": {**_TENSOR, "required": [*_TENSOR["required"], "data"]},
+        },
+        "outputs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string"}, "parameters": {"type": "object"}},
+            },
+        },
+    },
+}
+_ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["model_name", "model_version", "outputs"],
+    "properties": {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"type": "string"},
+        "outputs": {"type": "array", "items": _TENSOR},
+    },
+}
+_INFER_DOC: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": _REQUEST}},
+    },
+    "responses": {
+        "200": {
+            "description": "The outputs",
+            "content": {
+                "application/json": {"schema": _ANSWER},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    },
+}
+_MISSING: Final = responses(404, 503)
+_ERRORS: Final = responses(400, 404, 413, 415, 429, 503, 504)
+
+
+class Repository(Protocol):
+    """Who loads and unloads models; the serving process gives one."""
+
+    async def load(self, name: str) -> None:
+        """Makes a published model live."""
+
+    async def unload(self, name: str) -> None:
+        """Takes a model out of service."""
+
+    async def index(self) -> list[dict[str, str]]:
+        """All published models, live or not: name, version, state, reason."""
+
+
+def router(service: Service, repository: Repository | None, max_body: int) -> APIRouter:
+    """The protocol's routes."""
+    routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
+
+    @routes.get("", summary="Server metadata")
+    @routes.get("/", include_in_schema=False)
+    async def server_metadata() -> dict[str, Any]:
+        extensions = ["binary_tensor_data", "model_repository", "statistics"]
+        return {"name": "numen", "version": numen.__version__, "extensions": extensions}
+
+    @routes.get("/health/live", summary="The process answers")
+    async def live() -> dict[str, bool]:
+        return {"live": True, "ready": service.ready}
+
+    @routes.get("/health/ready", summary="All models are warm", responses=responses(503))
+    async def ready() -> Response:
+        body = orjson.dumps({"ready": service.ready, "live": True})
+        return Response(body, 200 if service.ready else 503, media_type="application/json")
+
+    @_model_route(routes.get, "/ready", summary="The model is live", responses=_MISSING)
+    async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
+        endpoint = service.find(name, version)
+        return {"name": endpoint.name, "version": endpoint.version, "ready": True}
+
+    @_model_route(routes.get, "", summary="Model metadata", responses=_MISSING)
+    async def metadata(name: str, version: str | None = None) -> dict[str, Any]:
+        endpoint = service.find(name, version)
+        return {
+            "name": endpoint.name,
+            "versions": sorted(service.models[name].versions, key=int),
+            "platform": "onnxruntime_onnx",
+            "inputs": [_tensor(spec) for spec in endpoint.signature.inputs],
+            "outputs": [_tensor(spec) for spec in endpoint.signature.outputs],
+        }
+
+    @_model_route(routes.get, "/stats", summary="What the model has done", responses=_MISSING)
+    async def statistics(name: str, version: str | None = None) -> dict[str, Any]:
+        return {"model_stats": [_statistics(service.find(name, version))]}
+
+    @_model_route(
+        routes.post, "/infer", summary="Predict", responses=_ERRORS, openapi_extra=_INFER_DOC,
+        response_class=Response,
+    )  # fmt: skip
+    async def infer(request: Request, name: str, version: str | None = None) -> Response:
+        head = Head(request.headers.raw)
+        head.check(max_body)
+        endpoint = service.find(name, version)
+        call = decode_call(head, await request.body(), endpoint)
+        answer = await service.predict(call.request)
+        body, header_length = v2.encode(call, endpoint, answer.outputs)
+        if header_length is None:
+            return Response(body, media_type="application/json")
+        headers = {"inference-header-content-length": str(header_length)}
+        return Response(body, media_type="application/octet-stream", headers=headers)
+
+    if repository is not None:
+        _add_repository(routes, repository)
+    return routes
+
+
+def _model_route(method: Callable[..., Any], path: str, **how: Any) -> Callable[..., Any]:
+    """Registers a handler for a model and for one version of it."""
+
+    def register(handler: Callable[..., Any]) -> Callable[..., Any]:
+        method(f"/models/{{name}}{path}", **how)(_without_version(handler))
+        how["summary"] += " (one version)"
+        method(f"/models/{{name}}/versions/{{version}}{path}", **how)(handler)
+        return handler
+
+    return register
+
+
+def _without_version(handler: Callable[..., Any]) -> Callable[..., Any]:
+    # The framework would make the missing path parameter a query parameter.
+    parameters = [p for p in inspect.signature(handler).parameters.values() if p.name != "version"]
+
+    @wraps(handler)
+    async def plain(**arguments: Any) -> Any:
+        return await handler(**arguments)
+
+    plain.__signature__ = inspect.signature(handler).replace(parameters=parameters)  # type: ignore[attr-defined]
+    return plain
+
+
+def _add_repository(routes: APIRouter, repository: Repository) -> None:
+    @routes.post("/repository/index", summary="All published models")
+    async def index() -> list[dict[str, str]]:
+        return await repository.index()
+
+    @routes.post(
+        "/repository/models/{name}/load", summary="Make a model live", responses=responses(404, 409)
+    )
+    async def load(name: str) -> dict[str, Any]:
+        await repository.load(name)
+        return {}
+
+    @routes.post(
+        "/repository/models/{name}/unload", summary="Take a model out", responses=responses(404)
+    )
+    async def unload(name: str) -> dict[str, Any]:
+        await repository.unload(name)
+        return {}
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    shape = [-1 if size is None else size for size in spec.shape]
+    return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
+
+
+def _statistics(endpoint: Endpoint) -> dict[str, Any]:
+    stats = endpoint.stats
+
+    def span(count: int, seconds: float) -> dict[str, int]:
+        return {"count": count, "ns": int(seconds * 1e9)}
+
+    return {
+        "name": endpoint.name,
+        "version": endpoint.version,
+        "inference_count": stats.rows,
+        "execution_count": stats.batches,
+        "inference_stats": {
+            "success": span(stats.requests, stats.seconds),
+            "fail": span(stats.failures.total(), 0.0),
+            "queue": span(stats.requests, stats.queue_seconds),
+            "compute_infer": span(stats.batches, stats.compute_seconds),
+        },
+    }

@@ -1,0 +1,61 @@
+"""Which HTTP status stands for which error code. A test proves the table complete."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from numen.core.errors import NumenError
+
+STATUS: Final = {
+    "invalid_input": 400,
+    "invalid_data": 422,
+    "unsupported_media": 415,
+    "too_large": 413,
+    "not_found": 404,
+    "conflict": 409,
+    "missing_extra": 501,
+    "export_failed": 422,
+    "corrupt_bundle": 500,
+    "not_ready": 503,
+    "overloaded": 429,
+    "deadline_exceeded": 504,
+    "cancelled": 499,
+    "internal": 500,
+}
+RETRY: Final = frozenset({429, 503})
+
+
+def status_of(error: NumenError) -> int:
+    """The HTTP status of an error."""
+    return STATUS[error.code]
+
+
+def error_body(error: NumenError) -> bytes:
+    """The error as the JSON that all of numen's own HTTP doors send."""
+    return orjson.dumps(error.as_dict())
+
+
+def headers_of(error: NumenError) -> dict[str, str]:
+    """Headers that go with an error."""
+    return {"retry-after": "1"} if status_of(error) in RETRY else {}
+
+
+# What the doors' OpenAPI says of errors.
+ERROR_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["error", "code"],
+    "properties": {
+        "error": {"type": "string"},
+        "code": {"type": "string", "enum": sorted(STATUS)},
+        "hint": {"type": "string"},
+        "field": {"type": "string"},
+    },
+}
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's words for the error statuses a route may answer with."""
+    content = {"application/json": {"schema": ERROR_SCHEMA}}
+    return {code: {"description": "Error", "content": content} for code in codes}

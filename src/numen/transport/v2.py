@@ -1,0 +1,327 @@
+"""The Open Inference Protocol's messages: JSON, and the binary tensor extension.
+
+A binary message is the JSON header, `Inference-Header-Content-Length` bytes long, then each
+binary tensor's bytes in order, little-endian; BYTES elements carry their length as 4 bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Final
+
+import numpy as np
+import orjson
+
+from numen.core.errors import InvalidInput
+from numen.core.message import Request
+from numen.core.signature import Array, Signature, TensorSpec
+from numen.serve.service import Endpoint
+from numen.transport import tensors
+from numen.transport.tensors import JsonArray, JsonObject, kind, pick
+
+MAX_RANK: Final = 16
+_TENSOR: Final = ("name", "datatype", "shape", "parameters", "data")
+
+
+@dataclass(slots=True)
+class Call:
+    """A decoded call.
+
+    Attributes:
+        request: What goes to the Service.
+        outputs: Wanted outputs and whether as binary; None is all of them.
+        binary: Whether outputs not named singly go as binary.
+    """
+
+    request: Request
+    outputs: list[tuple[str, bool]] | None = None
+    binary: bool = False
+
+
+def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
+    """Reads a call.
+
+    Args:
+        body: The request's body.
+        header_length: Length of the JSON at its beginning; None is all of it, 0 is none of it
+            (a raw request: the body is the model's only input).
+        endpoint: Which model is called.
+
+    Raises:
+        InvalidInput: The message is malformed; what it lacks or has wrong is named.
+    """
+    if header_length == 0:
+        return _decode_raw(body, endpoint)
+    tail = memoryview(b"")
+    if header_length is not None:
+        if not 0 < header_length <= len(body):
+            raise InvalidInput(
+                f"Inference-Header-Content-Length: expected at most {len(body)} (the body), "
+                f"received {header_length}",
+                field="Inference-Header-Content-Length",
+            )
+        tail = memoryview(body)[header_length:]
+        body = body[:header_length]
+    call = Call(Request(endpoint.name, {}, version=endpoint.version))
+    with tensors.document(body) as doc:
+        inputs = _message(doc, tail, call)
+    if inputs is None:
+        raise InvalidInput('"inputs" is missing: expected an array of tensors', field="inputs")
+    call.request.inputs = inputs
+    if call.outputs is not None:
+        call.outputs = [
+            (name, call.binary if binary is None else binary) for name, binary in call.outputs
+        ] or None
+    return call
+
+
+def _message(doc: Any, tail: memoryview, call: Call) -> dict[str, Array] | None:
+    id_, parameters, inputs, outputs = pick(doc, "id", "parameters", "inputs", "outputs")
+    if parameters is not None:
+        _parameters(parameters, call)
+    if outputs is not None:
+        call.outputs = _outputs(outputs)
+    if id_ is not None:
+        call.request.id = _text(id_, "id")
+    return None if inputs is None else _inputs(inputs, tail)
+
+
+def _inputs(value: Any, tail: memoryview) -> dict[str, Array]:
+    if not isinstance(value, JsonArray):
+        raise InvalidInput(
+            f'"inputs": expected an array of tensors, received {kind(value)}', field="inputs"
+        )
+    arrays: dict[str, Array] = {}
+    at = 0
+    for place, item in enumerate(value):
+        if not isinstance(item, JsonObject):
+            raise InvalidInput(
+                f'"inputs[{place}]": expected an object, received {kind(item)}', field="inputs"
+            )
+        name, kind_, sizes, parameters, data = pick(item, *_TENSOR)
+        name = _text(name, f"inputs[{place}].name")
+        if name in arrays:
+            raise InvalidInput(f'input "{name}" is given twice', field=name)
+        dtype = tensors.datatype(kind_, name)
+        shape = _shape(sizes, name)
+        size = _binary_size(parameters, name)
+        if size is None:
+            arrays[name] = tensors.read(data, dtype, shape, name)
+        else:
+            if data is not None:
+                raise InvalidInput(
+                    f'input "{name}": expected either data or binary_data_size, received both',
+                    field=name,
+                )
+            if at + size > len(tail):
+                raise InvalidInput(
+                    f'input "{name}": expected {size} bytes of binary data, '
+                    f"received {len(tail) - at}",
+                    field=name,
+                )
+            arrays[name] = from_bytes(tail[at : at + size], dtype, shape, name)
+            at += size
+    if at != len(tail):
+        raise InvalidInput(
+            f"body: expected {at} bytes of binary data as the inputs say, received {len(tail)}",
+            field="binary_data_size",
+        )
+    return arrays
+
+
+def _text(value: Any, field: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(
+            f'"{field}": expected text, received '
+            f"{'nothing' if value is None or value == '' else kind(value)}",
+            field=field,
+        )
+    return value
+
+
+def _shape(value: Any, name: str) -> tuple[int, ...]:
+    sizes = value.as_list() if isinstance(value, JsonArray) else value
+    if (
+        not isinstance(sizes, list)
+        or len(sizes) > MAX_RANK
+        or any(type(size) is not int or not 0 <= size < 1 << 40 for size in sizes)
+    ):
+        raise InvalidInput(
+            f'input "{name}": expected shape as up to {MAX_RANK} whole numbers', field=name
+        )
+    return tuple(sizes)
+
+
+def _binary_size(parameters: Any, name: str) -> int | None:
+    if parameters is None:
+        return None
+    if not isinstance(parameters, JsonObject):
+        raise InvalidInput(
+            f'input "{name}": expected parameters as an object, received {kind(parameters)}',
+            field=name,
+        )
+    (size,) = pick(parameters, "binary_data_size")
+    if size is None:
+        return None
+    if type(size) is not int or size < 0:
+        raise InvalidInput(
+            f'input "{name}": expected binary_data_size as a whole number', field=name
+        )
+    return size
+
+
+def from_bytes(data: memoryview, dtype: str, shape: tuple[int, ...], name: str) -> Array:
+    """A tensor's bytes as an array that shares their memory (BYTES are copied).
+
+    Raises:
+        InvalidInput: There are more or fewer bytes than the shape needs.
+    """
+    count = prod(shape)
+    if dtype == "string":
+        return _strings(data, count, name).reshape(shape)
+    kind_ = np.dtype(dtype).newbyteorder("<")
+    if count * kind_.itemsize != len(data):
+        raise InvalidInput(
+            f'input "{name}": expected {count * kind_.itemsize} bytes for {dtype}{list(shape)}, '
+            f"received {len(data)}",
+            field=name,
+        )
+    return np.frombuffer(data, kind_).reshape(shape)
+
+
+def _strings(data: memoryview, count: int, name: str) -> Array:
+    items: list[str] = []
+    at = 0
+    try:
+        while at < len(data) and len(items) < count:
+            (length,) = struct.unpack_from("<I", data, at)
+            item = bytes(data[at + 4 : at + 4 + length])
+            if len(item) != length:
+                raise ValueError("cut short")
+            items.append(item.decode())
+            at += 4 + length
+        if at != len(data) or len(items) != count:
+            raise ValueError("another number of elements")
+    except (struct.error, ValueError):
+        raise InvalidInput(
+            f'input "{name}": expected {count} UTF-8 elements, each with its length as 4 bytes',
+            field=name,
+        ) from None
+    return np.array(items, dtype=object)
+
+
+def _decode_raw(body: bytes, endpoint: Endpoint) -> Call:
+    specs = endpoint.signature.inputs
+    if len(specs) != 1 or specs[0].dtype == "string" or None in specs[0].row:
+        raise InvalidInput(
+            f"model {endpoint.name}: a raw request needs a single input of fixed size",
+            hint="send a JSON header",
+            field="Inference-Header-Content-Length",
+        )
+    spec = specs[0]
+    size = prod(size or 0 for size in spec.row) * spec.numpy.itemsize
+    if not body or len(body) % size:
+        raise InvalidInput(
+            f'input "{spec.name}": expected a multiple of {size} bytes, received {len(body)}',
+            field=spec.name,
+        )
+    shape = (len(body) // size, *(size or 0 for size in spec.row))
+    array = from_bytes(memoryview(body), spec.dtype, shape, spec.name)
+    return Call(Request(endpoint.name, {spec.name: array}, endpoint.version), binary=True)
+
+
+def _outputs(value: Any) -> list[tuple[str, Any]]:
+    if not isinstance(value, JsonArray):
+        raise InvalidInput(f'"outputs": expected an array, received {kind(value)}', field="outputs")
+    wanted: list[tuple[str, Any]] = []
+    for place, item in enumerate(value):
+        if not isinstance(item, JsonObject):
+            raise InvalidInput(
+                f'"outputs[{place}]": expected an object, received {kind(item)}', field="outputs"
+            )
+        name = _text(item.get("name"), f"outputs[{place}].name")
+        parameters = item.get("parameters")
+        binary = None
+        if isinstance(parameters, JsonObject):
+            if parameters.get("classification"):
+                raise InvalidInput(
+                    f'output "{name}": the classification extension is not supported',
+                    hint="ask /predict for labels",
+                    field=name,
+                )
+            binary = parameters.get("binary_data")
+        wanted.append((name, binary))
+    return wanted
+
+
+def _parameters(value: Any, call: Call) -> None:
+    if not isinstance(value, JsonObject):
+        raise InvalidInput(
+            f'"parameters": expected an object, received {kind(value)}', field="parameters"
+        )
+    call.binary = bool(value.get("binary_data_output"))
+    for key, per_second in (("deadline_ms", 1e3), ("timeout", 1e6)):
+        amount: Any = value.get(key)
+        if amount is not None:
+            if type(amount) not in (int, float) or amount < 0:
+                raise InvalidInput(f'"{key}": expected a number of at least 0', field=key)
+            if amount or key == "deadline_ms":  # Triton's timeout of 0 means none
+                call.request.deadline = time.monotonic() + amount / per_second
+
+
+def encode(call: Call, endpoint: Endpoint, outputs: dict[str, Array]) -> tuple[bytes, int | None]:
+    """Writes an answer.
+
+    Returns:
+        The body, and the length of its JSON where binary tensors follow, else None.
+    """
+    wanted = call.outputs
+    if wanted is None:
+        wanted = [(spec.name, call.binary) for spec in endpoint.signature.outputs]
+    parts = []
+    binary = []
+    for name, as_binary in wanted:
+        spec = endpoint.signature.output(name)
+        array = outputs[name]
+        head = b'{"name":%b,"datatype":"%b","shape":%b,' % (
+            orjson.dumps(name),
+            spec.datatype.encode(),
+            orjson.dumps(array.shape),
+        )
+        if as_binary:
+            data = to_bytes(array, spec)
+            binary.append(data)
+            parts.append(b'%b"parameters":{"binary_data_size":%d}}' % (head, len(data)))
+        else:
+            parts.append(b'%b"data":%b}' % (head, tensors.dump(array.reshape(-1))))
+    id_ = call.request.id
+    text = b'{"model_name":"%b","model_version":"%b",%b"outputs":[%b]}' % (
+        endpoint.name.encode(),
+        endpoint.version.encode(),
+        b"" if id_ is None else b'"id":%b,' % orjson.dumps(id_),
+        b",".join(parts),
+    )
+    if not binary:
+        return text, None
+    return b"".join([text, *binary]), len(text)
+
+
+def check_outputs(call: Call, signature: Signature) -> None:
+    """Refuses a call for an output the model does not have, before it runs.
+
+    Raises:
+        InvalidInput: There is no such output.
+    """
+    for name, _ in call.outputs or ():
+        signature.output(name)
+
+
+def to_bytes(array: Array, spec: TensorSpec) -> bytes:
+    """An array as a binary tensor."""
+    if spec.dtype != "string":
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    items = (v if isinstance(v, bytes) else str(v).encode() for v in array.reshape(-1))
+    return b"".join(struct.pack("<I", len(item)) + item for item in items)

@@ -1,0 +1,36 @@
+"""Installs the system programs that tests drive: a browser, a load generator, Node.
+
+Run by `make test`. On Debian and its kin as root it installs what is missing; elsewhere it says
+what to install, and the tests that need it fail rather than skip when CI is set.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+PROGRAMS = {"chromium": "chromium", "wrk": "wrk", "node": "nodejs", "npm": "npm"}
+
+
+def main() -> None:
+    missing = sorted({pkg for name, pkg in PROGRAMS.items() if shutil.which(name) is None})
+    if not missing:
+        return
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        print(f"not installed: {', '.join(missing)}; tests that need them will skip")
+        return
+    quiet = {
+        "stdout": subprocess.DEVNULL,
+        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    }
+    print(f"installing {', '.join(missing)}")
+    subprocess.run([apt, "update", "-qq"], check=True, **quiet)
+    subprocess.run(
+        [apt, "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, **quiet
+    )
+
+
+if __name__ == "__main__":
+    main()
