@@ -45,6 +45,7 @@ class Dataset:
         source: Where it was read from.
         missing: Some value is missing (NaN).
         notes: What a person should know of how it was read.
+        encoded: Pictures are kept as their files' bytes and decoded when they are read.
         held_out: The test split is a part of the training rows, as there was none.
         folder: Where it is stored.
     """
@@ -58,6 +59,7 @@ class Dataset:
     source: str
     missing: bool = False
     notes: tuple[str, ...] = ()
+    encoded: bool = False
     held_out: bool = False
     folder: Path = field(default=Path(), repr=False)
 
@@ -80,6 +82,9 @@ class Dataset:
     def to_hf(self, split: str = "train") -> Any:
         """A split as a `datasets.Dataset`, over the same mapped file.
 
+        Its columns are the input (a picture, nested lists of pixels, or a list of features) and
+        the target.
+
         The library is imported here only: it takes five times as long as all else in this room.
 
         Raises:
@@ -100,6 +105,8 @@ class Dataset:
             split=hf.NamedSplit(split),
             fingerprint=self.digest.removeprefix("sha256:")[:32] + split,
         )
+        if isinstance(self.preprocess, ImageInput) and self.encoded:
+            whole = whole.cast_column(self.preprocess.input, hf.Image())
         return whole if part.is_whole else whole.select(part.stored_rows())
 
     @classmethod
@@ -177,6 +184,7 @@ class Dataset:
             source,
             stored.missing,
             stored.notes,
+            stored.encoded,
             held_out,
             folder,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -110,11 +111,11 @@ def contact_sheet(data: Dataset, rows: int = 8, classes: int = 20, side: int = 6
         room = max(1, wide // 7)
         short = label if len(label) <= room else label[: room - 1] + "…"
         draw.text((gap + place * (wide + gap), 2), short, "black", font)
-    for label, picture in _of_classes(data.train, len(labels), rows, rows * len(labels)):
-        corner = (gap + label * (wide + gap), head + filled[label] * (high + gap))
+    for place, picture in _of_classes(data.train, len(labels), rows, rows * len(labels)):
+        corner = (gap + place * (wide + gap), head + filled[place] * (high + gap))
         resized = Image.fromarray(picture).resize((wide, high), Image.Resampling.NEAREST)
         sheet.paste(resized, corner)
-        filled[label] += 1
+        filled[place] += 1
     return sheet
 
 
@@ -123,14 +124,14 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     table.add_column(style="bold")
     table.add_column()
     if title:
-        table.add_row("dataset", title)
+        table.add_row("dataset", Text(title))
     table.add_row("digest", profile.digest)
     counts = ", ".join(f"{name} {count:,}" for name, count in profile.rows.items())
     table.add_row("rows", counts)
     pictures = profile.schema[0].kind == "image"
     table.add_row("a row", f"{'picture' if pictures else 'columns'} {format_shape(profile.shape)}")
     kind = "a quantity" if profile.labels is None else f"{len(profile.labels)} classes"
-    table.add_row("target", f"{profile.target} ({kind})")
+    table.add_row("target", Text(f"{profile.target} ({kind})"))
     repeated = ", ".join(f"{name} {count:,}" for name, count in profile.repeated.items() if count)
     shared = f"{profile.shared:,} of test also in train" if profile.shared else ""
     table.add_row("duplicates", "; ".join(filter(None, (repeated, shared))) or "none")
@@ -151,7 +152,7 @@ def _balance(profile: Profile, labels: tuple[str, ...]) -> RenderableType:
         table.add_column(name, justify="right")
     table.add_column("of training rows")
     train = profile.balance["train"]
-    most, total = max(max(train), 1), max(sum(train), 1)
+    most, total = max(*train, 1), max(sum(train), 1)
     for place, label in enumerate(labels[:_COLUMNS]):
         counts = [f"{counts[place]:,}" for counts in profile.balance.values()]
         bar = Text("█" * max(round(_BAR * train[place] / most), train[place] > 0), style="cyan")
@@ -215,7 +216,7 @@ def _rows(data: Dataset, count: int) -> RenderableType:
     for row, target in zip(inputs.tolist(), batch.target.tolist(), strict=True):
         cells = []
         for value, column in zip(row, columns[:_COLUMNS], strict=False):
-            if value != value:
+            if math.isnan(value):
                 cells.append(Text("missing", style="dim"))
             elif column.categories is not None:
                 cells.append(Text(column.categories[int(value)]))

@@ -66,7 +66,8 @@ class _Door:
 
     def __init__(self, service: Service, registry: Registry):
         self._schema = schema.make()
-        self._context = schema.Context(service, registry)
+        self._service = service
+        self._registry = registry
 
     async def answer(self, request: Request, media: str | None) -> Response:
         """The answer to one request, as `media`."""
@@ -94,7 +95,7 @@ class _Door:
             return await self._schema.execute(
                 operation.query,
                 variable_values=operation.variables,
-                context_value=self._context,
+                context_value=schema.Context(self._service, self._registry, operation.name),
                 operation_name=operation.name,
                 allowed_operation_types=_ALLOWED[method],
             )

@@ -25,7 +25,7 @@ from strawberry.extensions import SchemaExtension
 MAX_TOKENS: Final = 4_000
 MAX_DEPTH: Final = 12
 MAX_ALIASES: Final = 16
-MAX_FIELDS: Final = 500
+MAX_FIELDS: Final = 600
 
 
 class Limits(SchemaExtension):

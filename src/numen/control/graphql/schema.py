@@ -6,12 +6,14 @@ Whatever reads the registry runs on a thread; predictions stay on the Service's 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NewType
 
 import msgspec
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
 from strawberry.file_uploads import Upload
 from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
@@ -35,10 +37,11 @@ Long = NewType("Long", int)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What resolvers work with."""
+    """What resolvers work with, and the operation that the request names, if any."""
 
     service: Service
     registry: Registry
+    operation: str | None = None
 
     def bundle(self, version: ModelVersion) -> Bundle:
         """A version's bundle, from memory where the version is live. Blocks."""
@@ -179,6 +182,21 @@ class Mutation:
         return await asyncio.to_thread(_card, info.context, model)
 
 
+class _OneOperation(SchemaExtension):
+    """Refuses to guess which of several operations is meant; the library takes the first."""
+
+    def on_validate(self) -> Iterator[None]:
+        """Runs before the library's own rules."""
+        document = self.execution_context.graphql_document
+        nodes = document.definitions if document is not None else ()
+        count = sum(isinstance(node, OperationDefinitionNode) for node in nodes)
+        if count > 1 and self.execution_context.context.operation is None:
+            self.execution_context.pre_execution_errors = [
+                GraphQLError(f"operationName: expected one of the document's {count} operations")
+            ]
+        yield
+
+
 class _Schema(strawberry.Schema):
     """A schema that leaves logging to the door, which knows callers' mistakes from defects."""
 
@@ -193,7 +211,7 @@ def make() -> strawberry.Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
-        extensions=[Limits],
+        extensions=[Limits, _OneOperation],
         config=StrawberryConfig(
             scalar_map={
                 Long: strawberry.scalar(
