@@ -17,8 +17,12 @@ from numen.core.errors import NumenError
 from numen.core.signature import Signature, TensorSpec
 
 if TYPE_CHECKING:
-    from numen.api import Model, load, models, promote, publish, rollback, train
     from numen_client import AsyncClient, Client
+
+    from numen.api.model import Model
+    from numen.api.publish import publish
+    from numen.api.train import train
+    from numen.api.workspace import load, models, promote, rollback
     from numen.data.dataset import Dataset
 
 __version__ = "0.1.0"
@@ -43,9 +47,10 @@ _HOME: Final = {
     "AsyncClient": "numen_client",
     "Client": "numen_client",
     "Dataset": "numen.data.dataset",
-    **dict.fromkeys(
-        ("Model", "load", "models", "promote", "publish", "rollback", "train"), "numen.api"
-    ),
+    "Model": "numen.api.model",
+    "publish": "numen.api.publish",
+    "train": "numen.api.train",
+    **dict.fromkeys(("load", "models", "promote", "rollback"), "numen.api.workspace"),
 }
 
 

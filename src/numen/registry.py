@@ -175,7 +175,7 @@ def bundle_folder(settings: Settings) -> Path:
 def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(value, dict):
         pairs = value.items()
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+    elif isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value):
         pairs = {
             (item.get("name") or item.get("path") or i) if isinstance(item, dict) else i: item
             for i, item in enumerate(value)

@@ -116,7 +116,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     publish(registry, settings, "hands", ColumnsInput("x", columns), 1)
     publish(registry, settings, "hands", ColumnsInput("x", columns), 2)
     publish(registry, settings, "dots", ImageInput("x", 2, 2, scale=1 / 255), 3)
-    listener = socket.create_server(("127.0.0.1", 0))
+    # With its protocol said, so that asyncio too sends answers without waiting (TCP_NODELAY).
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     running: list[uvicorn.Server] = []
 
     async def serve() -> None:

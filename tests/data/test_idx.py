@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import IdxFolder, idx
+from data_files import IdxFolder, idx
 
 from numen.core.errors import InvalidData, InvalidInput, NotFound
 from numen.data.dataset import Dataset

@@ -18,7 +18,7 @@ from numen.runtime.base import Runtime, open_variant
 from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
-    from numen.data.dataset import Batch, Split
+    from numen.data.dataset import Split
     from numen.train.evaluate import Report
 
 
@@ -86,12 +86,12 @@ class Model:
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
-        return evaluate(self.predict_batch, split, labels)
+        return evaluate(self._judged, split, labels)
 
-    def predict_batch(self, batch: Batch) -> Array:
-        """Probabilities `[rows, labels]`, or values `[rows]`, for a batch of a data set."""
+    def _judged(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """A data set's rows to probabilities `[rows, labels]` or values `[rows, 1]`."""
         how = self.manifest.preprocess
-        (given,) = batch.inputs.values()
+        (given,) = inputs.values()
         if isinstance(how, ImageInput):
             inputs = {how.input: process.pixels_to_input(given, how)}
         elif isinstance(how, ColumnsInput):
@@ -101,8 +101,8 @@ class Model:
         outputs = self._run(inputs)
         post = self.manifest.postprocess
         if isinstance(post, Classification):
-            return process.probabilities(outputs, post)
-        return next(iter(outputs.values())).reshape(len(given), -1)[:, 0]
+            return {post.output: process.probabilities(outputs, post)}
+        return {name: array.reshape(len(given), -1) for name, array in outputs.items()}
 
     def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         self.manifest.signature.check(inputs)

@@ -20,6 +20,7 @@ from numen.core.signature import Array, Signature, TensorSpec
 from numen.registry import bundle_folder
 from numen.runtime.base import make
 from numen.train.base import Exporter, Trained
+from numen.train.find import exporter_for
 
 
 def publish(
@@ -108,15 +109,7 @@ def _wrap(model: Any, sample: Any) -> Trained:
             f"received {type(sample).__name__} of shape {list(array.shape)}",
             field="sample",
         )
-    for exporter in _exporters():
-        if exporter.matches(model):
-            return exporter.wrap(model, array[:GOLDEN_ROWS])
-    raise InvalidInput(
-        f"publish: {type(model).__module__}.{type(model).__qualname__} is of no framework known "
-        f"here ({', '.join(plugins.names('numen.exporters'))})",
-        hint="export it to ONNX and publish the file",
-        field="model",
-    )
+    return exporter_for(model).wrap(model, array[:GOLDEN_ROWS])
 
 
 def _read(path: Path) -> Any:

@@ -103,7 +103,7 @@ def train(
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
         report = Model(draft).evaluate(dataset.test)
-        return report.metrics(), plots(report)
+        return report.metrics, plots(report)
 
     bundle = write_bundle(
         bundle_folder(settings()),

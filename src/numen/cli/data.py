@@ -42,10 +42,10 @@ def add(
             }
         )  # fmt: skip
         return
-    show.out.print(render(added.profile))
+    show.out.print(render(added.profile, f"{name}@{added.version.version}"))
     what = "added" if added.new else "unchanged:"
-    name = f"[bold]{version.name}@{version.version}[/]"
-    show.out.print(f"[green]✓[/] {what} {name} [dim]{version.digest[:19]}[/]")
+    shown = f"[bold]{version.name}@{version.version}[/]"
+    show.out.print(f"[green]✓[/] {what} {shown} [dim]{version.digest[:19]}[/]")
 
 
 @app.command("ls")
@@ -79,7 +79,7 @@ def show_(
     if as_json:
         show.print_json(profile)
         return
-    show.out.print(render(profile))
+    show.out.print(render(profile, name))
 
 
 @app.command("sample")

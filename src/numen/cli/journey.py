@@ -68,7 +68,7 @@ def _data() -> Any:
     with show.err.status("looking through the images"):
         added = found.add("mnist", ["sample:mnist"])
     dataset = found.open("mnist")
-    show.out.print(render_samples(dataset, 10))
+    show.out.print(render_samples(dataset, 10, width=14))
     show.out.print(
         f"  {added.version.name}@{added.version.version}  {len(dataset.train):,} + "
         f"{len(dataset.test):,} images  [dim]{added.version.digest[:19]}[/]"
@@ -142,12 +142,12 @@ def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _predict(address: str, dataset: Any) -> None:
-    from numen.data.picture import halfblocks
+    from numen.data.picture import Picture
 
     batch = next(iter(dataset.test.take(np.array([0])).batches(1)))
     pixels, truth = batch.inputs["image"][0], dataset.labels[int(batch.target[0])]
     answers = ask(address, _MODEL, pixels)
-    show.out.print(halfblocks(pixels))
+    show.out.print(Picture(pixels))
     for door, probabilities in answers.items():
         best = int(np.argmax(probabilities))
         share = float(probabilities[best])

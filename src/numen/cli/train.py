@@ -103,7 +103,7 @@ def evaluate(
         show.print_json(report)
         return
     show.out.print(f"[bold]{model}[/] on {dataset.name} ({split}, {report.rows:,} rows)")
-    show.out.print(f"  {_metrics(report.metrics())}")
+    show.out.print(f"  {_metrics(report.metrics)}")
     if report.classes:
         show.table(
             ("class", "precision", "recall", "f1", "rows"),

@@ -25,7 +25,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from numen.core.errors import CorruptBundle, InvalidInput, NotFound, TooLarge
+from numen.core.errors import CorruptBundle, InvalidInput, NotFound, NumenError, TooLarge
 from numen.core.manifest import File, Manifest
 from numen.core.signature import Array
 
@@ -125,8 +125,10 @@ class Bundle:
             raise CorruptBundle(f"bundle {path}: expected {digest}, received {found}")
         try:
             manifest = msgspec.json.decode(text, type=Manifest)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput) as error:
             raise CorruptBundle(f"bundle {path}: {MANIFEST}: {error}") from error
+        if not manifest.variants:
+            raise CorruptBundle(f"bundle {path}: expected at least one variant, found none")
         if len(manifest.files) > MAX_FILES:
             raise CorruptBundle(f"bundle {path}: over {MAX_FILES} files")
         if sum(file.size for file in manifest.files) > MAX_BYTES:
@@ -161,9 +163,11 @@ class Bundle:
                 if sum(info.file_size for info in archive.infolist()) > MAX_GOLDEN:
                     raise CorruptBundle(f"bundle {self.path}: {GOLDEN} unpacks to too much")
             with np.load(path, allow_pickle=False) as arrays:
-                inputs = {k[3:]: arrays[k] for k in arrays.files if k.startswith("in:")}
-                outputs = {k[4:]: arrays[k] for k in arrays.files if k.startswith("out:")}
-        except (ValueError, OSError, zipfile.BadZipFile) as error:
+                inputs = {k[3:]: _array(arrays[k]) for k in arrays.files if k[:3] == "in:"}
+                outputs = {k[4:]: _array(arrays[k]) for k in arrays.files if k[:4] == "out:"}
+        except NumenError:
+            raise
+        except Exception as error:  # what a broken archive raises is no closed set
             raise CorruptBundle(f"bundle {self.path}: {GOLDEN}: {error}") from error
         # Fixed-width text is how plain files hold strings; requests carry them as objects.
         inputs = {k: v.astype(object) if v.dtype.kind == "U" else v for k, v in inputs.items()}
@@ -196,10 +200,16 @@ def _digest(text: bytes) -> str:
     return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
+def _array(member: Any) -> Array:
+    if not isinstance(member, np.ndarray):  # NumPy hands out other members as bytes
+        raise ValueError("a member is no array")
+    return member
+
+
 def _inside(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if (
-        not name
+        not path.parts
         or path.is_absolute()
         or "\\" in name
         or ":" in name

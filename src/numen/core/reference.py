@@ -37,8 +37,8 @@ class Reference:
         return cls(name, alias=check_alias(tail))
 
     def __str__(self) -> str:
-        tail = self.version or self.alias
-        return f"{self.name}@{tail}" if tail else self.name
+        tail = self.alias if self.version is None else self.version
+        return self.name if tail is None else f"{self.name}@{tail}"
 
 
 def check_name(name: str, what: str = "model") -> str:

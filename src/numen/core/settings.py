@@ -49,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_batch: Positive = 64
     max_queue: Positive = 8192
     threads: Positive = 1
-    poll: Annotated[float, msgspec.Meta(gt=0)] = 0.25
+    poll: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 0.25
 
     @property
     def home_path(self) -> Path:
@@ -59,7 +59,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def catalog_url(self) -> str:
         """The catalog's SQLAlchemy URL."""
-        return self.catalog or f"sqlite:///{self.home_path / 'catalog.db'}"
+        # The two characters that a URL would read otherwise in a path.
+        path = str(self.home_path / "catalog.db").replace("%", "%25").replace("?", "%3F")
+        return self.catalog or f"sqlite:///{path}"
 
     @property
     def blobs_url(self) -> str:

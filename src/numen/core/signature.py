@@ -53,6 +53,20 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shape: tuple[int | None, ...]
     missing: bool = False
 
+    def __post_init__(self) -> None:
+        if self.dtype not in _DATATYPE_OF:
+            raise InvalidInput(
+                f'tensor "{self.name}": expected one of {", ".join(_DATATYPE_OF)}, '
+                f'received "{self.dtype}"',
+                field=self.name,
+            )
+        if any(size is not None and size < 1 for size in self.shape):
+            raise InvalidInput(
+                f'tensor "{self.name}": expected sizes of at least 1, '
+                f"received {format_shape(self.shape)}",
+                field=self.name,
+            )
+
     @property
     def datatype(self) -> str:
         """The Open Inference Protocol's name of the type, such as `FP32`."""
@@ -107,10 +121,10 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         # Squares add up to something finite when all values are (overflow aside, hence the
         # second look); no other test is as quick.
-        if array.dtype.kind == "f" and not self.missing and not isfinite(np.vdot(array, array)):
-            finite = np.isfinite(array)
-            if not finite.all():
-                where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        if array.dtype.kind == "f" and not isfinite(np.vdot(array, array)):
+            bad = np.isinf(array) if self.missing else ~np.isfinite(array)
+            if bad.any():
+                where = tuple(int(i) for i in np.argwhere(bad)[0])
                 raise InvalidInput(
                     f'input "{self.name}": expected finite values, '
                     f"received {array[where]} at {list(where)}",

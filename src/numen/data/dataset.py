@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from numen.core import settings
-from numen.core.errors import InvalidInput, MissingExtra, NotFound
+from numen.core.errors import InvalidData, InvalidInput, MissingExtra, NotFound
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.core.reference import Reference
 from numen.core.signature import TensorSpec
@@ -153,7 +153,7 @@ class Dataset:
     @classmethod
     def _raw(cls, where: str, target: str | None) -> Dataset:
         folder, stored = intake.cached([where], target, settings.load()[0].home_path)
-        name = Path(where.rpartition(":")[2]).name.split(".")[0]
+        name = Path(where.rpartition(":")[2]).resolve().name.split(".")[0]
         return cls.stored(folder, name, where, stored)
 
     @classmethod
@@ -171,7 +171,10 @@ class Dataset:
         }
         held_out = "test" not in splits
         if held_out:
-            train, test = splits["train"].divide(HELD_OUT, _SEED)
+            count = len(splits["train"])
+            if count < 2:
+                raise InvalidData(f"{source}: expected at least two rows, found {count}")
+            train, test = splits["train"].divide(max(HELD_OUT, 1 / count), _SEED)
             test.name = "test"
             splits |= {"train": train, "test": test}
         return cls(

@@ -6,13 +6,14 @@ that still fits means that no file changed; then nothing is parsed again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -26,14 +27,22 @@ from numen.data.stored import DATASET, Stored, load
 GROUP: Final = "numen.sources"
 KEPT: Final = 32  # converted datasets in the cache; the one not used for longest goes first
 _FORM: Final = 1  # raise it when the same files would now be stored differently
+_UNREADABLE: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
+)
 _FRESH: Final = 2.0  # seconds within which a file may change without its times showing it
 
 
 def find(where: str) -> str | None:
-    """The name of the source plug-in that reads `where`, or None."""
-    for name in plugins.names(GROUP):
-        if _source(name).matches(where):
-            return name
+    """The name of the source plug-in that reads `where`, or None.
+
+    Raises:
+        InvalidData: It may not be looked at.
+    """
+    with _reading(where):
+        for name in plugins.names(GROUP):
+            if where and _source(name).matches(where):
+                return name
     return None
 
 
@@ -46,10 +55,8 @@ def convert(where: Sequence[str], target: str | None, work: Path) -> Stored:
         InvalidData: Something is broken; the message names the file and the row.
     """
     name = _kind(where)
-    try:
+    with _reading(where[0]):
         return _source(name).read(where, target, work)
-    except OSError as error:
-        raise InvalidData(f"{error.filename or where[0]}: {error.strerror or error}") from error
 
 
 def cached(where: Sequence[str], target: str | None, home: Path) -> tuple[Path, Stored]:
@@ -61,7 +68,8 @@ def cached(where: Sequence[str], target: str | None, home: Path) -> tuple[Path, 
         InvalidData: Something is broken; the message names the file and the row.
     """
     name = _kind(where)
-    key = _key(name, _source(name).files(where), target)
+    with _reading(where[0]):
+        key = _key(name, _source(name).files(where), target)
     folder = home / "cache" / "data" / key
     if (folder / DATASET).is_file():
         os.utime(folder)
@@ -116,21 +124,30 @@ def _key(name: str, files: Sequence[Path], target: str | None) -> str:
     """
     now = time.time()
     facts: list[object] = [_FORM, name, target]
-    try:
-        for path in files:
-            stat = path.stat()
-            times = (stat.st_mtime_ns, stat.st_ctime_ns)
-            fact = [str(path.resolve()), stat.st_size, stat.st_ino, *times]
-            if path.is_file() and now - max(times) / 1e9 < _FRESH:
-                with path.open("rb") as file:
-                    fact.append(hashlib.file_digest(file, "sha256").hexdigest())
-            facts.append(fact)
-    except OSError as error:
-        raise InvalidData(f"{error.filename}: {error.strerror}") from error
+    for path in files:
+        stat = path.stat()
+        times = (stat.st_mtime_ns, stat.st_ctime_ns)
+        fact = [str(path.resolve()), stat.st_size, stat.st_ino, *times]
+        if path.is_file() and now - max(times) / 1e9 < _FRESH:
+            with path.open("rb") as file:
+                fact.append(hashlib.file_digest(file, "sha256").hexdigest())
+        facts.append(fact)
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:32]
 
 
+@contextmanager
+def _reading(where: str) -> Iterator[None]:
+    """Says plainly that a file may not be read or is gone; a full disk stays what it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
+        raise InvalidData(f"{str(error.filename or where)[:200]}: {error.strerror}") from error
+
+
 def _trim(cache: Path) -> None:
-    entries = [(entry.stat().st_mtime, entry) for entry in cache.iterdir()]
-    for _, entry in sorted(entries, reverse=True)[KEPT:]:
-        shutil.rmtree(entry, ignore_errors=True)
+    with suppress(FileNotFoundError):  # another process trims as well
+        entries = [(entry.stat().st_mtime, entry) for entry in cache.iterdir()]
+        for _, entry in sorted(entries, reverse=True)[KEPT:]:
+            shutil.rmtree(entry, ignore_errors=True)

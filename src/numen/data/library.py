@@ -25,10 +25,10 @@ from numen.store.catalog import Catalog, DatasetVersion
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What `add` did: the version's row in the catalog, and what is in it.
+    """What `add` did: the version as the catalog has it, and what is in it.
 
     Attributes:
-        version: `name@version` and its digest.
+        version: Its name, number and digest.
         profile: What the data looks like.
         new: False if the newest version had the same contents, so that nothing was added.
     """

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from rich.columns import Columns
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,7 @@ _BAR: Final = 32
 _LISTED: Final = 10
 _COLUMNS: Final = 40
 _SEED: Final = 7
+_RAMP: Final = " .:-=+*#%@"
 
 
 def render(profile: Profile, title: str = "") -> RenderableType:
@@ -39,8 +41,8 @@ def render(profile: Profile, title: str = "") -> RenderableType:
     return Group(*parts)
 
 
-def samples(data: Dataset, count: int = 10, width: int = 28) -> RenderableType:
-    """Some training rows for a terminal: pictures as half blocks, or a table of values.
+def render_samples(data: Dataset, count: int = 10, width: int = 28) -> RenderableType:
+    """Some training rows for a terminal: pictures, or a table of values.
 
     Args:
         data: The dataset.
@@ -53,11 +55,40 @@ def samples(data: Dataset, count: int = 10, width: int = 28) -> RenderableType:
     each = max(1, count // max(len(labels), 1))
     pictures = []
     for label, picture in _of_classes(data.train, len(labels), each, count):
-        pictures.append(Group(Text(labels[label], style="bold"), half_blocks(picture, width)))
+        pictures.append(Group(Text(labels[label], style="bold"), Picture(picture, width)))
     return Columns(pictures, padding=(1, 2))
 
 
-def half_blocks(pixels: Array, width: int = 28) -> Text:
+class Picture:
+    """A picture in a terminal: coloured half blocks, or characters by ink where colours fail.
+
+    Args:
+        pixels: `uint8[h, w]` or `uint8[h, w, 3]`.
+        width: Characters a line, at most.
+    """
+
+    def __init__(self, pixels: Array, width: int = 28):
+        self._pixels = pixels
+        self._width = width
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield (halfblocks if console.color_system else shades)(self._pixels, self._width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        wide = min(self._width, self._pixels.shape[1])
+        return Measurement(wide, wide)
+
+
+def shades(pixels: Array, width: int = 28) -> Text:
+    """A picture as plain characters, the brighter the denser; see `halfblocks`."""
+    height, wide = pixels.shape[:2]
+    wide, height = min(width, wide), max(1, round(height * min(width, wide) / wide / 2))
+    grey = fit(pixels, (height, wide, 3)).mean(axis=2)
+    lines = ("".join(_RAMP[int(v * len(_RAMP) / 256)] for v in row) for row in grey.tolist())
+    return Text("".join(f"{line}\n" for line in lines), no_wrap=True, end="")
+
+
+def halfblocks(pixels: Array, width: int = 28) -> Text:
     """A picture as coloured characters, two pixels each, one above the other.
 
     Args:

@@ -171,8 +171,9 @@ def _stratified(target: Array, classes: int, count: int, random: np.random.Gener
     sizes = np.bincount(target, minlength=classes)
     exact = sizes * (count / len(target))
     shares = np.floor(exact).astype(np.int64)
-    # What rounding left over goes to the largest remainders, a class's last row only if need be.
-    rank = exact - shares - (shares + 1 >= sizes)
+    # What rounding left over goes to the largest remainders, a class's last row only if need be,
+    # and never to a class that has its exact share.
+    rank = np.where(exact > shares, exact - shares - (shares + 1 >= sizes), -2.0)
     for place in np.argsort(-rank, kind="stable")[: count - shares.sum()]:
         shares[place] += 1
     places = [

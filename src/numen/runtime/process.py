@@ -113,7 +113,9 @@ def _code(name: str, value: Any, categories: tuple[str, ...] | None) -> float:
         text = value if isinstance(value, str) else str(value)
         if text not in categories:
             some = ", ".join(categories[:10]) + (", …" if len(categories) > 10 else "")
-            raise InvalidInput(f'field "{name}": expected one of {some}, received "{text[:80]}"')
+            raise InvalidInput(
+                f'field "{name}": expected one of {some}, received "{text[:80]}"', field=name
+            )
         return float(categories.index(text))
     if isinstance(value, bool | int | float):
         try:

@@ -55,7 +55,7 @@ class Blobs:
                     raise
             return
         base = self._remote(kind, digest)
-        names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+        names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
         for name in names:
             self._fs.put_file(str(folder / name), f"{base}/{name}")
         self._fs.pipe_file(f"{base}/{_MARKER}", json.dumps(names).encode())
@@ -80,17 +80,18 @@ class Blobs:
         if not target.is_dir():
             base = self._remote(kind, digest)
             partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-            for name in json.loads(self._fs.cat_file(f"{base}/{_MARKER}")):
-                place = partial / name
-                if not place.resolve().is_relative_to(partial.resolve()):
-                    raise InvalidInput(f'blobs: {kind} {digest}: "{name}" lies outside')
-                place.parent.mkdir(parents=True, exist_ok=True)
-                self._fs.get_file(f"{base}/{name}", str(place))
             try:
+                for name in json.loads(self._fs.cat_file(f"{base}/{_MARKER}")):
+                    place = partial / name
+                    if not place.resolve().is_relative_to(partial.resolve()):
+                        raise InvalidInput(f'blobs: {kind} {digest}: "{name}" lies outside')
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    self._fs.get_file(f"{base}/{name}", str(place))
                 partial.rename(target)
-            except OSError:
+            except BaseException as error:
                 shutil.rmtree(partial, ignore_errors=True)
-                if not target.is_dir():
+                # Another reader may have won the race to put it there.
+                if not (isinstance(error, OSError) and target.is_dir()):
                     raise
         return target
 

@@ -103,7 +103,8 @@ class Catalog:
         if address.get_backend_name() == "sqlite":
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
-        with self._engine.begin() as connection:
+        self._writer = self._engine.execution_options(numen_writes=True)
+        with self._writer.begin() as connection:
             _meta.create_all(connection)
             if connection.scalar(sa.select(_revision.c.value)) is None:
                 connection.execute(sa.insert(_revision).values(id=1, value=0))
@@ -135,7 +136,8 @@ class Catalog:
                 .order_by(_versions.c.version.desc())
                 .limit(1)
             ).first()
-            if newest is not None and newest.digest == digest:
+            changed = newest is None or newest.digest != digest
+            if not changed:
                 added = _model_version(newest)
             else:
                 last = connection.scalar(sa.select(_models.c.last).where(_models.c.name == name))
@@ -156,7 +158,9 @@ class Catalog:
                     )
                 )
             if alias is not None:
-                _move(connection, name, alias, added.version)
+                changed |= _move(connection, name, alias, added.version)
+            if not changed:
+                connection.rollback()
             return added
 
     def models(self) -> list[str]:
@@ -193,12 +197,13 @@ class Catalog:
         with self._change() as connection:
             if not _exists(connection, name, version):
                 raise NotFound(f"model {name}@{version} is not published")
-            _move(connection, name, alias, version)
+            if not _move(connection, name, alias, version):
+                connection.rollback()
 
     def rollback(self, name: str, alias: str) -> int:
         """Undoes the last move of an alias and returns the version it stands for now.
 
-        Rolling back again goes one move further back.
+        Rolling back again goes one move further back. Versions removed since are passed over.
 
         Raises:
             NotFound: The alias does not exist.
@@ -212,21 +217,28 @@ class Catalog:
             )
             if current is None:
                 raise NotFound(f"model {name} has no alias {alias}")
-            move = connection.execute(
+            moves = connection.execute(
                 sa.select(_moves)
                 .where(_moves.c.model == name, _moves.c.alias == alias)
                 .order_by(_moves.c.id.desc())
-                .limit(1)
-            ).first()
-            if move is None or move.before is None or not _exists(connection, name, move.before):
+            ).all()
+            for move in moves:
+                before = move.before
+                if before not in (None, current) and _exists(connection, name, before):
+                    break
+            else:
                 raise Conflict(f"{name}@{alias}: there is no earlier version to go back to")
-            connection.execute(sa.delete(_moves).where(_moves.c.id == move.id))
+            connection.execute(
+                sa.delete(_moves).where(
+                    _moves.c.model == name, _moves.c.alias == alias, _moves.c.id >= move.id
+                )
+            )
             connection.execute(
                 sa.update(_aliases)
                 .where(_aliases.c.model == name, _aliases.c.alias == alias)
-                .values(version=move.before)
+                .values(version=before)
             )
-            return int(move.before)
+            return int(before)
 
     def remove_version(self, name: str, version: int) -> ModelVersion:
         """Removes a version; its number is not given again.
@@ -280,6 +292,7 @@ class Catalog:
                 .limit(1)
             ).first()
             if newest is not None and newest.digest == digest:
+                connection.rollback()
                 return DatasetVersion(*newest)
             added = DatasetVersion(
                 name, newest.version + 1 if newest else 1, digest, source, _now()
@@ -319,7 +332,8 @@ class Catalog:
 
     @contextmanager
     def _change(self) -> Iterator[sa.Connection]:
-        with self._engine.begin() as connection:
+        """One transaction; who finds nothing to change rolls it back."""
+        with self._writer.begin() as connection:
             # First, so that writers on any database wait for one another here.
             connection.execute(sa.update(_revision).values(value=_revision.c.value + 1))
             yield connection
@@ -327,12 +341,14 @@ class Catalog:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin too late; `_begin_sqlite` does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    # A writer takes its lock at once: a reader that turns writer midway may not wait for it.
+    writes = connection.get_execution_options().get("numen_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:
@@ -346,11 +362,12 @@ def _exists(connection: sa.Connection, name: str, version: int) -> bool:
     return connection.scalar(query) is not None
 
 
-def _move(connection: sa.Connection, name: str, alias: str, version: int) -> None:
+def _move(connection: sa.Connection, name: str, alias: str, version: int) -> bool:
+    """Whether the alias stood for something else before."""
     where = (_aliases.c.model == name, _aliases.c.alias == alias)
     before = connection.scalar(sa.select(_aliases.c.version).where(*where))
     if before == version:
-        return
+        return False
     if before is None:
         connection.execute(sa.insert(_aliases).values(model=name, alias=alias, version=version))
     else:
@@ -358,6 +375,7 @@ def _move(connection: sa.Connection, name: str, alias: str, version: int) -> Non
     connection.execute(
         sa.insert(_moves).values(model=name, alias=alias, before=before, after=version, at=_now())
     )
+    return True
 
 
 def _now() -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature
-from numen.data.dataset import Dataset
 from numen.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from numen.data.dataset import Dataset
 
 
 class Progress(Protocol):

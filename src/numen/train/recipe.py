@@ -111,3 +111,18 @@ def params_of(recipe: Recipe, kind: type[Params]) -> Params:
         return msgspec.convert(recipe.params, kind, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput(f'params of family "{recipe.family}": {error}') from error
+
+
+def refuse(recipe: Recipe, *names: str) -> None:
+    """Says so when a recipe sets what its family has no use for, rather than ignore it.
+
+    Raises:
+        InvalidInput: One of the fields is set.
+    """
+    for name in names:
+        if getattr(recipe, name):
+            raise InvalidInput(
+                f'{name}: family "{recipe.family}" has none, received {getattr(recipe, name)!r}',
+                hint="leave it out",
+                field=name,
+            )

@@ -111,7 +111,7 @@ def read(data: Any, dtype: str, shape: tuple[int, ...], name: str) -> Array:
 
 
 def _check_nesting(data: Any, shape: tuple[int, ...], name: str, depth: int = 0) -> None:
-    if not isinstance(data, JsonArray) or len(data) != shape[depth]:
+    if depth == len(shape) or not isinstance(data, JsonArray) or len(data) != shape[depth]:
         have = f"{len(data)} items" if isinstance(data, JsonArray) else kind(data)
         raise InvalidInput(
             f'input "{name}": expected nested data of shape {list(shape)}, '

@@ -20,16 +20,20 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
 )
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import ValidationCache
 
 MAX_TOKENS: Final = 4_000
 MAX_DEPTH: Final = 12
 MAX_ALIASES: Final = 16
 MAX_FIELDS: Final = 600
+REMEMBERED: Final = 32  # documents, as programs send the same few
 
 
-class Limits(SchemaExtension):
-    """Refuses documents that are over a limit."""
+class Limits(ValidationCache):
+    """Refuses documents that are over a limit; the others' validation is remembered."""
+
+    def __init__(self) -> None:
+        super().__init__(maxsize=REMEMBERED)
 
     def on_operation(self) -> Iterator[None]:
         """Bounds the parser."""
@@ -42,7 +46,9 @@ class Limits(SchemaExtension):
         errors = _Measure(document).errors() if document is not None else []
         if errors:
             self.execution_context.pre_execution_errors = errors
-        yield
+            yield
+        else:
+            yield from super().on_validate()
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from typing import Any, NewType
 import msgspec
 import strawberry
 from graphql import GraphQLError, OperationDefinitionNode
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import ParserCache, SchemaExtension
 from strawberry.file_uploads import Upload
 from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
@@ -22,7 +22,7 @@ from strawberry.types import ExecutionContext, Info
 from numen import registry as published
 from numen.control.graphql import predict as run
 from numen.control.graphql.fields import documented, finite
-from numen.control.graphql.limits import Limits
+from numen.control.graphql.limits import REMEMBERED, Limits
 from numen.control.graphql.predict import Prediction, TensorInput
 from numen.core import signature
 from numen.core.bundle import Bundle
@@ -186,7 +186,7 @@ class _OneOperation(SchemaExtension):
     """Refuses to guess which of several operations is meant; the library takes the first."""
 
     def on_validate(self) -> Iterator[None]:
-        """Runs before the library's own rules."""
+        """Last, so that it has the last word."""
         document = self.execution_context.graphql_document
         nodes = document.definitions if document is not None else ()
         count = sum(isinstance(node, OperationDefinitionNode) for node in nodes)
@@ -211,7 +211,7 @@ def make() -> strawberry.Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
-        extensions=[Limits, _OneOperation],
+        extensions=[Limits, lambda: ParserCache(REMEMBERED), _OneOperation],
         config=StrawberryConfig(
             scalar_map={
                 Long: strawberry.scalar(

@@ -296,12 +296,30 @@ def _tuple(value: Any, rank: int) -> tuple[int, ...]:
 
 
 _TRAINING_ONLY: Final = (
-    "Dropout SpatialDropout1D SpatialDropout2D AlphaDropout GaussianDropout GaussianNoise "
-    "ActivityRegularization Identity "
-    "RandomBrightness RandomContrast RandomColorDegeneration RandomColorJitter RandomErasing "
-    "RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomPerspective RandomRotation "
-    "RandomSaturation RandomShear RandomTranslation RandomZoom"
-).split()
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomContrast",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+)
 
 LAYERS: Final[dict[str, Rule]] = {
     **dict.fromkeys(_TRAINING_ONLY, _identity),

@@ -16,6 +16,7 @@ from numen.core.errors import InvalidInput
 from numen.core.signature import Array
 from numen.train.recipe import Recipe
 
+Falling = tuple[float, int]
 GRADIENT_DESCENT: Final = "gradient-descent"
 _LEARNING_RATE: Final = 0.5  # of full-batch descent, where one step an epoch is all there is
 # What the modules hold beside losses and optimizers proper.
@@ -23,8 +24,18 @@ _NOT_LOSSES: Final = {"get", "serialize", "deserialize", "Loss", "CTC", "ctc", "
 _NOT_OPTIMIZERS: Final = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}
 
 
-def compile_model(keras: Any, model: Any, recipe: Recipe, labels: tuple[str, ...] | None) -> None:
+def compile_model(
+    keras: Any, model: Any, recipe: Recipe, labels: tuple[str, ...] | None, falling: Falling
+) -> None:
     """Compiles as the recipe says; a model its author compiled stays so unless the recipe speaks.
+
+    Args:
+        keras: The module.
+        model: What is compiled.
+        recipe: Names loss, optimizer and learning rate, or leaves them open.
+        labels: The classes, or None for a quantity.
+        falling: First learning rate and steps until it is nothing; used where the recipe leaves
+            optimizer and learning rate open.
 
     Raises:
         InvalidInput: A loss or optimizer is unknown, or the loss does not suit the target.
@@ -46,7 +57,7 @@ def compile_model(keras: Any, model: Any, recipe: Recipe, labels: tuple[str, ...
         metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     else:
         metric = keras.metrics.CategoricalAccuracy(name="accuracy")
-    model.compile(optimizer=_optimizer(keras, recipe), loss=loss, metrics=[metric])
+    model.compile(optimizer=_optimizer(keras, recipe, falling), loss=loss, metrics=[metric])
 
 
 def is_sparse(loss: Any) -> bool:
@@ -100,8 +111,10 @@ def _loss(keras: Any, name: str) -> Any:
     return made() if isinstance(made, type) else made
 
 
-def _optimizer(keras: Any, recipe: Recipe) -> Any:
+def _optimizer(keras: Any, recipe: Recipe, falling: Falling) -> Any:
     name = recipe.optimizer or "adam"
+    if falling[0] and not recipe.optimizer and not recipe.learning_rate:
+        return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(*falling))
     if _plain(name) == _plain(GRADIENT_DESCENT):
         return keras.optimizers.SGD(recipe.learning_rate or _LEARNING_RATE)
     known = {k: v for k, v in _named(keras.optimizers, _NOT_OPTIMIZERS).items() if _is_class(v)}

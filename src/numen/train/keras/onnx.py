@@ -173,7 +173,9 @@ class Walk:
             flat = self.keras.tree.flatten(made)
             function = self.keras.Function(symbols, flat)
         except Exception as error:  # the user's code: anything may happen
-            raise Unsupported(f"no rule, and its code cannot be traced: {error}") from error
+            raise Unsupported(
+                f"no rule, and its code cannot be traced: {_first_line(error)}"
+            ) from error
         return self._function(function, given)
 
 
@@ -210,12 +212,16 @@ def _flat(args: Any, kwargs: dict[str, Any]) -> list[Value]:
     return flat
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
 def _graph_dtype(dtype: str) -> str:
     """The graph computes in float32 whatever precision Keras was told to use."""
     return "float32" if "float" in dtype else dtype
 
 
-def _by_keras(keras: Any, model: Any, signature: Signature) -> onnx.ModelProto:
+def _by_keras(_: Any, model: Any, signature: Signature) -> onnx.ModelProto:
     """Keras's own export, its ends renamed; needs a package of the back end's."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -224,7 +230,7 @@ def _by_keras(keras: Any, model: Any, signature: Signature) -> onnx.ModelProto:
             model.export(str(path), format="onnx", verbose=False)
             made = onnx.load_model(path)
         except Exception as error:  # whatever tf2onnx, jax2onnx or torch throw
-            raise Unsupported(f"Keras's own export: {error}") from error
+            raise Unsupported(f"Keras's own export: {_first_line(error)}") from error
     ends = (
         *zip(made.graph.input, signature.inputs, strict=True),
         *zip(made.graph.output, signature.outputs, strict=True),

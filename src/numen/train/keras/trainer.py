@@ -20,7 +20,7 @@ from numen.core.signature import Array, Signature, TensorSpec, format_shape
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Progress, Run, Trained
 from numen.train.keras import checkpoint, objective
-from numen.train.keras.backend import load_keras
+from numen.train.keras.backend import load_keras, seed_all
 from numen.train.keras.checkpoint import BEST, LAST, State
 from numen.train.keras.export import as_trained
 from numen.train.keras.families import FAMILIES, Family, build_own
@@ -50,17 +50,18 @@ class KerasTrainer:
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
         keras = load_keras(recipe.backend)
-        keras.utils.set_random_seed(recipe.seed)
+        seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
         model = family.build(keras, data, recipe)
         _check_ends(keras, model, data, recipe)
-        objective.compile_model(keras, model, recipe, data.labels)
+        fit = _Fit(keras, model, data, recipe, run, family)
+        falling = (family.falling, fit.epochs * fit.steps)
+        objective.compile_model(keras, model, recipe, data.labels, falling)
         trained = _describe(keras, model, data, recipe)
         run.folder.mkdir(parents=True, exist_ok=True)
         trained.export(run.folder / "untrained.onnx")
         (run.folder / "untrained.onnx").unlink()
 
-        fit = _Fit(keras, model, data, recipe, run, family)
         stopped = fit.go()
         history: tuple[Mapping[str, float], ...] = tuple(fit.state.history)
         return dataclasses.replace(trained, history=history, stopped=stopped)
@@ -122,7 +123,7 @@ class _Fit:
 
     def _epoch(self, number: int) -> None:
         seed = self.recipe.seed + number
-        self.keras.utils.set_random_seed(seed)
+        seed_all(self.keras, seed)
         history = self.model.fit(
             **self._rows(self.train, seed),
             initial_epoch=number - 1,
@@ -179,16 +180,16 @@ def _listener(keras: Any, model: Any, progress: Progress) -> Any:
     """Tells of every step. Reading the metrics waits for the step, so that is done seldom."""
 
     class Listener(keras.callbacks.CallbackList):  # type: ignore[misc]
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            nonlocal metrics, read
-            now = time.monotonic()
-            if now - read >= _REDRAW:
-                metrics = {name: float(value) for name, value in (logs or {}).items()}
-                read = now
-            progress.step(metrics)
+        metrics: Mapping[str, float] = {}
+        read = 0.0
 
-    metrics: dict[str, float] = {}
-    read = 0.0
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            now = time.monotonic()
+            if now - self.read >= _REDRAW:
+                self.metrics = {name: float(value) for name, value in (logs or {}).items()}
+                self.read = now
+            progress.step(self.metrics)
+
     return Listener(model=model, add_history=True)
 
 
@@ -231,4 +232,9 @@ def _describe(keras: Any, model: Any, data: Dataset, recipe: Recipe) -> Trained:
     else:
         reading = Classification("probabilities", data.labels)
     target = TensorSpec(reading.output, "float32", (None, len(data.labels or "1")))
-    return as_trained(keras, model, Signature((data.spec,), (target,)), recipe.family, reading)
+    trained = as_trained(keras, model, Signature((data.spec,), (target,)), recipe.family, reading)
+    if data.labels is not None:
+        return trained
+    # Single precision has seven digits, so quantities far from 1 differ by more.
+    largest = float(np.abs(data.train.target).max(initial=1.0))
+    return dataclasses.replace(trained, tolerance=trained.tolerance * largest)

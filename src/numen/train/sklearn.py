@@ -1,0 +1,341 @@
+"""scikit-learn as a trainer, and the way to ONNX for anybody's fitted estimator.
+
+Forests are converted from their own arrays, tree by tree; other estimators by skl2onnx. Pictures
+are flattened inside the graph. Nothing is pickled, so a forest cannot be taken up again: the same
+seed grows the same trees.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+import numpy as np
+import onnx
+import sklearn
+from sklearn.base import is_classifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from numen.core.errors import ExportFailed
+from numen.core.manifest import Classification, Regression
+from numen.core.signature import Array, Arrays, Signature, TensorSpec
+from numen.data.dataset import Dataset, Split
+from numen.train.base import Run, Trained
+from numen.train.ensemble import OPSET, OPSET_ML, Ensemble, round_down
+from numen.train.recipe import Recipe, params_of, refuse
+
+_TREES: Final = 100
+_CHUNKS: Final = 20  # steps in which a forest grows
+_FOREST: Final = (
+    "RandomForestClassifier",
+    "RandomForestRegressor",
+    "ExtraTreesClassifier",
+    "ExtraTreesRegressor",
+)
+Stopped = Literal["finished", "early", "interrupted"]
+
+
+class ForestParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """scikit-learn's parameters by scikit-learn's names."""
+
+    max_depth: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    min_samples_leaf: Annotated[int, msgspec.Meta(ge=1)] = 1
+    max_features: float | str = "sqrt"
+
+
+class LinearParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How strongly weights are held down: the inverse of scikit-learn's `C`, or its `alpha`."""
+
+    l2: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+
+
+class SklearnTrainer:
+    """The plug-in `sklearn` of the seam `numen.trainers`."""
+
+    families: tuple[str, ...] = ("forest", "linear")
+
+    def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
+        """Trains as the recipe says, a tree an epoch; see `numen.train.base.Trainer`.
+
+        Raises:
+            InvalidInput: The recipe asks for what the family has not.
+        """
+        refuse(recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience")
+        split, aside = data.train, None
+        if recipe.validation:
+            split, aside = split.divide(recipe.validation, recipe.seed)
+        if run.resume:
+            run.progress.note("starting anew: the same seed gives the same model")
+        grow = _fit_forest if recipe.family == "forest" else _fit_linear
+        model, history, stopped = grow(data, split, aside, recipe, run)
+        reading: Classification | Regression
+        if data.labels is None:
+            reading, width = Regression("value", data.target), 1
+            scale = max(1.0, float(np.abs(split.target).max()))
+        else:
+            reading, width, scale = (
+                Classification("probabilities", data.labels),
+                len(data.labels),
+                1.0,
+            )
+        target = TensorSpec(reading.output, "float32", (None, width))
+        return _trained(
+            model,
+            Signature((data.spec,), (target,)),
+            recipe.family,
+            reading,
+            columns=None if data.labels is None else model.classes_,
+            history=history,
+            stopped=stopped,
+            tolerance=1e-4 * scale,
+        )
+
+
+Grown = tuple[Any, tuple[Mapping[str, float], ...], Stopped]
+
+
+def _fit_forest(
+    data: Dataset, split: Split, aside: Split | None, recipe: Recipe, run: Run
+) -> Grown:
+    """Grows a forest a few trees at a time; any number of them is a forest already."""
+    params = msgspec.structs.asdict(params_of(recipe, ForestParams))
+    kind = RandomForestRegressor if data.labels is None else RandomForestClassifier
+    if data.labels is None and "max_features" not in recipe.params:
+        params["max_features"] = 1.0  # what scikit-learn does for quantities
+    trees = recipe.epochs or _TREES
+    forest = kind(n_estimators=0, warm_start=True, random_state=recipe.seed, n_jobs=-1, **params)
+    x, y = _rows(data, split)
+    beside = None if aside is None else _rows(data, aside)
+    history: list[Mapping[str, float]] = []
+    whole = 0
+    run.progress.begin(trees, 1)
+    try:
+        while whole < trees:
+            forest.n_estimators = min(trees, whole + max(1, trees // _CHUNKS))
+            forest.fit(x, y)
+            whole = forest.n_estimators
+            metrics = {} if beside is None else _judged(forest, *beside, data.labels)
+            history.append({"trees": float(whole), **metrics})
+            run.progress.step(metrics)
+            run.progress.epoch(whole, metrics)
+    except KeyboardInterrupt:
+        if not whole:
+            raise
+        del forest.estimators_[whole:]
+        forest.n_estimators = whole
+        run.progress.note(f"stopped (interrupted): keeping {whole} trees")
+        return forest, tuple(history), "interrupted"
+    return forest, tuple(history), "finished"
+
+
+def _fit_linear(
+    data: Dataset, split: Split, aside: Split | None, recipe: Recipe, run: Run
+) -> Grown:
+    """Columns to mean 0 and variance 1, missing values to the mean, then one weight a column."""
+    refuse(recipe, "epochs")
+    l2 = params_of(recipe, LinearParams).l2
+    last = Ridge(alpha=l2) if data.labels is None else LogisticRegression(C=1 / l2, max_iter=1000)
+    model = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), last)
+    run.progress.begin(1, 1)
+    model.fit(*_rows(data, split))
+    metrics = {} if aside is None else _judged(model, *_rows(data, aside), data.labels)
+    run.progress.step(metrics)
+    run.progress.epoch(1, metrics)
+    return model, (metrics,), "finished"
+
+
+def _rows(data: Dataset, split: Split) -> tuple[Array, Array]:
+    """float32[rows, columns] and the target; pictures as rows of pixels."""
+    batch = split.arrays()
+    x = batch.inputs[data.spec.name]
+    return x.reshape(len(x), -1).astype(np.float32, copy=False), batch.target
+
+
+def _judged(model: Any, x: Array, y: Array, labels: tuple[str, ...] | None) -> dict[str, float]:
+    if labels is None:
+        return {"val_loss": float(((model.predict(x) - y) ** 2).mean())}
+    return {"val_accuracy": float((model.predict(x) == y).mean())}
+
+
+class SklearnExporter:
+    """The plug-in `sklearn` of the seam `numen.exporters`."""
+
+    def matches(self, model: Any) -> bool:
+        """Whether the object is an estimator or pipeline of scikit-learn's kind."""
+        kinds = [kind.__module__ for kind in type(model).__mro__]
+        return any(kind.startswith("sklearn.") for kind in kinds) and not any(
+            kind.startswith(("lightgbm.", "xgboost.")) for kind in kinds
+        )
+
+    def wrap(self, model: Any, sample: Array) -> Trained:
+        """The user's estimator as a Trained.
+
+        Args:
+            model: A fitted classifier, regressor or pipeline ending in one.
+            sample: A few rows: `float[rows, columns]`, or texts `[rows]`.
+
+        Raises:
+            ExportFailed: It is not fitted, or a step has no way to ONNX; the step is named.
+        """
+        sample = np.asarray(sample)
+        text = sample.dtype.kind in "OSU"
+        if sample.ndim != (1 if text else 2):
+            raise ExportFailed(
+                "export: expected a sample of numbers [rows, columns] or of texts [rows], "
+                f"received {sample.dtype}{list(sample.shape)}"
+            )
+        width = 1 if text else sample.shape[1]
+        source = TensorSpec("input", "string" if text else "float32", (None, width), not text)
+        reading: Classification | Regression
+        try:
+            if is_classifier(model):
+                columns = model.classes_
+                reading = Classification("probabilities", tuple(map(str, columns)))
+                shape: tuple[int | None, ...] = (None, len(columns))
+                if not hasattr(model, "predict_proba"):
+                    raise ExportFailed(
+                        f"export: {type(model).__name__} gives no probabilities",
+                        hint="wrap it in CalibratedClassifierCV",
+                    )
+            else:
+                columns, reading = None, Regression("value")
+                made = np.asarray(model.predict(sample[:1]))
+                shape = (None, made.shape[1] if made.ndim == 2 else 1)
+        except (AttributeError, ValueError) as error:  # NotFittedError is both
+            raise ExportFailed(f"export: {error}", hint="fit the model first") from error
+        scale = 1.0 if columns is not None else max(1.0, float(np.abs(model.predict(sample)).max()))
+        signature = Signature((source,), (TensorSpec(reading.output, "float32", shape),))
+        return _trained(
+            model,
+            signature,
+            type(model).__name__,
+            reading,
+            columns=columns,
+            tolerance=1e-4 * scale,
+        )
+
+
+def _trained(
+    model: Any,
+    signature: Signature,
+    family: str,
+    reading: Classification | Regression,
+    columns: Any,
+    **more: Any,
+) -> Trained:
+    """An estimator as a Trained; `columns` are its classes, class indices for numen's families."""
+    (source,), (target,) = signature.inputs, signature.outputs
+    width = target.shape[1] or 1
+
+    def predict(arrays: Arrays) -> dict[str, Array]:
+        x = arrays[source.name]
+        x = x.reshape(-1) if source.dtype == "string" else x.reshape(len(x), -1)
+        if columns is None:
+            return {target.name: np.asarray(model.predict(x), np.float32).reshape(len(x), width)}
+        made = np.asarray(model.predict_proba(x), np.float32)
+        if made.shape[1] == width:
+            return {target.name: made}
+        whole = np.zeros((len(x), width), np.float32)  # classes no training row had
+        whole[:, columns] = made
+        return {target.name: whole}
+
+    def export(path: Path) -> None:
+        forest = type(model).__name__ in _FOREST and type(model).__module__.startswith("sklearn.")
+        made = _convert_forest(model, signature) if forest else _convert(model, signature, columns)
+        onnx.save_model(made, path)
+
+    framework = f"scikit-learn {sklearn.__version__}"
+    return Trained(signature, predict, export, framework, family, reading, **more)
+
+
+def _convert_forest(model: Any, signature: Signature) -> onnx.ModelProto:
+    """A forest's mean as the sum of its trees' shares."""
+    classes = getattr(model, "classes_", None)
+    width = signature.outputs[0].shape[1] or 1
+    # numen's own classes are indices, of which training rows may have had a part only.
+    spread = classes is not None and len(classes) != width
+    places = [int(c) for c in classes] if spread else list(range(width))
+    ensemble = Ensemble(width)
+    for estimator in model.estimators_:
+        tree = estimator.tree_
+        ensemble.tree()
+        numbers = []
+        for node in range(tree.node_count):
+            if tree.children_left[node] < 0:
+                values = np.asarray(tree.value[node]).reshape(-1) / len(model.estimators_)
+                kept = {places[i]: float(v) for i, v in enumerate(values) if v}
+                numbers.append(ensemble.leaf(kept))
+            else:
+                missing = bool(tree.missing_go_to_left[node])
+                cut = round_down(tree.threshold[node])
+                numbers.append(ensemble.branch(int(tree.feature[node]), "BRANCH_LEQ", cut, missing))
+        for node in range(tree.node_count):
+            if tree.children_left[node] >= 0:
+                ensemble.link(node, int(tree.children_left[node]), int(tree.children_right[node]))
+    return ensemble.write(signature)
+
+
+def _convert(model: Any, signature: Signature, columns: Any) -> onnx.ModelProto:
+    """Any other estimator, by skl2onnx; its ends renamed, pictures flattened before it."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+
+    source = signature.inputs[0]
+    width = int(math.prod(size or 1 for size in source.row))
+    kind = StringTensorType if source.dtype == "string" else FloatTensorType
+    options: dict[Any, Any] = {} if columns is None else {id(model): {"zipmap": False}}
+    options |= {id(step): {"locale": "C"} for step in _text_steps(model)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # skl2onnx uses what its own dependencies retire
+            made = convert_sklearn(
+                model,
+                initial_types=[(source.name, kind([None, width]))],
+                options=options,
+                target_opset={"": OPSET, "ai.onnx.ml": OPSET_ML},
+            )
+    except Exception as error:  # skl2onnx throws what it likes
+        raise ExportFailed(
+            f"export: {type(model).__name__}: {error}",
+            hint="use estimators that skl2onnx knows, or a numen family",
+        ) from error
+    return _renamed(made, signature, columns)
+
+
+def _renamed(made: onnx.ModelProto, signature: Signature, columns: Any) -> onnx.ModelProto:
+    """Keeps one output, gives both ends their names and shapes, flattens rows of pictures."""
+    (source,), (target,) = signature.inputs, signature.outputs
+    graph = made.graph
+    have = graph.output[0 if columns is None else 1].name
+    if columns is not None and len(columns) != target.shape[1]:
+        # Classes that no training row had: probability nothing, in their places.
+        spread = np.eye(target.shape[1] or 1, dtype=np.float32)[np.asarray(columns)]
+        graph.initializer.append(onnx.numpy_helper.from_array(spread, "spread"))
+        graph.node.append(onnx.helper.make_node("MatMul", [have, "spread"], ["all"]))
+        have = "all"
+    graph.node.append(onnx.helper.make_node("Identity", [have], [target.name]))
+    if len(source.shape) > 2:
+        for node in graph.node:
+            node.input[:] = ["rows" if name == source.name else name for name in node.input]
+        graph.node.insert(0, onnx.helper.make_node("Flatten", [source.name], ["rows"]))
+    for field, spec in ((graph.input, source), (graph.output, target)):
+        kind = onnx.TensorProto.STRING if spec.dtype == "string" else onnx.TensorProto.FLOAT
+        shape = ["batch" if size is None else size for size in spec.shape]
+        del field[:]
+        field.append(onnx.helper.make_tensor_value_info(spec.name, kind, shape))
+    onnx.checker.check_model(made)
+    return made
+
+
+def _text_steps(model: Any) -> list[Any]:
+    """The steps of a pipeline that split text; not every system has skl2onnx's usual locale."""
+    steps = [step for _, step in getattr(model, "steps", [("", model)])]
+    return [s for s in steps if type(s).__name__ in ("TfidfVectorizer", "CountVectorizer")]

@@ -1,0 +1,323 @@
+"""Boosted decision trees by LightGBM, and their way to ONNX.
+
+Converted from LightGBM's own account of its trees, branch by branch; missing values and
+categories go where LightGBM sends them. The model's text travels along for exact attributions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import lightgbm
+import msgspec
+import numpy as np
+import onnx
+
+from numen.core.errors import CorruptBundle, ExportFailed, InvalidInput
+from numen.core.manifest import Classification, ColumnsInput, Regression
+from numen.core.signature import Array, Arrays, Signature, TensorSpec
+from numen.data.dataset import Dataset, Split
+from numen.train.base import Run, Trained
+from numen.train.boosted import class_count, convert
+from numen.train.recipe import Recipe, params_of, refuse
+
+MODEL_TEXT: Final = "model.txt"
+_LAST: Final = "last.json"
+_ROUNDS: Final = 100
+_QUANTITY: Final = {"": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber"}
+_CLASSES: Final = ("", "sparse_categorical_crossentropy", "categorical_crossentropy")
+_SAME: Final = ("family", "params", "loss", "learning_rate", "validation", "seed")
+
+
+class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """LightGBM's parameters by LightGBM's names."""
+
+    num_leaves: Annotated[int, msgspec.Meta(ge=2, le=131072)] = 31
+    max_depth: int = -1
+    min_data_in_leaf: Annotated[int, msgspec.Meta(ge=1)] = 20
+    lambda_l2: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    feature_fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    max_bin: Annotated[int, msgspec.Meta(ge=2)] = 255
+
+
+class State(msgspec.Struct):
+    """A run so far: what began it, each round's metrics, and the model's text."""
+
+    made_by: dict[str, Any]
+    history: list[dict[str, float]] = []
+    model: str = ""
+
+
+class _Enough(Exception):
+    """No round was better for as long as patience lasts."""
+
+
+class TreesTrainer:
+    """The plug-in `trees` of the seam `numen.trainers`."""
+
+    families: tuple[str, ...] = ("boosting",)
+
+    def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
+        """Boosts trees, a round an epoch; see `numen.train.base.Trainer`.
+
+        Raises:
+            InvalidInput: The recipe asks for what boosting has not.
+        """
+        refuse(recipe, "optimizer", "batch_size", "backend")
+        fit = _Fit(data, recipe, run)
+        stopped = fit.go()
+        booster = lightgbm.Booster(model_str=fit.state.model)
+        reading: Classification | Regression
+        if data.labels is None:
+            reading, width, scale = Regression("value", data.target), 1, fit.largest
+        else:
+            reading, width = Classification("probabilities", data.labels), len(data.labels)
+            scale = 1.0
+        target = TensorSpec(reading.output, "float32", (None, width))
+        history: tuple[Mapping[str, float], ...] = tuple(fit.state.history)
+        return _trained(
+            booster,
+            Signature((data.spec,), (target,)),
+            recipe.family,
+            reading,
+            history=history,
+            stopped=stopped,
+            tolerance=1e-4 * scale,
+        )
+
+
+class _Fit:
+    """One run of boosting."""
+
+    def __init__(self, data: Dataset, recipe: Recipe, run: Run):
+        self.data, self.recipe, self.run = data, recipe, run
+        self.rounds = recipe.epochs or _ROUNDS
+        made_by = {name: getattr(recipe, name) for name in _SAME} | {"data": data.digest}
+        self.state = State(made_by)
+        self.booster: Any = None
+        self.largest = 1.0
+
+    def go(self) -> Literal["finished", "early", "interrupted"]:
+        """Boosts to the end, or to Ctrl-C, and keeps the best rounds in the state.
+
+        Raises:
+            KeyboardInterrupt: Before the first round was done.
+        """
+        self._take_up()
+        options, train, aside = self._prepare()
+        done = len(self.state.history)
+        stopped: Literal["finished", "early", "interrupted"] = "finished"
+        self.run.progress.begin(self.rounds, 1)
+        try:
+            if done < self.rounds:
+                lightgbm.train(
+                    options,
+                    train,
+                    self.rounds - done,
+                    valid_sets=[train, *aside],
+                    valid_names=["train", "val"][: 1 + len(aside)],
+                    init_model=lightgbm.Booster(model_str=self.state.model) if done else None,
+                    callbacks=[self._round],
+                )
+        except _Enough:
+            stopped = "early"
+        except KeyboardInterrupt:
+            if not self.state.history:
+                raise
+            stopped = "interrupted"
+        self._keep()
+        if stopped != "finished":
+            self.run.progress.note(f"stopped ({stopped}): keeping {self._best()} rounds")
+        return stopped
+
+    def _prepare(self) -> tuple[dict[str, Any], Any, list[Any]]:
+        recipe, labels = self.recipe, self.data.labels
+        split, aside = self.data.train, None
+        if recipe.validation:
+            split, aside = split.divide(recipe.validation, recipe.seed)
+        known = self.data.preprocess
+        columns = known.columns if isinstance(known, ColumnsInput) else ()
+        categories = [i for i, column in enumerate(columns) if column.categories]
+        x, y = self._rows(split)
+        self.largest = max(1.0, float(np.abs(y).max())) if labels is None else 1.0
+        train = lightgbm.Dataset(
+            x, y, categorical_feature=categories or "auto", free_raw_data=False
+        )
+        rest = [] if aside is None else [lightgbm.Dataset(*self._rows(aside), reference=train)]
+        options = {
+            **_objective(recipe.loss, labels),
+            **msgspec.structs.asdict(params_of(recipe, Params)),
+            "learning_rate": recipe.learning_rate or 0.1,
+            "seed": recipe.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "use_missing": True,
+            "zero_as_missing": False,
+            "verbosity": -1,
+        }
+        return options, train, rest
+
+    def _rows(self, split: Split) -> tuple[Array, Array]:
+        batch = split.arrays()
+        x = batch.inputs[self.data.spec.name]
+        return x.reshape(len(x), -1).astype(np.float32, copy=False), batch.target
+
+    def _round(self, env: Any) -> None:
+        self.booster = env.model
+        metrics = {}
+        for name, metric, value, *_ in env.evaluation_result_list:
+            plain = "accuracy" if metric.endswith("error") else _METRICS.get(metric, metric)
+            named = plain if name == "train" else f"val_{plain}"
+            metrics[named] = float(1 - value if plain == "accuracy" else value)
+        self.state.history.append(metrics)
+        self.run.progress.step(metrics)
+        self.run.progress.epoch(len(self.state.history), metrics)
+        if 0 < self.recipe.patience <= len(self.state.history) - self._best():
+            raise _Enough
+
+    def _best(self) -> int:
+        """The rounds to keep: up to the lowest loss on the rows kept aside, else all."""
+        if not self.recipe.validation:
+            return len(self.state.history)
+        losses = [metrics["val_loss"] for metrics in self.state.history]
+        return losses.index(min(losses)) + 1
+
+    def _keep(self) -> None:
+        """Writes all rounds to the run's folder, and leaves the best ones in the state."""
+        if self.booster is not None:
+            self.state.model = self.booster.model_to_string(num_iteration=-1)
+            self.run.folder.mkdir(parents=True, exist_ok=True)
+            partial = self.run.folder / f".{_LAST}"
+            partial.write_bytes(msgspec.json.encode(self.state))
+            partial.replace(self.run.folder / _LAST)
+        whole = lightgbm.Booster(model_str=self.state.model)
+        self.state.model = whole.model_to_string(num_iteration=self._best())
+
+    def _take_up(self) -> None:
+        last = self.run.folder / _LAST
+        if not self.run.resume or not last.exists():
+            return
+        try:
+            state = msgspec.json.decode(last.read_bytes(), type=State)
+        except msgspec.DecodeError as error:
+            raise CorruptBundle(f"checkpoint {last}: {error}") from error
+        differ = [
+            name
+            for name in self.state.made_by
+            if state.made_by.get(name) != self.state.made_by[name]
+        ]
+        if differ:
+            raise InvalidInput(
+                f"resume: the run began with another {', '.join(differ)}",
+                hint="give the recipe it began with, or start anew without --resume",
+                field=differ[0],
+            )
+        self.state = state
+        self.run.progress.note(f"going on after round {len(state.history)}")
+
+
+_METRICS: Final = {"l2": "loss", "binary_logloss": "loss", "multi_logloss": "loss", "l1": "mae"}
+
+
+def _objective(loss: str, labels: tuple[str, ...] | None) -> dict[str, Any]:
+    if labels is None:
+        if loss not in _QUANTITY:
+            known = ", ".join(filter(None, _QUANTITY))
+            raise InvalidInput(
+                f'loss: boosting of a quantity knows {known}, received "{loss}"', field="loss"
+            )
+        return {"objective": _QUANTITY[loss], "metric": ["l2", "l1"]}
+    if loss not in _CLASSES:
+        raise InvalidInput(
+            f'loss: boosting of classes knows the cross-entropy, received "{loss}"', field="loss"
+        )
+    if len(labels) == 2:
+        return {"objective": "binary", "metric": ["binary_logloss", "binary_error"]}
+    return {
+        "objective": "multiclass",
+        "num_class": len(labels),
+        "metric": ["multi_logloss", "multi_error"],
+    }
+
+
+class LightGBMExporter:
+    """The plug-in `trees` of the seam `numen.exporters`."""
+
+    def matches(self, model: Any) -> bool:
+        """Whether the object is a Booster, LGBMClassifier or LGBMRegressor."""
+        return any(kind.__module__.startswith("lightgbm.") for kind in type(model).__mro__)
+
+    def wrap(self, model: Any, sample: Array) -> Trained:
+        """The user's trees as a Trained.
+
+        Args:
+            model: A Booster, or a fitted estimator of LightGBM.
+            sample: A few rows, `float[rows, columns]`.
+
+        Raises:
+            ExportFailed: It is not fitted, or its objective or a split has no way to ONNX.
+        """
+        booster = model if isinstance(model, lightgbm.Booster) else _fitted(model)
+        account = booster.dump_model()
+        width = account["max_feature_idx"] + 1
+        sample = np.asarray(sample)
+        if sample.ndim != 2 or sample.shape[1] != width:
+            raise ExportFailed(
+                f"export: expected a sample [rows, {width}], received {list(sample.shape)}"
+            )
+        source = TensorSpec("input", "float32", (None, width), missing=True)
+        classes = class_count(account)
+        reading: Classification | Regression
+        if classes:
+            names = getattr(model, "classes_", range(classes))
+            reading = Classification("probabilities", tuple(str(name) for name in names))
+        else:
+            reading = Regression("value")
+        target = TensorSpec(reading.output, "float32", (None, classes or 1))
+        scale = 1.0
+        if not classes:
+            scale = max(1.0, float(np.abs(booster.predict(sample)).max()))
+        signature = Signature((source,), (target,))
+        return _trained(booster, signature, type(model).__name__, reading, tolerance=1e-4 * scale)
+
+
+def _fitted(model: Any) -> Any:
+    try:
+        return model.booster_
+    except AttributeError as error:
+        raise ExportFailed(f"export: {error}", hint="fit the model first") from error
+    except lightgbm.basic.LightGBMError as error:
+        raise ExportFailed(f"export: {error}", hint="fit the model first") from error
+
+
+def _trained(
+    booster: Any,
+    signature: Signature,
+    family: str,
+    reading: Classification | Regression,
+    **more: Any,
+) -> Trained:
+    (source,), (target,) = signature.inputs, signature.outputs
+
+    def predict(arrays: Arrays) -> dict[str, Array]:
+        x = arrays[source.name]
+        made = np.asarray(booster.predict(x.reshape(len(x), -1)))
+        if made.ndim == 1:
+            made = np.stack([1 - made, made], 1) if target.shape[1] == 2 else made[:, None]
+        return {target.name: made.astype(np.float32)}
+
+    def export(path: Path) -> None:
+        onnx.save_model(convert(booster, signature), path)
+
+    return Trained(
+        signature,
+        predict,
+        export,
+        f"lightgbm {lightgbm.__version__}",
+        family,
+        reading,
+        files={MODEL_TEXT: booster.model_to_string().encode()},
+        **more,
+    )
