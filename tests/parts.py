@@ -110,19 +110,24 @@ def start_server(
         stderr=log,
     )
     log.close()
+    try:
+        return wait_ready(port, process, wait), process
+    except AssertionError:
+        stop(process)
+        raise AssertionError((home / "server.log").read_text()) from None
+
+
+def wait_ready(port: int, process: subprocess.Popen[bytes], wait: float = 60) -> str:
+    """Waits until the server is ready and returns its address."""
     url = f"http://127.0.0.1:{port}"
     end = time.monotonic() + wait
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
+    while time.monotonic() < end and process.poll() is None:
         try:
             if httpx.get(f"{url}/v2/health/ready").status_code == 200:
-                return url, process
+                return url
         except httpx.TransportError:
             time.sleep(0.05)
-    process.kill()
-    process.wait()
-    raise AssertionError((home / "server.log").read_text())
+    raise AssertionError("the server did not become ready")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,9 @@ Nothing heavy is loaded before it is used: names below are found on first access
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from numen.core.errors import NumenError
@@ -52,6 +54,17 @@ _HOME: Final = {
     "train": "numen.api.train",
     **dict.fromkeys(("load", "models", "promote", "rollback"), "numen.api.workspace"),
 }
+
+
+class _Package(ModuleType):
+    """Keeps `numen.train` the verb: importing the room of that name would put it in its place."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "train" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -79,10 +79,7 @@ class Registry:
             finally:
                 shutil.rmtree(copy, ignore_errors=True)
         size = sum(file.size for file in bundle.manifest.files)
-        first = alias is None and name not in self.catalog.models()
-        return self.catalog.add_version(
-            name, bundle.digest, size, DEFAULT_ALIAS if first else alias
-        )
+        return self.catalog.add_version(name, bundle.digest, size, alias, DEFAULT_ALIAS)
 
     def names(self) -> list[str]:
         """Names of all models."""
@@ -94,7 +91,9 @@ class Registry:
         Raises:
             NotFound: There is no such model.
         """
-        return Model(name, tuple(self.catalog.versions(name)), self.catalog.aliases(name))
+        # Aliases first: what they stand for is then among the versions, however new.
+        aliases = self.catalog.aliases(name)
+        return Model(name, tuple(self.catalog.versions(name)), aliases)
 
     def resolve(self, reference: Reference | str) -> ModelVersion:
         """The version that a reference stands for.

@@ -54,6 +54,12 @@ def test_an_alias_moves_with_the_version_it_is_for(catalog: Catalog) -> None:
     assert catalog.aliases("none") == {}
 
 
+def test_the_first_version_may_bring_an_alias_of_its_own(catalog: Catalog) -> None:
+    catalog.add_version("m", "a", 1, "shadow", first_alias="champion")
+    catalog.add_version("m", "b", 1, "shadow", first_alias="champion")
+    assert catalog.aliases("m") == {"champion": 1, "shadow": 2}
+
+
 def test_no_one_sees_a_version_without_its_alias(catalog: Catalog, tmp_path: Path) -> None:
     torn: list[tuple[int, int]] = []
     stop = threading.Event()
@@ -62,9 +68,9 @@ def test_no_one_sees_a_version_without_its_alias(catalog: Catalog, tmp_path: Pat
         with sqlite3.connect(tmp_path / "catalog.db") as reader:
             while not stop.is_set():
                 row = reader.execute(
-                    "select (select max(version) from model_versions), (select version from aliases)"
+                    "select (select max(version) from model_versions), version from aliases"
                 ).fetchone()
-                if row[0] != row[1]:
+                if row is not None and row[0] != row[1]:
                     torn.append(row)
         reader.close()
 
@@ -245,45 +251,46 @@ def test_any_folder_can_be_home(name: str, tmp_path: Path) -> None:
     assert (tmp_path / name / "catalog.db").stat().st_size
 
 
-PUBLISHER = """
-import sys
+PUBLISHERS = """
+import os, sys
+from pathlib import Path
 from numen.store.catalog import Catalog
-url, who, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-print("ready", flush=True)
-sys.stdin.readline()
-catalog = Catalog(url)
-for number in range(count):
-    added = catalog.add_version("m", f"{who}-{number}", 1, "champion")
-    print(added.version, added.digest, flush=True)
+url, folder = sys.argv[1], Path(sys.argv[2])
+read, write = os.pipe()
+def publish(who):
+    os.close(write)
+    os.read(read, 1)  # ends when the parent lets all start at once
+    catalog = Catalog(url)
+    added = [catalog.add_version("m", f"{who}-{i}", 1, "champion") for i in range(10)]
+    text = "".join(f"{version.version} {version.digest}\\n" for version in added)
+    (folder / str(who)).write_text(text)
+for who in range(8):
+    if os.fork() == 0:
+        try:
+            publish(who)
+            os._exit(0)
+        except BaseException as error:
+            print(type(error).__name__, error, file=sys.stderr, flush=True)
+            os._exit(1)
+os.close(write)
+sys.exit(sum(os.waitstatus_to_exitcode(os.wait()[1]) != 0 for _ in range(8)))
 """
 
 
 def test_eight_processes_publish_on_a_new_catalog_and_none_is_lost(tmp_path: Path) -> None:
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-c", PUBLISHER, address(tmp_path / "new"), str(who), "10"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for who in range(8)
-    ]
-    for worker in workers:
-        assert worker.stdout is not None
-        assert worker.stdout.readline() == "ready\n"
-    for worker in workers:
-        assert worker.stdin is not None
-        worker.stdin.write("\n")
-        worker.stdin.flush()
-    said = [worker.communicate(timeout=120) for worker in workers]
-    assert [worker.returncode for worker in workers] == [0] * 8, said
+    url = address(tmp_path / "new")
+    said = tmp_path / "said"
+    said.mkdir()
+    run = subprocess.run(
+        [sys.executable, "-c", PUBLISHERS, url, str(said)], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
     given = sorted(
         (int(version), digest)
-        for out, _ in said
-        for version, digest in (line.split() for line in out.splitlines())
+        for path in said.iterdir()
+        for version, digest in (line.split() for line in path.read_text().splitlines())
     )
-    catalog = Catalog(address(tmp_path / "new"))
+    catalog = Catalog(url)
     listed = [(v.version, v.digest) for v in catalog.versions("m")]
     assert listed == given
     assert [version for version, _ in listed] == list(range(1, 81))

@@ -292,7 +292,9 @@ def test_grey_pictures_are_reshaped_not_transposed():
 
 
 def test_open_sizes():
-    model = chain((None, None, None, 3), L.Conv2D(4, 3, strides=2, padding="same"), L.MaxPooling2D(2))
+    model = chain(
+        (None, None, None, 3), L.Conv2D(4, 3, strides=2, padding="same"), L.MaxPooling2D(2)
+    )
     x = sample(WIDE)
     signature = Signature(
         (TensorSpec("x", "float32", (None, None, None, 3)),),
@@ -313,14 +315,18 @@ def test_open_sizes():
 )
 def test_names_the_layer_that_has_no_rule(shape, layers, named):
     model = chain(shape, *layers())
-    signature = Signature((TensorSpec("x", "float32", shape),), (TensorSpec("y", "float32", shape),))
+    signature = Signature(
+        (TensorSpec("x", "float32", shape),), (TensorSpec("y", "float32", shape),)
+    )
     with pytest.raises(ExportFailed, match=named):
         convert(keras, model, signature)
 
 
 def test_refuses_masks_and_training_calls():
     given = keras.Input((7,), dtype="int32")
-    masked = keras.Model(given, L.GlobalAveragePooling1D()(L.Embedding(9, 4, mask_zero=True)(given)))
+    masked = keras.Model(
+        given, L.GlobalAveragePooling1D()(L.Embedding(9, 4, mask_zero=True)(given))
+    )
     other = keras.Input((6,))
     random = keras.Model(other, L.Dropout(0.5)(other, training=True))
     for model, spec, reason in (

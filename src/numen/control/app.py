@@ -49,8 +49,8 @@ def build(
         title="numen", version=numen.__version__, docs_url=None, redoc_url=None,
         description="Models as a service: predict, look up, and manage.",
     )  # fmt: skip
-    app.include_router(rest_v2.router(service, repository, settings.max_body))
-    app.include_router(rest_v1.router(service, settings.max_body))
+    app.include_router(rest_v2.router(service, repository))
+    app.include_router(rest_v1.router(service))
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
     app.include_router(graphql.router(service, registry), include_in_schema=False)

@@ -6,6 +6,8 @@ knows nothing of files; it holds digests.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,7 +122,9 @@ class Catalog:
 
     # Models
 
-    def add_version(self, name: str, digest: str, size: int, alias: str | None) -> ModelVersion:
+    def add_version(
+        self, name: str, digest: str, size: int, alias: str | None, first_alias: str | None = None
+    ) -> ModelVersion:
         """Adds the next version of a model; the same digest as the newest adds nothing.
 
         Args:
@@ -128,6 +132,7 @@ class Catalog:
             digest: Its bundle's digest.
             size: Its bundle's size in bytes.
             alias: Moved to this version in the same transaction, unless None.
+            first_alias: Moved as well if this is the first version of the model ever.
         """
         with self._change() as connection:
             newest = connection.execute(
@@ -144,6 +149,8 @@ class Catalog:
                 added = ModelVersion(name, (last or 0) + 1, digest, size, _now())
                 if last is None:
                     connection.execute(sa.insert(_models).values(name=name, last=1))
+                    if first_alias is not None:
+                        _move(connection, name, first_alias, added.version)
                 else:
                     connection.execute(
                         sa.update(_models).where(_models.c.name == name).values(last=added.version)
@@ -341,8 +348,17 @@ class Catalog:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin too late; `_begin_sqlite` does
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute("PRAGMA synchronous=FULL")
+    end = time.monotonic() + 30
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:  # of all steps, a new file's first turn to WAL never waits
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

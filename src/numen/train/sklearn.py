@@ -261,8 +261,9 @@ def _convert_forest(model: Any, signature: Signature) -> onnx.ModelProto:
     classes = getattr(model, "classes_", None)
     width = signature.outputs[0].shape[1] or 1
     # numen's own classes are indices, of which training rows may have had a part only.
-    spread = classes is not None and len(classes) != width
-    places = [int(c) for c in classes] if spread else list(range(width))
+    places = list(range(width))
+    if classes is not None and len(classes) != width:
+        places = [int(c) for c in classes]
     ensemble = Ensemble(width)
     for estimator in model.estimators_:
         tree = estimator.tree_

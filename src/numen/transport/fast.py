@@ -5,7 +5,8 @@ to the app as uvicorn would have it, on the same port, with uvicorn's parser, li
 Answers leave a connection in the order of its requests, whichever road each of them took.
 
 This leans on uvicorn's internals, so its version is pinned and a contract test guards what is
-used: `cycle`, `pipeline`, `flow`, `on_response_complete`, `shutdown`, `connection_lost`.
+used: `cycle`, `pipeline`, `flow`, `on_response_complete`, `send_400_response`, `shutdown`,
+`connection_lost`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections import deque
 from typing import Any, Final
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from numen.core.errors import Internal, InvalidInput, NumenError, TooLarge, UnsupportedMedia
@@ -25,79 +27,118 @@ from numen.transport import v2
 from numen.transport.status import error_body, headers_of, status_of
 
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
-_JSON: Final = (b"application/json", b"application/vnd.api+json")
+# The last is what `curl -d` says of any body.
+JSON: Final = (
+    b"", b"application/json", b"application/vnd.api+json", b"application/x-www-form-urlencoded",
+)  # fmt: skip
+MAX_REQUEST_ID: Final = 200
 _MAX_PIPELINED: Final = 64
 _log = logger(__name__)
 
 
 class Head:
-    """What a call's headers say, for this door and for the slow one alike."""
+    """What a call's headers say, for this door and for the slow ones alike."""
 
-    __slots__ = ("binary", "content_type", "deadline_ms", "encoding", "length", "request_id")
+    __slots__ = ("_binary", "_deadline", "content_type", "encoding", "length", "request_id")
 
     def __init__(self, headers: Any):
         self.length: int | None = None
-        self.binary: int | None = None
         self.content_type = b""
         self.encoding = b""
         self.request_id = b""
-        self.deadline_ms: float | None = None
+        self._binary: bytes | None = None
+        self._deadline: bytes | None = None
         for name, value in headers:
             if name == b"content-length":
                 self.length = int(value)
             elif name == b"content-type":
                 self.content_type = value.partition(b";")[0].strip().lower()
             elif name == b"inference-header-content-length":
-                if not value.isdigit() or len(value) > 12:
-                    raise InvalidInput(
-                        "Inference-Header-Content-Length: expected a whole number",
-                        field="Inference-Header-Content-Length",
-                    )
-                self.binary = int(value)
+                self._binary = value
             elif name == b"content-encoding":
                 self.encoding = value.strip().lower()
             elif name == b"x-request-id":
-                self.request_id = value
+                self.request_id = value[:MAX_REQUEST_ID]
             elif name == b"numen-deadline-ms":
-                self.deadline_ms = _milliseconds(value)
+                self._deadline = value
 
-    def check(self, limit: int) -> None:
-        """Refuses what this protocol does not carry.
+    @property
+    def binary(self) -> int | None:
+        """Length of the JSON before binary tensors; None where all of the body is JSON.
 
         Raises:
-            UnsupportedMedia: Another content type or encoding.
-            TooLarge: A body over `limit` bytes is announced.
+            InvalidInput: It is not a whole number.
+        """
+        if self._binary is None:
+            return None
+        if not self._binary.isdigit() or len(self._binary) > 12:
+            raise InvalidInput(
+                "Inference-Header-Content-Length: expected a whole number",
+                field="Inference-Header-Content-Length",
+            )
+        return int(self._binary)
+
+    def deadline(self) -> float | None:
+        """When the answer is no longer wanted, in seconds of `time.monotonic()`.
+
+        Raises:
+            InvalidInput: It is not a number of at least 0.
+        """
+        if self._deadline is None:
+            return None
+        try:
+            amount = float(self._deadline)
+            if not 0 <= amount < 1e12:
+                raise ValueError
+        except ValueError:
+            raise InvalidInput(
+                "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
+                field="Numen-Deadline-Ms",
+            ) from None
+        return time.monotonic() + amount / 1e3
+
+    def check_size(self, limit: int) -> None:
+        """Refuses a body over `limit` bytes, where one is announced.
+
+        Raises:
+            TooLarge: It is.
         """
         if self.length is not None and self.length > limit:
             raise TooLarge(
                 f"body: expected at most {limit} bytes, received {self.length}", field="body"
             )
+
+    def check_encoding(self) -> None:
+        """Refuses a body that is compressed.
+
+        Raises:
+            UnsupportedMedia: It is.
+        """
         if self.encoding not in (b"", b"identity"):
             raise UnsupportedMedia(
-                f"Content-Encoding: expected identity, received {self.encoding[:40]!r}",
+                f"Content-Encoding: expected identity, received {_shown(self.encoding)}",
                 field="Content-Encoding",
             )
-        if self.content_type not in (b"", *_JSON) and not (
-            self.content_type == b"application/octet-stream" and self.binary is not None
+
+    def check_json(self) -> None:
+        """Refuses a body that is neither JSON nor JSON with binary tensors.
+
+        Raises:
+            UnsupportedMedia: It says so.
+        """
+        self.check_encoding()
+        if self.content_type not in JSON and not (
+            self.content_type == b"application/octet-stream" and self._binary is not None
         ):
             raise UnsupportedMedia(
                 "Content-Type: expected application/json, or application/octet-stream with "
-                f"Inference-Header-Content-Length, received {self.content_type[:80]!r}",
+                f"Inference-Header-Content-Length, received {_shown(self.content_type)}",
                 field="Content-Type",
             )
 
 
-def _milliseconds(value: bytes) -> float:
-    try:
-        amount = float(value)
-        if not 0 <= amount < 1e12:
-            raise ValueError
-    except ValueError:
-        raise InvalidInput(
-            "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
-            field="Numen-Deadline-Ms",
-        ) from None
-    return amount
+def _shown(value: bytes) -> str:
+    return f'"{value[:80].decode("latin-1")}"'
 
 
 def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> v2.Call:
@@ -105,11 +146,14 @@ def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> v2.Call:
 
     Raises:
         InvalidInput: It is malformed.
+        UnsupportedMedia: It is of another content type or encoding.
     """
+    head.check_json()
+    deadline = head.deadline()
     call = v2.decode(body, head.binary, endpoint)
     v2.check_outputs(call, endpoint.signature)
-    if head.deadline_ms is not None:
-        call.request.deadline = time.monotonic() + head.deadline_ms / 1e3
+    if deadline is not None:
+        call.request.deadline = deadline
     return call
 
 
@@ -151,7 +195,11 @@ class _Hot:
         call, endpoint = self.call, self.endpoint
         assert call is not None
         assert endpoint is not None
-        body, header_length = v2.encode(call, endpoint, outcome)
+        try:
+            body, header_length = v2.encode(call, endpoint, outcome)
+        except Exception:
+            self.fail_unforeseen()
+            return
         if header_length is None:
             lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
         else:
@@ -169,6 +217,12 @@ class _Hot:
             lines += f"{name}: {value}\r\n".encode()
         self.answer(status_of(error), lines, body)
 
+    def fail_unforeseen(self) -> None:
+        """Logs the exception at hand, and answers with an error that says nothing of it."""
+        name = self.head.request_id.decode("latin-1") if self.head is not None else ""
+        _log.exception("a request failed", extra={"request_id": name} if name else None)
+        self.fail(Internal("numen failed on this request"))
+
     def answer(self, status: int, lines: bytes, body: bytes) -> None:
         if self.head is not None and self.head.request_id:
             lines += b"x-request-id: %b\r\n" % self.head.request_id
@@ -179,6 +233,26 @@ class _Hot:
         )
         self.call = None
         self.protocol.write_due()
+
+
+class _Flow(FlowControl):
+    """Reads no more from a client that does not read its answers, or has many requests waiting."""
+
+    def __init__(self, protocol: FastProtocol):
+        super().__init__(protocol.transport)
+        self._protocol = protocol
+
+    def resume_reading(self) -> None:
+        if not self.write_paused and self._protocol.waiting() < _MAX_PIPELINED:
+            super().resume_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.resume_reading()
 
 
 class FastProtocol(HttpToolsProtocol):
@@ -192,9 +266,21 @@ class FastProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._due: deque[_Hot] = deque()
         self._reading: _Hot | None = None
+        self._ended = False
+
+    def connection_made(self, transport: Any) -> None:
+        """A client is there."""
+        super().connection_made(transport)
+        self.flow = _Flow(self)
+
+    def waiting(self) -> int:
+        """How many requests wait for their answers, or to be begun."""
+        return len(self._due) + len(self.pipeline)
 
     def on_headers_complete(self) -> None:
         """Decides which road a request takes."""
+        if self._ended:
+            return
         match = _HOT.fullmatch(self.url)
         cycle = self.cycle
         if (
@@ -216,19 +302,44 @@ class FastProtocol(HttpToolsProtocol):
         self.cycle = hot  # type: ignore[assignment]
         self._reading = hot
         self._due.append(hot)
+        self._ended = not hot.keep_alive
         if len(self._due) >= _MAX_PIPELINED:
             self.flow.pause_reading()
+        hot.head = Head(self.headers)
         try:
-            hot.head = Head(self.headers)
-            hot.head.check(self.max_body)
-        except NumenError as error:
-            self._refuse_unread(hot, error)
+            hot.head.check_size(self.max_body)
+        except TooLarge as error:
+            self._end_with(hot, error)
 
-    def _refuse_unread(self, hot: _Hot, error: NumenError) -> None:
-        # The body is on its way and nobody will read it, so the connection ends here.
+    def _end_with(self, hot: _Hot, error: NumenError) -> None:
+        # What is on its way will not be read, so the connection ends with this answer.
         hot.keep_alive = False
+        self._ended = True
         self._reading = None
         hot.fail(error)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is not HTTP, after the answers to what came before it."""
+        if self._ended and self._reading is None:
+            return
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or isinstance(cycle, _Hot):
+            hot = self._reading
+            if hot is None:
+                hot = _Hot(self, "", None, keep_alive=False)
+                self._due.append(hot)
+            self._end_with(hot, InvalidInput(msg))
+        elif not cycle.more_body:
+            # All of that request was well; its answer is the connection's last.
+            self._ended = True
+            cycle.keep_alive = False
+        elif self.pipeline:
+            # It waits for others; in its turn it finds that there is no body.
+            self._ended = True
+            cycle.keep_alive = False
+            self.pipeline[0] = (cycle, _refuse)
+        else:
+            super().send_400_response(msg)
 
     def on_body(self, body: bytes) -> None:
         """Collects a hot request's body."""
@@ -240,7 +351,7 @@ class FastProtocol(HttpToolsProtocol):
         hot.body.append(body)
         hot.size += len(body)
         if hot.size > self.max_body:
-            self._refuse_unread(
+            self._end_with(
                 hot, TooLarge(f"body: expected at most {self.max_body} bytes", field="body")
             )
 
@@ -262,8 +373,7 @@ class FastProtocol(HttpToolsProtocol):
         except NumenError as error:
             hot.fail(error)
         except Exception:
-            _log.exception("a request failed")
-            hot.fail(Internal("numen failed on this request"))
+            hot.fail_unforeseen()
 
     def write_due(self) -> None:
         """Writes the answers that are next in order."""
@@ -279,6 +389,8 @@ class FastProtocol(HttpToolsProtocol):
                 self.transport.close()
         if not due:
             self.on_response_complete()
+        elif self.flow.read_paused:
+            self.flow.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drops the work of a client that is gone."""
@@ -286,16 +398,6 @@ class FastProtocol(HttpToolsProtocol):
             hot.disconnected = True
             hot.set()
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """A client that does not read its answers is not read from either."""
-        super().pause_writing()
-        self.flow.pause_reading()
-
-    def resume_writing(self) -> None:
-        """The client reads again."""
-        super().resume_writing()
-        self.flow.resume_reading()
 
     def default_lines(self) -> bytes:
         """The server's default headers (date, server) as bytes, made once per change of them."""
@@ -305,6 +407,13 @@ class FastProtocol(HttpToolsProtocol):
             lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
             FastProtocol._lines = (headers, lines)
         return lines
+
+
+async def _refuse(_scope: Any, _receive: Any, send: Any) -> None:
+    body = error_body(InvalidInput("Invalid HTTP request received."))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def protocol_for(service: Service, max_body: int) -> type[FastProtocol]:

@@ -59,16 +59,18 @@ _PREDICT_DOC: Final[dict[str, Any]] = {
 }
 
 
-def router(service: Service, max_body: int) -> APIRouter:
+def router(service: Service) -> APIRouter:
     """The API's routes, for a model, one version of it, and what a label stands for."""
     routes = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
 
     async def predict(request: Request, name: str, version: str | None) -> Response:
         head = Head(request.headers.raw)
-        head.check(max_body)
+        body = await request.body()
         endpoint = service.find(name, version)
-        arrays, columns = decode(await request.body(), endpoint.signature)
-        answer = await service.predict(Call(name, arrays, version))
+        head.check_json()
+        deadline = head.deadline()
+        arrays, columns = decode(body, endpoint.signature)
+        answer = await service.predict(Call(name, arrays, version, deadline=deadline))
         return Response(encode(endpoint, answer.outputs, columns), media_type="application/json")
 
     @routes.get("/{name}", summary="Status", responses=_MISSING)

@@ -94,7 +94,7 @@ class Repository(Protocol):
         """All published models, live or not: name, version, state, reason."""
 
 
-def router(service: Service, repository: Repository | None, max_body: int) -> APIRouter:
+def router(service: Service, repository: Repository | None) -> APIRouter:
     """The protocol's routes."""
     routes = APIRouter(prefix="/v2", tags=["Open Inference Protocol"])
 
@@ -139,15 +139,15 @@ def router(service: Service, repository: Repository | None, max_body: int) -> AP
     )  # fmt: skip
     async def infer(request: Request, name: str, version: str | None = None) -> Response:
         head = Head(request.headers.raw)
-        head.check(max_body)
+        body = await request.body()
         endpoint = service.find(name, version)
-        call = decode_call(head, await request.body(), endpoint)
+        call = decode_call(head, body, endpoint)
         answer = await service.predict(call.request)
-        body, header_length = v2.encode(call, endpoint, answer.outputs)
+        reply, header_length = v2.encode(call, endpoint, answer.outputs)
         if header_length is None:
-            return Response(body, media_type="application/json")
+            return Response(reply, media_type="application/json")
         headers = {"inference-header-content-length": str(header_length)}
-        return Response(body, media_type="application/octet-stream", headers=headers)
+        return Response(reply, media_type="application/octet-stream", headers=headers)
 
     if repository is not None:
         _add_repository(routes, repository)

@@ -97,9 +97,7 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
         if min(x.shape[1:3]) < 4:  # too small to halve again
             break
         size = 5 if block == 0 and min(x.shape[1:3]) >= 16 else 3
-        x = layers.Conv2D(
-            params.filters * 2**block, size, strides=2, padding="same", use_bias=False
-        )(x)
+        x = layers.Conv2D(params.filters * 2**block, size, strides=2, use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
     x = layers.Dropout(params.dropout)(layers.Flatten()(x))

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -22,7 +22,7 @@ from numen.core.errors import ExportFailed
 from numen.core.signature import Signature
 from numen.train.keras.graph import Graph, Unsupported, Value
 from numen.train.keras.layers import LAYERS
-from numen.train.keras.operations import OPERATIONS
+from numen.train.keras.operations import FUNCTIONS, OPERATIONS
 
 
 def convert(keras: Any, model: Any, signature: Signature) -> onnx.ModelProto:
@@ -93,8 +93,7 @@ class Walk:
         kind = type(operation)
         outer, self.graph.scope = self.graph.scope, operation.name
         try:
-            if kwargs.pop("training", None):
-                raise Unsupported("is called with training=True")
+            kwargs.pop("training", None)  # Keras overrides it when it predicts
             if kwargs.pop("mask", None) is not None:
                 raise Unsupported("is called with a mask")
             if isinstance(operation, self.keras.Model):
@@ -116,6 +115,9 @@ class Walk:
         """What a layer's `activation` makes of `x`: a Keras function, a layer or the user's own."""
         if activation is None or activation is self.keras.activations.linear:
             return x
+        rule = FUNCTIONS.get(getattr(activation, "__name__", ""))
+        if rule and activation is getattr(self.keras.activations, activation.__name__, None):
+            return cast("Value", rule(self, None, x))
         if isinstance(activation, self.keras.layers.Layer):
             return self._node(activation, (x,), {})[0]
         return self._traced(activation, [x])[0]

@@ -250,3 +250,9 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "Max": _reduction("ReduceMax"),
     "Min": _reduction("ReduceMin"),
 }
+
+# Activations that Keras computes at once, without a record of the operations.
+FUNCTIONS: Final[dict[str, Rule]] = {
+    "hard_silu": OPERATIONS["HardSilu"],
+    "mish": OPERATIONS["Mish"],
+}
