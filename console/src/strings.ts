@@ -36,7 +36,8 @@ export const strings = {
     created: "Created",
     digest: "Digest",
     metric: (name: string) => {
-      if (name === "accuracy") return "test accuracy";
+      const said = { accuracy: "test accuracy", ece: "calibration error" }[name];
+      if (said) return said;
       return /^(auc|f1|mae|mse|r2|rmse)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
     },
   },
