@@ -61,7 +61,9 @@ class Keeper:
         self._loaded: set[str] = set()
         self._live: dict[Key, Endpoint] = {}
         self._broken: dict[Key, str] = {}
-        self._revision = -1
+        self._away: set[Key] = set()
+        self._revision: int | None = None
+        self._started = False
         self._turn = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -82,7 +84,9 @@ class Keeper:
     async def update(self, *, strict: bool = False) -> None:
         """Brings the Service to what the registry says now.
 
-        A version that does not open is logged and left out; the others go live.
+        A version that does not open is logged and left out; the others go live, and an alias or
+        default that should stand for it goes on standing for what it did. Where the disk or
+        the network failed, the next look at the catalog tries again.
 
         Args:
             strict: Raise instead, as a server that is just starting should.
@@ -90,22 +94,34 @@ class Keeper:
         async with self._turn:
             revision = await asyncio.to_thread(self._registry.catalog.revision)
             wanted = await asyncio.to_thread(self._wanted)
+            again = False
             for key, version in wanted.versions.items():
                 if key in self._live or (key in self._broken and not strict):
                     continue
                 try:
                     opened = await asyncio.to_thread(self._open, version)
-                except NumenError as error:
+                except Exception as error:
                     if strict:
                         raise
-                    _log.error("cannot serve %s@%s: %s", *key, error)
-                    self._broken[key] = str(error)
+                    again = again or self._failed(key, error)
                     continue
+                self._away.discard(key)
                 self._live[key] = self._service.admit(opened)
                 _log.info("live: %s@%s", *key)
-            self._live = {k: e for k, e in self._live.items() if k in wanted.versions}
             self._service.swap(self._table(wanted))
-            self._revision = revision
+            self._revision = None if again else revision
+            self._started = True
+
+    def _failed(self, key: Key, error: Exception) -> bool:
+        """Notes that a version did not open; whether it may do so a moment later."""
+        away = isinstance(error, OSError)
+        if key not in self._away:
+            _log.error("cannot serve %s@%s: %s", *key, error)
+        if away:
+            self._away.add(key)
+        else:
+            self._broken[key] = str(error)
+        return away
 
     def _open(self, version: ModelVersion) -> Opened:
         return open_model(
@@ -130,18 +146,27 @@ class Keeper:
             try:
                 model = self._registry.model(name)
             except NotFound:
-                if self._revision < 0:
+                if not self._started:
                     raise
                 continue
             self._want(wanted, model, references)
         return wanted
 
     def _want(self, wanted: _Wanted, model: Model, references: list[Reference]) -> None:
-        whole = any(ref.version is None and ref.alias is None for ref in references)
-        chosen = [self._registry.resolve(ref) for ref in references]
-        if whole:
-            aliased = set(model.aliases.values())
-            chosen = [model.default, *(v for v in model.versions if v.version in aliased)]
+        chosen: list[ModelVersion] = []
+        for ref in references:
+            if ref.version is None and ref.alias is None:
+                aliased = set(model.aliases.values())
+                whole = [model.default, *(v for v in model.versions if v.version in aliased)]
+                chosen = [*whole, *chosen]
+                continue
+            try:
+                chosen.append(self._registry.resolve(ref))
+            except NotFound:  # it was there when the server started
+                if not self._started:
+                    raise
+        if not chosen:
+            return
         numbers = {version.version for version in chosen}
         for version in chosen:
             wanted.versions[model.name, version.version] = version
@@ -149,6 +174,11 @@ class Keeper:
         wanted.defaults[model.name] = str(chosen[0].version)
 
     def _table(self, wanted: _Wanted) -> Table:
+        self._hold(wanted)
+        held = {(name, int(n)) for name, n in wanted.defaults.items()} | {
+            (name, int(n)) for name, aliases in wanted.aliases.items() for n in aliases.values()
+        }
+        self._live = {k: e for k, e in self._live.items() if k in wanted.versions or k in held}
         table = Table()
         for (name, number), endpoint in self._live.items():
             table.versions.setdefault(name, {})[str(number)] = endpoint
@@ -156,9 +186,20 @@ class Keeper:
             aliases = wanted.aliases[name]
             table.aliases[name] = {a: n for a, n in aliases.items() if n in versions}
             default = wanted.defaults[name]
-            # A default that would not open leaves its place to what is there.
+            # A default that would not open and was nothing before is the newest that did.
             table.defaults[name] = default if default in versions else max(versions, key=int)
         return table
+
+    def _hold(self, wanted: _Wanted) -> None:
+        """Lets what stands for a version that is not live stand for what it did before."""
+        for name, before in self._service.models.items():
+            if name not in wanted.defaults:
+                continue
+            if (name, int(wanted.defaults[name])) not in self._live:
+                wanted.defaults[name] = before.default.version
+            for alias, number in wanted.aliases[name].items():
+                if (name, int(number)) not in self._live and alias in before.aliases:
+                    wanted.aliases[name][alias] = before.aliases[alias]
 
     # The protocol's repository routes.
 

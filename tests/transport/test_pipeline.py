@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from wire import Closed, Reply, Wire, hot, image, infer_binary, memory, output, request
+from wire import Reply, Wire, hot, image, infer_binary, memory, output, request
 
 from parts import Live, linear_graph
 
@@ -96,19 +96,6 @@ def test_answers_come_in_order_however_the_bytes_are_cut(
         if select.select([wire.socket], [], [], 0)[0]:
             wire.left += wire.socket.recv(1 << 20)
     mix.read(wire)
-
-
-def test_a_request_whose_body_is_late_does_not_hold_up_those_before_it(
-    wire: Wire, reference: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    # As many as the door lets wait, and the last one's body comes after their answers.
-    mix = Mix(reference, "j" * 64)
-    data = b"".join(mix.parts)
-    wire.send(data[:-100])
-    for check in mix.checks[:-1]:
-        check(wire.read())
-    wire.send(data[-100:])
-    mix.checks[-1](wire.read())
 
 
 def test_a_slow_request_whose_body_is_late_is_answered(
@@ -256,12 +243,3 @@ def test_a_binary_request_may_arrive_byte_by_byte(
     wire.send(body[: length - 3])
     wire.send(body[length - 3 :])
     np.testing.assert_allclose(output(wire.read()), reference(x), atol=1e-5)
-
-
-def test_a_client_that_leaves_is_forgotten(live: Live) -> None:
-    wire = Wire(live.port)
-    wire.send(hot(image(1)))
-    wire.read()
-    wire.close()
-    with pytest.raises((Closed, OSError)):
-        wire.read()

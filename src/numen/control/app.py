@@ -13,15 +13,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 import numen
 from numen.control import graphql, models
-from numen.core.errors import Internal, InvalidInput, NotFound, NumenError, TooLarge
+from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, NumenError, TooLarge
 from numen.core.observe import logger, request_id
 from numen.core.settings import Settings
 from numen.registry import Registry
 from numen.serve.service import Service
 from numen.transport import metrics, predict, rest_v1, rest_v2
+from numen.transport.caller import MAX_REQUEST_ID
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
@@ -115,6 +117,10 @@ def _add_errors(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        return reply(Cancelled("the caller went away"))  # which nobody reads
+
     @app.exception_handler(Exception)
     async def unknown(_request: Request, error: Exception) -> Response:
         _log.error("a request failed", exc_info=error)
@@ -133,16 +139,36 @@ class _Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"").decode("latin-1")[:200]
+        given = headers.get(b"x-request-id", b"").decode("latin-1")[:MAX_REQUEST_ID]
         name = given or uuid.uuid4().hex
         token = request_id.set(name)
 
+        started = refused = False
+
         async def sending(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if refused:
+                return
             if message["type"] == "http.response.start":
+                started = True
                 message["headers"] = [
                     *message.get("headers", []), (b"x-request-id", name.encode("latin-1"))
                 ]  # fmt: skip
             await send(message)
+
+        async def refuse(received: str = "") -> None:
+            # What is still on its way will not be read, so the connection ends with this answer.
+            nonlocal refused
+            if not started:
+                error = TooLarge(
+                    f"body: expected at most {self._limit} bytes{received}", field="body"
+                )
+                response = Response(
+                    error_body(error), status_of(error), media_type="application/json",
+                    headers={"connection": "close"},
+                )  # fmt: skip
+                await response(scope, receive, sending)
+            refused = True
 
         taken = 0
 
@@ -151,21 +177,15 @@ class _Edge:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limit:
-                raise TooLarge(f"body: expected at most {self._limit} bytes", field="body")
+                if not refused:
+                    await refuse()
+                return {"type": "http.disconnect"}
             return message
 
         try:
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self._limit:
-                error = TooLarge(
-                    f"body: expected at most {self._limit} bytes, received {length.decode()}",
-                    field="body",
-                )
-                response = Response(
-                    error_body(error), status_of(error), media_type="application/json",
-                    headers={"connection": "close"},
-                )  # fmt: skip
-                await response(scope, receive, sending)
+                await refuse(f", received {length.decode()}")
                 return
             await self._app(scope, receiving, sending)
         finally:

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 from numen.core import plugins
 from numen.core.bundle import Bundle
+from numen.core.errors import NotFound
 from numen.core.signature import Array, Arrays, Signature
 
 
@@ -42,10 +43,18 @@ def make(name: str) -> Runtime:
 
 
 def open_variant(bundle: Bundle, variant: str | None = None, *, threads: int = 1) -> Runtime:
-    """Opens one variant of a bundle; the first where none is named."""
-    chosen = next(
-        (v for v in bundle.manifest.variants if v.name == variant), bundle.manifest.variants[0]
-    )
+    """Opens one variant of a bundle; the first where none is named.
+
+    Raises:
+        NotFound: The bundle has no such variant.
+        CorruptBundle: Its file cannot be loaded.
+    """
+    variants = {v.name: v for v in reversed(bundle.manifest.variants)}
+    name = bundle.manifest.variants[0].name if variant is None else variant
+    if name not in variants:
+        known = ", ".join(v.name for v in bundle.manifest.variants)
+        raise NotFound(f'bundle {bundle.digest}: no variant "{name}"; it has {known}')
+    chosen = variants[name]
     runtime = make(chosen.runtime)
     runtime.open(bundle.file(chosen.file), threads=threads)
     return runtime

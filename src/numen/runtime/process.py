@@ -167,17 +167,26 @@ def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:
         names = ", ".join(spec.name for spec in manifest.signature.inputs)
         raise InvalidInput(f"this model takes several inputs ({names})", hint="use /v2/…/infer")
     spec = manifest.signature.inputs[0]
+    wanted = "text" if spec.dtype == "string" else "numbers"
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "biuf" or array.dtype == object:
-            raise ValueError("not numbers")
-        array = array.astype(spec.numpy)
+        if array.dtype.kind not in ("U" if wanted == "text" else "biuf"):
+            raise ValueError(f"not {wanted}")
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as such
+            cast = array.astype(spec.numpy)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInput(
             f'input "{spec.name}": expected {spec}, received {type(value).__name__} that is not '
-            f"a regular array of numbers",
+            f"a regular array of {wanted}",
             field=spec.name,
         ) from error
+    if cast.dtype.kind in "biu" and not np.array_equal(cast, array):
+        raise InvalidInput(
+            f'input "{spec.name}": expected {spec}, received numbers that are no {spec.dtype}',
+            hint="send whole numbers within its range",
+            field=spec.name,
+        )
+    array = cast
     return {spec.name: array[None] if array.ndim == len(spec.shape) - 1 else array}
 
 

@@ -168,7 +168,7 @@ class Batcher:
         else:
             try:
                 outcomes = self._run_together(batch)
-            except NumenError:
+            except Exception:  # one request is bad, or rows do not fit together: each runs alone
                 outcomes = [self._run_one(work) for work in batch]
         self._stats.ran(
             sum(work.rows for work in batch),
@@ -200,17 +200,16 @@ class Batcher:
     def _predict(self, inputs: dict[str, Array], rows: int) -> dict[str, Array]:
         try:
             outputs = self._runtime.predict(inputs)
+            for name, array in outputs.items():
+                if self._batched and len(array) != rows:
+                    raise Internal(
+                        f'output "{name}": expected {rows} rows, the model gave {len(array)}'
+                    )
         except NumenError:
             raise
         except Exception as error:  # a plug-in's defect must not lose its neighbours' answers
             _log.exception("the runtime failed")
             raise Internal(f"the model failed: {type(error).__name__}") from error
-        if self._batched:
-            for name, array in outputs.items():
-                if len(array) != rows:
-                    raise Internal(
-                        f'output "{name}": expected {rows} rows, the model gave {len(array)}'
-                    )
         return outputs
 
     def _finish(self, batch: list[_Work], outcomes: list[Outcome]) -> None:
@@ -232,7 +231,10 @@ class Batcher:
         if self._closing and not self._queue and not self._running and not self._turning:
             if self._executor is not None:
                 self._executor.shutdown(wait=False)
-            self._runtime.close()
+            try:
+                self._runtime.close()
+            except Exception:  # a plug-in's defect must not keep the other models open
+                _log.exception("the runtime failed to close")
 
 
 def _gone(request: Request, now: float) -> NumenError | None:

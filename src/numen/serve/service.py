@@ -15,11 +15,11 @@ from typing import Final
 
 import numpy as np
 
-from numen.core.bundle import Bundle
+from numen.core.bundle import Bundle, Golden
 from numen.core.errors import CorruptBundle, NotFound, NotReady, NumenError
 from numen.core.manifest import Manifest
 from numen.core.message import Answer, Request
-from numen.core.signature import Array, Signature
+from numen.core.signature import Array, Arrays, Signature, format_shape
 from numen.runtime.base import Runtime, open_variant
 from numen.serve.batcher import Batcher, Done
 from numen.serve.stats import Stats
@@ -64,16 +64,13 @@ def open_model(
         CorruptBundle: It does not load, or does not give the recorded outputs.
     """
     runtime = open_variant(bundle, threads=threads)
-    golden = bundle.golden()
     try:
-        outputs = runtime.predict(golden.inputs)
-        for key, expected in golden.outputs.items():
-            if not np.allclose(outputs[key], expected, atol=_GOLDEN_TOLERANCE, rtol=1e-3):
-                worst = float(np.abs(outputs[key] - expected).max())
-                raise CorruptBundle(
-                    f'model {name}@{version}: "{key}" differs from its recorded samples '
-                    f"by {worst:.3g}"
-                )
+        golden = bundle.golden()
+        try:
+            bundle.manifest.signature.check(golden.inputs)
+            _compare(golden, runtime.predict(golden.inputs))
+        except NumenError as error:
+            raise CorruptBundle(f"model {name}@{version}: recorded samples: {error}") from error
         batch = golden.inputs
         if bundle.manifest.batched:
             batch = {key: np.resize(a, (max_rows, *a.shape[1:])) for key, a in batch.items()}
@@ -85,6 +82,24 @@ def open_model(
         runtime.close()
         raise
     return Opened(name, version, created, bundle, runtime, seconds)
+
+
+def _compare(golden: Golden, outputs: Arrays) -> None:
+    for key, expected in golden.outputs.items():
+        received = outputs.get(key)
+        if received is None or received.shape != expected.shape:
+            raise CorruptBundle(
+                f'output "{key}": expected {format_shape(expected.shape)}, received '
+                f"{'none' if received is None else format_shape(received.shape)}"
+            )
+        if expected.dtype.kind not in "fiub":
+            if expected.astype(str).tolist() != received.astype(str).tolist():
+                raise CorruptBundle(f'output "{key}" differs')
+        elif not np.allclose(
+            received, expected, atol=_GOLDEN_TOLERANCE, rtol=_GOLDEN_TOLERANCE, equal_nan=True
+        ):
+            gap = np.abs(np.asarray(received, np.float64) - np.asarray(expected, np.float64))
+            raise CorruptBundle(f'output "{key}" differs by {float(gap.max()):.3g}')
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -138,7 +138,7 @@ class Finish:
 def round_down(threshold: float) -> float:
     """The largest float32 not above `threshold`, so `x <= threshold` holds for the same x."""
     rounded = np.float32(np.clip(threshold, -_LARGEST, _LARGEST))
-    if float(rounded) > threshold:
+    if -_LARGEST < float(rounded) > threshold:
         rounded = np.nextafter(rounded, np.float32(-np.inf))
     return float(rounded)
 

@@ -315,7 +315,13 @@ def _renamed(made: onnx.ModelProto, signature: Signature, columns: Any) -> onnx.
     """Keeps one output, gives both ends their names and shapes, flattens rows of pictures."""
     (source,), (target,) = signature.inputs, signature.outputs
     graph = made.graph
+    # skl2onnx may use our names for tensors of its own.
+    new = {target.name: "made", **({source.name: "rows"} if len(source.shape) > 2 else {})}
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
     have = graph.output[0 if columns is None else 1].name
+    have = new.get(have, have)
     if columns is not None and len(columns) != target.shape[1]:
         # Classes that no training row had: probability nothing, in their places.
         spread = np.eye(target.shape[1] or 1, dtype=np.float32)[np.asarray(columns)]
@@ -324,8 +330,6 @@ def _renamed(made: onnx.ModelProto, signature: Signature, columns: Any) -> onnx.
         have = "all"
     graph.node.append(onnx.helper.make_node("Identity", [have], [target.name]))
     if len(source.shape) > 2:
-        for node in graph.node:
-            node.input[:] = ["rows" if name == source.name else name for name in node.input]
         graph.node.insert(0, onnx.helper.make_node("Flatten", [source.name], ["rows"]))
     for field, spec in ((graph.input, source), (graph.output, target)):
         kind = onnx.TensorProto.STRING if spec.dtype == "string" else onnx.TensorProto.FLOAT

@@ -5,140 +5,31 @@ to the app as uvicorn would have it, on the same port, with uvicorn's parser, li
 Answers leave a connection in the order of its requests, whichever road each of them took.
 
 This leans on uvicorn's internals, so its version is pinned and a contract test guards what is
-used: `cycle`, `pipeline`, `flow`, `on_response_complete`, `send_400_response`, `shutdown`,
-`connection_lost`.
+used: `parser`, `cycle`, `pipeline`, `flow`, `on_response_complete`, `shutdown`, and the like.
 """
 
 from __future__ import annotations
 
 import re
-import time
 from collections import deque
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from numen.core.errors import Internal, InvalidInput, NumenError, TooLarge, UnsupportedMedia
+from numen.core.errors import Internal, InvalidInput, NumenError, TooLarge
 from numen.core.observe import logger
 from numen.core.signature import Array
 from numen.serve.service import Endpoint, Service
 from numen.transport import v2
+from numen.transport.caller import Head
 from numen.transport.status import error_body, headers_of, status_of
 
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
-# The last is what `curl -d` says of any body.
-JSON: Final = (
-    b"", b"application/json", b"application/vnd.api+json", b"application/x-www-form-urlencoded",
-)  # fmt: skip
-MAX_REQUEST_ID: Final = 200
+_OFFERS: Final = (b"upgrade", b"http2-settings")
 _MAX_PIPELINED: Final = 64
 _log = logger(__name__)
-
-
-class Head:
-    """What a call's headers say, for this door and for the slow ones alike."""
-
-    __slots__ = ("_binary", "_deadline", "content_type", "encoding", "length", "request_id")
-
-    def __init__(self, headers: Any):
-        self.length: int | None = None
-        self.content_type = b""
-        self.encoding = b""
-        self.request_id = b""
-        self._binary: bytes | None = None
-        self._deadline: bytes | None = None
-        for name, value in headers:
-            if name == b"content-length":
-                self.length = int(value)
-            elif name == b"content-type":
-                self.content_type = value.partition(b";")[0].strip().lower()
-            elif name == b"inference-header-content-length":
-                self._binary = value
-            elif name == b"content-encoding":
-                self.encoding = value.strip().lower()
-            elif name == b"x-request-id":
-                self.request_id = value[:MAX_REQUEST_ID]
-            elif name == b"numen-deadline-ms":
-                self._deadline = value
-
-    @property
-    def binary(self) -> int | None:
-        """Length of the JSON before binary tensors; None where all of the body is JSON.
-
-        Raises:
-            InvalidInput: It is not a whole number.
-        """
-        if self._binary is None:
-            return None
-        if not self._binary.isdigit() or len(self._binary) > 12:
-            raise InvalidInput(
-                "Inference-Header-Content-Length: expected a whole number",
-                field="Inference-Header-Content-Length",
-            )
-        return int(self._binary)
-
-    def deadline(self) -> float | None:
-        """When the answer is no longer wanted, in seconds of `time.monotonic()`.
-
-        Raises:
-            InvalidInput: It is not a number of at least 0.
-        """
-        if self._deadline is None:
-            return None
-        try:
-            amount = float(self._deadline)
-            if not 0 <= amount < 1e12:
-                raise ValueError
-        except ValueError:
-            raise InvalidInput(
-                "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
-                field="Numen-Deadline-Ms",
-            ) from None
-        return time.monotonic() + amount / 1e3
-
-    def check_size(self, limit: int) -> None:
-        """Refuses a body over `limit` bytes, where one is announced.
-
-        Raises:
-            TooLarge: It is.
-        """
-        if self.length is not None and self.length > limit:
-            raise TooLarge(
-                f"body: expected at most {limit} bytes, received {self.length}", field="body"
-            )
-
-    def check_encoding(self) -> None:
-        """Refuses a body that is compressed.
-
-        Raises:
-            UnsupportedMedia: It is.
-        """
-        if self.encoding not in (b"", b"identity"):
-            raise UnsupportedMedia(
-                f"Content-Encoding: expected identity, received {_shown(self.encoding)}",
-                field="Content-Encoding",
-            )
-
-    def check_json(self) -> None:
-        """Refuses a body that is neither JSON nor JSON with binary tensors.
-
-        Raises:
-            UnsupportedMedia: It says so.
-        """
-        self.check_encoding()
-        if self.content_type not in JSON and not (
-            self.content_type == b"application/octet-stream" and self._binary is not None
-        ):
-            raise UnsupportedMedia(
-                "Content-Type: expected application/json, or application/octet-stream with "
-                f"Inference-Header-Content-Length, received {_shown(self.content_type)}",
-                field="Content-Type",
-            )
-
-
-def _shown(value: bytes) -> str:
-    return f'"{value[:80].decode("latin-1")}"'
 
 
 def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> v2.Call:
@@ -267,6 +158,7 @@ class FastProtocol(HttpToolsProtocol):
         self._due: deque[_Hot] = deque()
         self._reading: _Hot | None = None
         self._ended = False
+        self._offered = False
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -277,10 +169,44 @@ class FastProtocol(HttpToolsProtocol):
         """How many requests wait for their answers, or to be begun."""
         return len(self._due) + len(self.pipeline)
 
+    def data_received(self, data: bytes) -> None:
+        """Parses what the client sent."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offered:
+                self._decline(data[upgrade.args[0] :])
+            elif self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+
+    def _decline(self, rest: bytes) -> None:
+        """Reads a request that offers another protocol, such as h2c, as the HTTP/1.1 that it is.
+
+        The parser is done with such a connection, so another one reads its head without the offer.
+        """
+        self._offered = False
+        lines = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = (token.strip() for token in value.lower().split(b","))
+                lines += [b"connection: %b" % token for token in tokens if token not in _OFFERS]
+            elif name not in _OFFERS:
+                lines.append(b"%b: %b" % (name, value))
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
+
     def on_headers_complete(self) -> None:
         """Decides which road a request takes."""
         if self._ended:
             return
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self._offered = self.parser.get_method() != b"CONNECT"
+            if self._offered:
+                return
         match = _HOT.fullmatch(self.url)
         cycle = self.cycle
         if (
@@ -318,17 +244,21 @@ class FastProtocol(HttpToolsProtocol):
         self._reading = None
         hot.fail(error)
 
+    def _end_with_new(self, error: NumenError) -> None:
+        hot = _Hot(self, "", None, keep_alive=False)
+        self._due.append(hot)
+        self._end_with(hot, error)
+
     def send_400_response(self, msg: str) -> None:
         """Refuses what is not HTTP, after the answers to what came before it."""
         if self._ended and self._reading is None:
             return
         cycle = self.cycle
         if cycle is None or cycle.response_complete or isinstance(cycle, _Hot):
-            hot = self._reading
-            if hot is None:
-                hot = _Hot(self, "", None, keep_alive=False)
-                self._due.append(hot)
-            self._end_with(hot, InvalidInput(msg))
+            if self._reading is not None:
+                self._end_with(self._reading, InvalidInput(msg))
+            else:
+                self._end_with_new(InvalidInput(msg))
         elif not cycle.more_body:
             # All of that request was well; its answer is the connection's last.
             self._ended = True
@@ -338,8 +268,12 @@ class FastProtocol(HttpToolsProtocol):
             self._ended = True
             cycle.keep_alive = False
             self.pipeline[0] = (cycle, _refuse)
+        elif cycle.response_started:
+            self.transport.close()
         else:
-            super().send_400_response(msg)
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._end_with_new(InvalidInput(msg))
 
     def on_body(self, body: bytes) -> None:
         """Collects a hot request's body."""
@@ -359,7 +293,7 @@ class FastProtocol(HttpToolsProtocol):
         """Sends a whole hot request on to the Service."""
         hot = self._reading
         if hot is None:
-            if not isinstance(self.cycle, _Hot):
+            if not isinstance(self.cycle, _Hot) and not self._offered:
                 super().on_message_complete()
             return
         self._reading = None
@@ -397,7 +331,10 @@ class FastProtocol(HttpToolsProtocol):
         for hot in self._due:
             hot.disconnected = True
             hot.set()
+            hot.body = []
+        self._reading = None
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()  # or it would keep all this for seconds
 
     def default_lines(self) -> bytes:
         """The server's default headers (date, server) as bytes, made once per change of them."""

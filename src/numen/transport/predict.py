@@ -12,6 +12,8 @@ from numen.core.message import Request as Call
 from numen.core.reference import Reference
 from numen.runtime.process import describe, read_input
 from numen.serve.service import Service
+from numen.transport import caller
+from numen.transport.caller import JSON, Head
 from numen.transport.status import responses
 from numen.transport.tensors import document
 
@@ -71,23 +73,27 @@ def router(service: Service) -> APIRouter:
         version = str(reference.version) if reference.version else reference.alias
         endpoint = service.find(reference.name, version)
         manifest = endpoint.manifest
-        value = _value(request.headers.get("content-type", ""), await request.body())
+        head = Head(request.headers.raw)
+        head.check_encoding()
+        deadline = head.deadline()
+        value = _value(head.content_type.decode("latin-1"), await request.body())
         inputs = read_input(manifest, value)
-        answer = await service.predict(Call(reference.name, inputs, version))
+        answer = await caller.predict(
+            service, request, Call(reference.name, inputs, version, deadline=deadline)
+        )
         rows = describe(manifest, answer.outputs, top)
-        head = {"model": endpoint.name, "version": endpoint.version}
-        return {**head, **rows[0]} if len(rows) == 1 else {**head, "rows": rows}
+        who = {"model": endpoint.name, "version": endpoint.version}
+        return {**who, **rows[0]} if len(rows) == 1 else {**who, "rows": rows}
 
     return routes
 
 
-def _value(content_type: str, body: bytes) -> Any:
-    kind = content_type.partition(";")[0].strip().lower()
+def _value(kind: str, body: bytes) -> Any:
     if not body:
         raise InvalidInput("body: expected a picture or JSON, received nothing", field="body")
     if kind in _PICTURES:
         return body
-    if kind in ("application/json", ""):
+    if kind.encode("latin-1") in JSON:
         return _json(body)
     raise UnsupportedMedia(
         f"Content-Type: expected {', '.join(_PICTURES)} or application/json, "

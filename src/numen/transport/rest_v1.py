@@ -17,8 +17,8 @@ from numen.core.errors import InvalidInput
 from numen.core.message import Request as Call
 from numen.core.signature import Array, Signature, TensorSpec
 from numen.serve.service import Endpoint, LiveModel, Service
-from numen.transport import tensors
-from numen.transport.fast import Head
+from numen.transport import caller, tensors
+from numen.transport.caller import Head
 from numen.transport.status import responses
 from numen.transport.tensors import JsonArray, JsonObject, kind
 
@@ -70,7 +70,9 @@ def router(service: Service) -> APIRouter:
         head.check_json()
         deadline = head.deadline()
         arrays, columns = decode(body, endpoint.signature)
-        answer = await service.predict(Call(name, arrays, version, deadline=deadline))
+        answer = await caller.predict(
+            service, request, Call(name, arrays, version, deadline=deadline)
+        )
         return Response(encode(endpoint, answer.outputs, columns), media_type="application/json")
 
     @routes.get("/{name}", summary="Status", responses=_MISSING)
@@ -194,12 +196,16 @@ def _single(signature: Signature) -> tuple[TensorSpec, ...]:
 
 
 def _tensor(value: Any, spec: TensorSpec) -> Array:
+    shape = tensors.infer_shape(value, spec.name)
     if spec.dtype == "string":
-        return _strings(value, spec)
-    return tensors.read(value, spec.dtype, tensors.infer_shape(value), spec.name)
+        return _strings(value, shape, spec)
+    return tensors.read(value, spec.dtype, shape, spec.name)
 
 
-def _strings(value: Any, spec: TensorSpec) -> Array:
+def _strings(value: Any, shape: tuple[int, ...], spec: TensorSpec) -> Array:
+    if shape:
+        tensors.check_nesting(value, shape, spec.name)
+
     def plain(item: Any) -> Any:
         if isinstance(item, JsonArray):
             return [plain(inner) for inner in item]

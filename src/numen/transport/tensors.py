@@ -18,6 +18,7 @@ import simdjson
 from numen.core.errors import InvalidInput
 from numen.core.signature import DATATYPES, Array
 
+MAX_RANK: Final = 16
 JsonArray: Final = simdjson.Array
 JsonObject: Final = simdjson.Object
 
@@ -87,8 +88,15 @@ def kind(value: Any) -> str:
     )
 
 
-def read(data: Any, dtype: str, shape: tuple[int, ...], name: str) -> Array:
+def read(data: Any, dtype: str, shape: tuple[int, ...], name: str, *, flat: bool = False) -> Array:
     """A JSON array, flat or nested as the shape, as an array of `dtype` and `shape`.
+
+    Args:
+        data: The JSON value.
+        dtype: A NumPy name, or `string`.
+        shape: The sizes.
+        name: The input's.
+        flat: That it holds no arrays is known, so need not be looked at.
 
     Raises:
         InvalidInput: It is no array, has another length or nesting, or holds other values.
@@ -98,29 +106,36 @@ def read(data: Any, dtype: str, shape: tuple[int, ...], name: str) -> Array:
             f'input "{name}": expected data as an array, received {kind(data)}', field=name
         )
     count = prod(shape)
-    if len(data) and isinstance(data[0], JsonArray):
-        _check_nesting(data, shape, name)
-    flat = _flat(data, dtype, name)
-    if len(flat) != count:
+    if not flat and len(data):
+        check_nesting(data, shape if isinstance(data[0], JsonArray) else (len(data),), name)
+    values = _flat(data, dtype, name)
+    if len(values) != count:
         raise InvalidInput(
             f'input "{name}": expected {count} values for shape {list(shape)}, '
-            f"received {len(flat)}",
+            f"received {len(values)}",
             field=name,
         )
-    return flat.reshape(shape)
+    return values.reshape(shape)
 
 
-def _check_nesting(data: Any, shape: tuple[int, ...], name: str, depth: int = 0) -> None:
-    if depth == len(shape) or not isinstance(data, JsonArray) or len(data) != shape[depth]:
+def check_nesting(data: Any, shape: tuple[int, ...], name: str, depth: int = 0) -> None:
+    """Refuses arrays that are not nested as the shape says, down to the single values."""
+    if not isinstance(data, JsonArray) or not shape or len(data) != shape[depth]:
         have = f"{len(data)} items" if isinstance(data, JsonArray) else kind(data)
         raise InvalidInput(
-            f'input "{name}": expected nested data of shape {list(shape)}, '
+            f'input "{name}": expected data flat, or nested as the shape {list(shape)}, '
             f"received {have} at depth {depth}",
             field=name,
         )
     if depth + 1 < len(shape):
         for item in data:
-            _check_nesting(item, shape, name, depth + 1)
+            check_nesting(item, shape, name, depth + 1)
+    elif list in map(type, data.as_list()):
+        raise InvalidInput(
+            f'input "{name}": expected data flat, or nested as the shape, '
+            f"received an array at depth {depth + 1}",
+            field=name,
+        )
 
 
 def _flat(data: Any, dtype: str, name: str) -> Array:
@@ -172,10 +187,18 @@ def json_array(items: list[Any]) -> Any:
     return simdjson.Parser().parse(orjson.dumps(items))
 
 
-def infer_shape(data: Any) -> tuple[int, ...]:
-    """The shape of nested JSON arrays, by their first items."""
-    shape = []
+def infer_shape(data: Any, name: str) -> tuple[int, ...]:
+    """The shape of nested JSON arrays, by their first items.
+
+    Raises:
+        InvalidInput: They are nested deeper than any tensor.
+    """
+    shape: list[int] = []
     while isinstance(data, JsonArray):
+        if len(shape) == MAX_RANK:
+            raise InvalidInput(
+                f'input "{name}": expected at most {MAX_RANK} dimensions', field=name
+            )
         shape.append(len(data))
         if not len(data):
             break

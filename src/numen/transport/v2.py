@@ -20,9 +20,9 @@ from numen.core.message import Request
 from numen.core.signature import Array, Signature, TensorSpec
 from numen.serve.service import Endpoint
 from numen.transport import tensors
-from numen.transport.tensors import JsonArray, JsonObject, kind, pick
+from numen.transport.tensors import MAX_RANK, JsonArray, JsonObject, kind, pick
 
-MAX_RANK: Final = 16
+MAX_VALUES: Final = 1 << 48
 _TENSOR: Final = ("name", "datatype", "shape", "parameters", "data")
 
 
@@ -67,7 +67,7 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
         body = body[:header_length]
     call = Call(Request(endpoint.name, {}, version=endpoint.version))
     with tensors.document(body) as doc:
-        inputs = _message(doc, tail, call)
+        inputs = _message(doc, tail, call, body.count(b"["))
     if inputs is None:
         raise InvalidInput('"inputs" is missing: expected an array of tensors', field="inputs")
     call.request.inputs = inputs
@@ -78,7 +78,7 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
     return call
 
 
-def _message(doc: Any, tail: memoryview, call: Call) -> dict[str, Array] | None:
+def _message(doc: Any, tail: memoryview, call: Call, brackets: int) -> dict[str, Array] | None:
     id_, parameters, inputs, outputs = pick(doc, "id", "parameters", "inputs", "outputs")
     if parameters is not None:
         _parameters(parameters, call)
@@ -86,16 +86,20 @@ def _message(doc: Any, tail: memoryview, call: Call) -> dict[str, Array] | None:
         call.outputs = _outputs(outputs)
     if id_ is not None:
         call.request.id = _text(id_, "id")
-    return None if inputs is None else _inputs(inputs, tail)
+    if inputs is None:
+        return None
+    return _inputs(inputs, tail, brackets - (outputs is not None))
 
 
-def _inputs(value: Any, tail: memoryview) -> dict[str, Array]:
+def _inputs(value: Any, tail: memoryview, brackets: int) -> dict[str, Array]:
     if not isinstance(value, JsonArray):
         raise InvalidInput(
             f'"inputs": expected an array of tensors, received {kind(value)}', field="inputs"
         )
     arrays: dict[str, Array] = {}
     at = 0
+    # One bracket for the inputs, two for each one's shape and data: so no data is nested.
+    flat = brackets == 1 + 2 * len(value)
     for place, item in enumerate(value):
         if not isinstance(item, JsonObject):
             raise InvalidInput(
@@ -109,7 +113,7 @@ def _inputs(value: Any, tail: memoryview) -> dict[str, Array]:
         shape = _shape(sizes, name)
         size = _binary_size(parameters, name)
         if size is None:
-            arrays[name] = tensors.read(data, dtype, shape, name)
+            arrays[name] = tensors.read(data, dtype, shape, name, flat=flat)
         else:
             if data is not None:
                 raise InvalidInput(
@@ -143,14 +147,17 @@ def _text(value: Any, field: str) -> str:
 
 
 def _shape(value: Any, name: str) -> tuple[int, ...]:
-    sizes = value.as_list() if isinstance(value, JsonArray) else value
+    sizes: Any = value.as_list() if isinstance(value, JsonArray) else value
     if (
         not isinstance(sizes, list)
         or len(sizes) > MAX_RANK
-        or any(type(size) is not int or not 0 <= size < 1 << 40 for size in sizes)
+        or any(type(size) is not int or size < 0 for size in sizes)
+        or prod(size or 1 for size in sizes) > MAX_VALUES
     ):
         raise InvalidInput(
-            f'input "{name}": expected shape as up to {MAX_RANK} whole numbers', field=name
+            f'input "{name}": expected shape as up to {MAX_RANK} whole numbers, '
+            f"with a product of at most {MAX_VALUES}",
+            field=name,
         )
     return tuple(sizes)
 
@@ -243,16 +250,24 @@ def _outputs(value: Any) -> list[tuple[str, Any]]:
                 f'"outputs[{place}]": expected an object, received {kind(item)}', field="outputs"
             )
         name = _text(item.get("name"), f"outputs[{place}].name")
+        if any(name == other for other, _ in wanted):
+            raise InvalidInput(f'output "{name}" is asked for twice', field=name)
         parameters = item.get("parameters")
         binary = None
-        if isinstance(parameters, JsonObject):
+        if parameters is not None:
+            if not isinstance(parameters, JsonObject):
+                raise InvalidInput(
+                    f'output "{name}": expected parameters as an object, '
+                    f"received {kind(parameters)}",
+                    field=name,
+                )
             if parameters.get("classification"):
                 raise InvalidInput(
                     f'output "{name}": the classification extension is not supported',
                     hint="ask /predict for labels",
                     field=name,
                 )
-            binary = parameters.get("binary_data")
+            binary = _flag(parameters, "binary_data")
         wanted.append((name, binary))
     return wanted
 
@@ -262,7 +277,7 @@ def _parameters(value: Any, call: Call) -> None:
         raise InvalidInput(
             f'"parameters": expected an object, received {kind(value)}', field="parameters"
         )
-    call.binary = bool(value.get("binary_data_output"))
+    call.binary = bool(_flag(value, "binary_data_output"))
     for key, per_second in (("deadline_ms", 1e3), ("timeout", 1e6)):
         amount: Any = value.get(key)
         if amount is not None:
@@ -270,6 +285,13 @@ def _parameters(value: Any, call: Call) -> None:
                 raise InvalidInput(f'"{key}": expected a number of at least 0', field=key)
             if amount or key == "deadline_ms":  # Triton's timeout of 0 means none
                 call.request.deadline = time.monotonic() + amount / per_second
+
+
+def _flag(parameters: Any, name: str) -> bool | None:
+    value = parameters.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise InvalidInput(f'"{name}": expected true or false, received {kind(value)}', field=name)
+    return value
 
 
 def encode(call: Call, endpoint: Endpoint, outputs: dict[str, Array]) -> tuple[bytes, int | None]:

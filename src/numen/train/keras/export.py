@@ -110,7 +110,8 @@ def _input_name(model: Any, given: list[Any]) -> str:
 
 
 def _output_name(model: Any) -> str:
-    names = getattr(model, "output_names", None)
+    inner = getattr(model, "_functional", None) or model  # Sequential keeps its graph inside
+    names = getattr(inner, "output_names", None)
     name = str(names[0]) if names else ""
     return "output" if not name or _MADE_UP_OUTPUT.fullmatch(name) else name
 

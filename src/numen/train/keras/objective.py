@@ -21,6 +21,14 @@ GRADIENT_DESCENT: Final = "gradient-descent"
 _LEARNING_RATE: Final = 0.5  # of full-batch descent, where one step an epoch is all there is
 # What the modules hold beside losses and optimizers proper.
 _NOT_LOSSES: Final = {"get", "serialize", "deserialize", "Loss", "CTC", "ctc", "Circle", "circle"}
+_SHORT: Final = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+}
 _NOT_OPTIMIZERS: Final = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}
 
 
@@ -107,7 +115,7 @@ def batch_size(recipe: Recipe, usual: int, rows: int) -> int:
 
 def _loss(keras: Any, name: str) -> Any:
     known = _named(keras.losses, _NOT_LOSSES)
-    made = _find(known, name, "loss")
+    made = _find(known, _SHORT.get(name.lower(), name), "loss")
     return made() if isinstance(made, type) else made
 
 

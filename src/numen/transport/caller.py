@@ -1,0 +1,144 @@
+"""Who calls, for every HTTP door: what the headers say, and whether anybody still waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from fastapi import Request
+
+from numen.core.errors import InvalidInput, TooLarge, UnsupportedMedia
+from numen.core.message import Answer
+from numen.core.message import Request as Call
+from numen.serve.service import Service
+
+# The last is what `curl -d` says of any body.
+JSON: Final = (
+    b"", b"application/json", b"application/vnd.api+json", b"application/x-www-form-urlencoded",
+)  # fmt: skip
+MAX_REQUEST_ID: Final = 200
+
+
+class Head:
+    """The headers that numen reads. What is wrong with one is said when it is asked for."""
+
+    __slots__ = ("_binary", "_deadline", "content_type", "encoding", "length", "request_id")
+
+    def __init__(self, headers: Any):
+        self.length: int | None = None
+        self.content_type = b""
+        self.encoding = b""
+        self.request_id = b""
+        self._binary: bytes | None = None
+        self._deadline: bytes | None = None
+        for name, value in headers:
+            if name == b"content-length":
+                self.length = int(value)
+            elif name == b"content-type":
+                self.content_type = value.partition(b";")[0].strip().lower()
+            elif name == b"inference-header-content-length":
+                self._binary = value
+            elif name == b"content-encoding":
+                self.encoding = value.strip().lower()
+            elif name == b"x-request-id":
+                self.request_id = value[:MAX_REQUEST_ID]
+            elif name == b"numen-deadline-ms":
+                self._deadline = value
+
+    @property
+    def binary(self) -> int | None:
+        """Length of the JSON before binary tensors; None where all of the body is JSON.
+
+        Raises:
+            InvalidInput: It is not a whole number.
+        """
+        if self._binary is None:
+            return None
+        if not self._binary.isdigit() or len(self._binary) > 12:
+            raise InvalidInput(
+                "Inference-Header-Content-Length: expected a whole number",
+                field="Inference-Header-Content-Length",
+            )
+        return int(self._binary)
+
+    def deadline(self) -> float | None:
+        """When the answer is no longer wanted, in seconds of `time.monotonic()`.
+
+        Raises:
+            InvalidInput: It is not a number of at least 0.
+        """
+        if self._deadline is None:
+            return None
+        try:
+            amount = float(self._deadline)
+            if not 0 <= amount < 1e12:
+                raise ValueError
+        except ValueError:
+            raise InvalidInput(
+                "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
+                field="Numen-Deadline-Ms",
+            ) from None
+        return time.monotonic() + amount / 1e3
+
+    def check_size(self, limit: int) -> None:
+        """Refuses a body over `limit` bytes, where one is announced.
+
+        Raises:
+            TooLarge: It is.
+        """
+        if self.length is not None and self.length > limit:
+            raise TooLarge(
+                f"body: expected at most {limit} bytes, received {self.length}", field="body"
+            )
+
+    def check_encoding(self) -> None:
+        """Refuses a body that is compressed.
+
+        Raises:
+            UnsupportedMedia: It is.
+        """
+        if self.encoding not in (b"", b"identity"):
+            raise UnsupportedMedia(
+                f"Content-Encoding: expected identity, received {_shown(self.encoding)}",
+                field="Content-Encoding",
+            )
+
+    def check_json(self) -> None:
+        """Refuses a body that is neither JSON nor JSON with binary tensors.
+
+        Raises:
+            UnsupportedMedia: It says so.
+        """
+        self.check_encoding()
+        if self.content_type not in JSON and not (
+            self.content_type == b"application/octet-stream" and self._binary is not None
+        ):
+            raise UnsupportedMedia(
+                "Content-Type: expected application/json, or application/octet-stream with "
+                f"Inference-Header-Content-Length, received {_shown(self.content_type)}",
+                field="Content-Type",
+            )
+
+
+def _shown(value: bytes) -> str:
+    return f'"{value[:80].decode("latin-1")}"'
+
+
+async def predict(service: Service, request: Request, call: Call) -> Answer:
+    """The Service's answer to a call whose body was read; dropped when the client is gone.
+
+    Raises:
+        NumenError: Whatever went wrong.
+    """
+    watching = asyncio.create_task(_watch(request, call))
+    try:
+        return await service.predict(call)
+    finally:
+        watching.cancel()
+
+
+async def _watch(request: Request, call: Call) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    call.cancelled = True

@@ -1,0 +1,489 @@
+"""The server as a process: what it refuses, what it survives, and how it goes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from numen.core.bundle import GOLDEN, Bundle, Golden, pack_golden
+from numen.core.manifest import Manifest, Variant
+from numen.core.settings import Settings
+from numen.core.signature import Signature, TensorSpec
+from numen.registry import Registry
+from parts import Live, free_port, linear_graph, make_bundle, start_server, stop
+
+X = np.random.default_rng(3).random((1, 28, 28), np.float32)
+BODY = json.dumps(
+    {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 28, 28], "data": X.tolist()}]}
+)
+
+
+def serve(home: Path, *arguments: str, wait: float = 60) -> subprocess.CompletedProcess[str]:
+    """Runs `numen serve` where it is expected to give up by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "numen", "serve", *arguments],
+        env={**os.environ, "NUMEN_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=wait,
+    )
+
+
+def infer(live: Live, model: str, version: str | None = None) -> httpx.Response:
+    path = f"/versions/{version}" if version else ""
+    return httpx.post(f"{live.url}/v2/models/{model}{path}/infer", content=BODY, timeout=10)
+
+
+def version_of(live: Live, model: str, version: str | None = None) -> str | None:
+    reply = infer(live, model, version)
+    return reply.json()["model_version"] if reply.status_code == 200 else None
+
+
+def until(what: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    folder = tmp_path_factory.mktemp("made")
+    return [make_bundle(folder, seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory, made: list[Bundle]) -> Iterator[Live]:
+    """A server that a test may publish to and spoil things under; one model a test."""
+    home = tmp_path_factory.mktemp("serving")
+    registry = Registry.of(Settings(home=str(home)))
+    registry.publish("linear", made[0])
+    spoil(registry, "spoilt", made[1])
+    url, process = start_server(home)
+    yield Live(url, home, registry, process)
+    assert process.poll() is None, "no test ended the server"
+    stop(process)
+    registry.catalog.close()
+
+
+def spoil(registry: Registry, name: str, bundle: Bundle, alias: str | None = None) -> None:
+    """Publishes a bundle of its own and damages the stored bytes."""
+    work = bundle.path.parent / f"{name}-{time.monotonic_ns()}"
+    files: dict[str, Path | bytes] = {f.path: bundle.path / f.path for f in bundle.manifest.files}
+    own = Bundle.write(work, bundle.manifest, {**files, "note": str(work).encode()})
+    version = registry.publish(name, own)
+    graph = registry.blobs.path("bundles", version.digest) / "predict.onnx"
+    data = bytearray(graph.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    graph.write_bytes(data)
+    if alias:
+        registry.promote(f"{name}@{version.version}", alias)
+
+
+# What it refuses
+
+
+def test_a_model_that_is_not_published_is_said_to_be_so(tmp_path: Path, made: list[Bundle]) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("linear", made[0])
+    registry.catalog.close()
+    for reference, message in (
+        ("none", 'model "none" is not published'),
+        ("linear@7", "model linear@7 is not published"),
+        ("linear@shadow", "model linear@shadow is not published"),
+    ):
+        run = serve(tmp_path, reference, "--port", "0")
+        assert run.returncode == 3
+        assert message in " ".join(run.stderr.split())
+        assert "Traceback" not in run.stderr
+    run = serve(tmp_path, "Linear@", "--port", "0")
+    assert run.returncode == 2
+    assert "model name: expected" in " ".join(run.stderr.split())
+
+
+def test_a_named_model_that_is_spoilt_is_not_served(tmp_path: Path, made: list[Bundle]) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    spoil(registry, "spoilt", made[0])
+    registry.catalog.close()
+    run = serve(tmp_path, "spoilt", "--port", "0")
+    assert run.returncode == 6
+    assert "contents are not what was written" in " ".join(run.stderr.split())
+
+
+def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        run = serve(tmp_path, "--port", str(port))
+    assert run.returncode == 2
+    said = " ".join(run.stderr.split())
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said
+    assert "--port" in said
+    assert "Traceback" not in run.stderr
+
+
+def test_of_two_servers_at_once_one_serves_and_one_says_why_not(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "numen", "serve", "--port", str(port)]
+    env = {**os.environ, "NUMEN_HOME": str(tmp_path)}
+    both = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    until(lambda: any(process.poll() is not None for process in both), 60)
+    (loser,) = (process for process in both if process.poll() is not None)
+    (winner,) = (process for process in both if process is not loser)
+    said = loser.communicate()[1]
+    assert loser.returncode == 2, said
+    assert "cannot listen on" in said
+    until(lambda: ready(port), 60)
+    winner.terminate()
+    assert winner.wait(20) == 0
+    winner.communicate()
+
+
+def ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/v2/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+# What it survives
+
+
+def test_a_spoilt_model_does_not_keep_the_others_from_being_served(serving: Live) -> None:
+    assert version_of(serving, "linear") == "1"
+    assert infer(serving, "spoilt").status_code == 404
+    assert httpx.get(f"{serving.url}/v2/health/ready").status_code == 200
+    rows = httpx.post(f"{serving.url}/v2/repository/index").json()
+    states = {row["name"]: row for row in rows}
+    assert states["linear"]["state"] == "READY"
+    assert states["spoilt"]["state"] == "UNAVAILABLE"
+    assert "contents are not what was written" in states["spoilt"]["reason"]
+
+
+def test_promoting_a_spoilt_version_leaves_the_old_one_in_service(
+    serving: Live, made: list[Bundle]
+) -> None:
+    registry = serving.registry
+    registry.publish("brave", made[0])
+    until(lambda: version_of(serving, "brave") == "1")
+    spoil(registry, "brave", made[1], alias="champion")
+    log = serving.home / "server.log"
+    until(lambda: "cannot serve brave@2" in log.read_text())
+    for version in (None, "1", "champion"):
+        assert version_of(serving, "brave", version) == "1"
+    registry.publish("brave", made[2], "champion")
+    until(lambda: version_of(serving, "brave") == "3")
+    assert version_of(serving, "brave", "champion") == "3"
+    until(lambda: infer(serving, "brave", "1").status_code == 404)
+
+
+def test_models_are_loaded_and_unloaded(serving: Live, made: list[Bundle]) -> None:
+    repository = f"{serving.url}/v2/repository"
+
+    def state(name: str) -> list[str]:
+        rows = httpx.post(f"{repository}/index").json()
+        return [row["state"] for row in rows if row["name"] == name]
+
+    serving.registry.publish("coming", made[0])
+    until(lambda: state("coming") == ["READY"])
+    assert httpx.post(f"{repository}/models/coming/unload").status_code == 200
+    assert infer(serving, "coming").status_code == 404
+    assert state("coming") == ["UNAVAILABLE"]
+    serving.registry.publish("coming", made[1], "champion")
+    time.sleep(0.6)  # the server has seen the change, and keeps what it was told
+    assert state("coming") == ["UNAVAILABLE", "UNAVAILABLE"]
+    assert httpx.post(f"{repository}/models/coming/load").status_code == 200
+    assert version_of(serving, "coming") == "2"
+    assert httpx.post(f"{repository}/models/none/load").status_code == 404
+    assert httpx.post(f"{repository}/models/none/unload").status_code == 404
+    refused = httpx.post(f"{repository}/models/spoilt/load")
+    assert refused.status_code == 409
+    assert "contents are not what was written" in refused.text
+
+
+class Load:
+    """Threads that ask as fast as they are answered, each on its own connection."""
+
+    def __init__(self, live: Live, model: str, threads: int = 4):
+        self.answers: list[tuple[float, float, str]] = []
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._port = live.port
+        self._path = f"/v2/models/{model}/infer"
+        self._threads = [threading.Thread(target=self._ask) for _ in range(threads)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
+        while not self._stop.is_set():
+            begin = time.monotonic()
+            try:
+                connection.request("POST", self._path, BODY)
+                reply = connection.getresponse()
+                body = reply.read()
+            except OSError as error:
+                self.failures.append(repr(error))
+                continue
+            if reply.status == 200:
+                said = json.loads(body)
+                self.answers.append((begin, time.monotonic(), said["model_version"]))
+            else:
+                self.failures.append(f"{reply.status} {body!r}")
+        connection.close()
+
+
+def test_a_promotion_under_load_fails_nobody_and_is_quick(
+    serving: Live, made: list[Bundle]
+) -> None:
+    registry = serving.registry
+    registry.publish("busy", made[0])
+    registry.publish("busy", made[1])
+    until(lambda: version_of(serving, "busy") == "1")
+    promoted: list[float] = []
+    with Load(serving, "busy") as load:
+        begin = time.monotonic()
+        time.sleep(0.4)
+        for version in (2, 1, 2):
+            registry.promote(f"busy@{version}", "champion")
+            promoted.append(time.monotonic())
+            time.sleep(0.6)
+        time.sleep(0.4)
+        seconds = time.monotonic() - begin
+    assert load.failures == []
+    assert len(load.answers) > 200 * seconds
+    for moment, version in zip(promoted, ("2", "1", "2"), strict=True):
+        first = min(end for _, end, said in load.answers if said == version and end > moment)
+        assert first - moment < 1
+    last = max(end for _, end, said in load.answers if said == "1")
+    assert last - promoted[2] < 1
+    assert {said for begin, _, said in load.answers if begin < promoted[0]} == {"1"}
+
+
+def test_a_catalog_that_fails_leaves_what_is_served_and_is_followed_again(
+    serving: Live, made: list[Bundle]
+) -> None:
+    serving.registry.publish("steady", made[0])
+    until(lambda: version_of(serving, "steady") == "1")
+    log = serving.home / "server.log"
+    before = log.read_text().count("the catalog is away")
+    with closing(sqlite3.connect(serving.home / "catalog.db")) as database:
+        database.execute("ALTER TABLE revision RENAME TO gone")
+        until(lambda: "the catalog is away" in log.read_text())
+        time.sleep(0.6)
+        assert version_of(serving, "steady") == "1"
+        assert log.read_text().count("the catalog is away") == before + 1, "it is said once"
+        database.execute("ALTER TABLE gone RENAME TO revision")
+    serving.registry.publish("steady", made[1], "champion")
+    until(lambda: version_of(serving, "steady") == "2")
+
+
+def test_a_catalog_moved_away_and_back_leaves_what_is_served(
+    serving: Live, made: list[Bundle], tmp_path: Path
+) -> None:
+    serving.registry.publish("moved", made[0])
+    until(lambda: version_of(serving, "moved") == "1")
+    serving.registry.catalog.close()
+    files = sorted(serving.home.glob("catalog.db*"))
+    for path in files:
+        shutil.move(path, tmp_path / path.name)
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        assert version_of(serving, "moved") == "1"
+    for path in serving.home.glob("catalog.db*"):
+        path.unlink()
+    for path in files:
+        shutil.move(tmp_path / path.name, path)
+    serving.registry.publish("moved", made[1], "champion")
+    until(lambda: version_of(serving, "moved") == "2")
+
+
+def test_bytes_that_are_away_for_a_while_are_asked_for_again(
+    serving: Live, made: list[Bundle]
+) -> None:
+    registry = serving.registry
+    registry.publish("late", made[0])
+    registry.publish("late", made[1])
+    until(lambda: version_of(serving, "late") == "1")
+    graph = registry.open(registry.resolve("late@2")).file("predict.onnx")
+    kept = graph.read_bytes()
+    graph.unlink()
+    graph.symlink_to(graph.name)  # reading it is an error of the system, not of the bytes
+    registry.promote("late@2", "champion")
+    log = serving.home / "server.log"
+    until(lambda: "cannot serve late@2" in log.read_text())
+    assert version_of(serving, "late") == "1"
+    graph.unlink()
+    graph.write_bytes(kept)
+    until(lambda: version_of(serving, "late") == "2")
+    assert log.read_text().count("cannot serve late@2") == 1
+
+
+def test_what_was_named_may_be_removed_and_the_rest_is_still_followed(
+    tmp_path: Path, made: list[Bundle]
+) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    for bundle in made:
+        registry.publish("pinned", bundle)
+        registry.publish("free", bundle)
+    registry.publish("unasked", made[0])
+    url, process = start_server(tmp_path, "pinned@2", "free", "free@3")
+    live = Live(url, tmp_path, registry, process)
+    try:
+        assert version_of(live, "pinned") == "2"
+        assert infer(live, "pinned", "1").status_code == 404
+        assert [version_of(live, "free", v) for v in (None, "1", "3", "2")] == ["1", "1", "3", None]
+        assert infer(live, "unasked").status_code == 404
+        registry.remove("pinned@2")
+        until(lambda: infer(live, "pinned").status_code == 404)
+        registry.promote("free@2", "champion")
+        until(lambda: version_of(live, "free") == "2")
+    finally:
+        stop(process)
+        registry.catalog.close()
+
+
+# How it goes
+
+
+def slow_bundle(folder: Path, turns: int) -> Bundle:
+    """A model that takes about half a second, whatever it is given."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    def value(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> object:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    weights = numpy_helper.from_array(np.full((512, 512), 1 / 512, np.float32), "w")
+    body = helper.make_graph(
+        [helper.make_node("MatMul", ["s", "w"], ["t"]),
+         helper.make_node("Identity", ["go"], ["on"])],
+        "turn",
+        [value("i", [], TensorProto.INT64), value("go", [], TensorProto.BOOL),
+         value("s", [512, 512])],
+        [value("on", [], TensorProto.BOOL), value("t", [512, 512])],
+    )  # fmt: skip
+    zero = numpy_helper.from_array(np.zeros((512, 512), np.float32), "zero")
+    graph = helper.make_graph(
+        [helper.make_node("ReduceMean", ["x"], ["mean"], keepdims=0),
+         helper.make_node("Add", ["zero", "mean"], ["start"]),
+         helper.make_node("Loop", ["turns", "", "start"], ["end"], body=body),
+         helper.make_node("ReduceMean", ["end"], ["same"], keepdims=0),
+         helper.make_node("Sub", ["same", "mean"], ["nothing"]),
+         helper.make_node("Add", ["x", "nothing"], ["y"])],
+        "slow", [value("x", ["n", 1])], [value("y", ["n", 1])],
+        [weights, zero, numpy_helper.from_array(np.array(turns, np.int64), "turns")],
+    )  # fmt: skip
+    path = folder / "slow.onnx"
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    x = np.ones((1, 1), np.float32)
+    spec = ("float32", (None, 1))
+    return Bundle.write(
+        folder / "slow",
+        Manifest(
+            Signature((TensorSpec("x", *spec),), (TensorSpec("y", *spec),)),
+            (Variant("fp32", "onnx", "predict.onnx"),),
+        ),
+        {"predict.onnx": path, GOLDEN: pack_golden(Golden({"x": x}, {"y": x}))},
+    )
+
+
+@pytest.fixture
+def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("linear", made[0])
+    registry.publish("slow", slow_bundle(tmp_path, 150))
+    url, process = start_server(tmp_path)
+    yield Live(url, tmp_path, registry, process)
+    stop(process)
+    registry.catalog.close()
+
+
+def test_sigterm_under_load_finishes_what_was_asked_and_exits_with_0(leaving: Live) -> None:
+    statuses: list[int] = []
+    body = json.dumps(
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [2.0]}]}
+    )
+
+    def ask() -> None:
+        reply = httpx.post(f"{leaving.url}/v2/models/slow/infer", content=body, timeout=20)
+        assert reply.json()["outputs"][0]["data"] == [pytest.approx(2, abs=1e-3)]
+        statuses.append(reply.status_code)
+
+    before = time.monotonic()
+    ask()
+    took = time.monotonic() - before
+    assert took > 0.1, "a slow model is slow"
+    callers = [threading.Thread(target=ask) for _ in range(6)]
+    with Load(leaving, "linear", threads=2) as load:
+        for caller in callers:
+            caller.start()
+        time.sleep(took / 2)
+        asked = len(load.answers)
+        leaving.process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        assert leaving.process.wait(10) == 0
+        assert time.monotonic() - begin < 2 * took + 3
+    for caller in callers:
+        caller.join()
+    assert statuses == [200] * 7
+    assert asked > 0
+    # A connection may close, but no request is answered with an error.
+    assert [failure for failure in load.failures if failure[:3].isdigit()] == []
+    said = (leaving.home / "server.log").read_text()
+    assert "Traceback" not in said
+
+
+def test_sigterm_while_models_load_exits_with_0(tmp_path: Path) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("slow", slow_bundle(tmp_path, 1500))
+    registry.catalog.close()
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "numen", "serve", "--port", str(port)],
+        env={**os.environ, "NUMEN_HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: bound(port), 60)
+    process.terminate()
+    assert process.wait(30) == 0
+    assert "Traceback" not in process.communicate()[1]
+
+
+def bound(port: int) -> bool:
+    """Whether a process holds the port, though nobody is let in yet."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def test_what_is_served_is_the_model(serving: Live, tmp_path: Path) -> None:
+    reference = linear_graph(tmp_path / "m.onnx", 0)
+    said = infer(serving, "linear").json()["outputs"][0]
+    np.testing.assert_allclose(said["data"], reference(X)[0], atol=1e-6)
