@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -16,8 +17,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import httpx
+import msgspec
 import numpy as np
 import pytest
 
@@ -26,6 +28,9 @@ from numen.core.manifest import Manifest, Variant
 from numen.core.settings import Settings
 from numen.core.signature import Signature, TensorSpec
 from numen.registry import Registry
+from numen.serve.service import Service
+from numen.server import Keeper
+from numen.store.catalog import ModelVersion
 from parts import Live, free_port, linear_graph, make_bundle, start_server, stop
 
 X = np.random.default_rng(3).random((1, 28, 28), np.float32)
@@ -34,25 +39,42 @@ BODY = json.dumps(
 )
 
 
-def serve(home: Path, *arguments: str, wait: float = 60) -> subprocess.CompletedProcess[str]:
+def serve(home: Path, *arguments: str) -> subprocess.Popen[str]:
     """Runs `numen serve` where it is expected to give up by itself."""
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "numen", "serve", *arguments],
-        env={**os.environ, "NUMEN_HOME": str(home)},
-        capture_output=True,
+        env={**os.environ, "NUMEN_HOME": str(home), "COLUMNS": "200"},
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=wait,
     )
 
 
-def infer(live: Live, model: str, version: str | None = None) -> httpx.Response:
+def last_words(process: subprocess.Popen[str]) -> str:
+    said = process.communicate(timeout=60)[1]
+    assert "Traceback" not in said
+    return " ".join(said.split())
+
+
+def call(live: Live, path: str, body: str = "") -> tuple[int, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+    try:
+        connection.request("POST", path, body)
+        reply = connection.getresponse()
+        text = reply.read()
+        return reply.status, json.loads(text) if text else None
+    finally:
+        connection.close()
+
+
+def infer(live: Live, model: str, version: str | None = None) -> int:
     path = f"/versions/{version}" if version else ""
-    return httpx.post(f"{live.url}/v2/models/{model}{path}/infer", content=BODY, timeout=10)
+    return call(live, f"/v2/models/{model}{path}/infer", BODY)[0]
 
 
 def version_of(live: Live, model: str, version: str | None = None) -> str | None:
-    reply = infer(live, model, version)
-    return reply.json()["model_version"] if reply.status_code == 200 else None
+    path = f"/versions/{version}" if version else ""
+    status, said = call(live, f"/v2/models/{model}{path}/infer", BODY)
+    return said["model_version"] if status == 200 else None
 
 
 def until(what: Callable[[], bool], seconds: float = 10) -> None:
@@ -102,63 +124,47 @@ def spoil(registry: Registry, name: str, bundle: Bundle, alias: str | None = Non
 def test_a_model_that_is_not_published_is_said_to_be_so(tmp_path: Path, made: list[Bundle]) -> None:
     registry = Registry.of(Settings(home=str(tmp_path)))
     registry.publish("linear", made[0])
+    spoil(registry, "spoilt", made[1])
     registry.catalog.close()
-    for reference, message in (
-        ("none", 'model "none" is not published'),
-        ("linear@7", "model linear@7 is not published"),
-        ("linear@shadow", "model linear@shadow is not published"),
-    ):
-        run = serve(tmp_path, reference, "--port", "0")
-        assert run.returncode == 3
-        assert message in " ".join(run.stderr.split())
-        assert "Traceback" not in run.stderr
-    run = serve(tmp_path, "Linear@", "--port", "0")
-    assert run.returncode == 2
-    assert "model name: expected" in " ".join(run.stderr.split())
-
-
-def test_a_named_model_that_is_spoilt_is_not_served(tmp_path: Path, made: list[Bundle]) -> None:
-    registry = Registry.of(Settings(home=str(tmp_path)))
-    spoil(registry, "spoilt", made[0])
-    registry.catalog.close()
-    run = serve(tmp_path, "spoilt", "--port", "0")
-    assert run.returncode == 6
-    assert "contents are not what was written" in " ".join(run.stderr.split())
+    cases = {
+        "none": (3, 'model "none" is not published'),
+        "linear@7": (3, "model linear@7 is not published"),
+        "spoilt": (6, "contents are not what was written"),
+    }
+    processes = {reference: serve(tmp_path, reference, "--port", "0") for reference in cases}
+    said = {reference: last_words(process) for reference, process in processes.items()}
+    for reference, (status, message) in cases.items():
+        assert message in said[reference]
+        assert processes[reference].returncode == status
 
 
 def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        run = serve(tmp_path, "--port", str(port))
-    assert run.returncode == 2
-    said = " ".join(run.stderr.split())
+        process = serve(tmp_path, "--port", str(port))
+        said = last_words(process)
+    assert process.returncode == 2
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said
     assert "--port" in said
-    assert "Traceback" not in run.stderr
 
 
 def test_of_two_servers_at_once_one_serves_and_one_says_why_not(tmp_path: Path) -> None:
     port = free_port()
-    command = [sys.executable, "-m", "numen", "serve", "--port", str(port)]
-    env = {**os.environ, "NUMEN_HOME": str(tmp_path)}
-    both = [subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [serve(tmp_path, "--port", str(port)) for _ in range(2)]
     until(lambda: any(process.poll() is not None for process in both), 60)
     (loser,) = (process for process in both if process.poll() is not None)
     (winner,) = (process for process in both if process is not loser)
-    said = loser.communicate()[1]
-    assert loser.returncode == 2, said
-    assert "cannot listen on" in said
-    until(lambda: ready(port), 60)
+    assert "cannot listen on" in last_words(loser)
+    assert loser.returncode == 2
+    until(lambda: listens(port), 60)
     winner.terminate()
-    assert winner.wait(20) == 0
-    winner.communicate()
+    assert "serving at" in last_words(winner)
+    assert winner.returncode == 0
 
 
-def ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/v2/health/ready").status_code == 200
-    except httpx.TransportError:
-        return False
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 # What it survives
@@ -166,9 +172,8 @@ def ready(port: int) -> bool:
 
 def test_a_spoilt_model_does_not_keep_the_others_from_being_served(serving: Live) -> None:
     assert version_of(serving, "linear") == "1"
-    assert infer(serving, "spoilt").status_code == 404
-    assert httpx.get(f"{serving.url}/v2/health/ready").status_code == 200
-    rows = httpx.post(f"{serving.url}/v2/repository/index").json()
+    assert infer(serving, "spoilt") == 404
+    rows = call(serving, "/v2/repository/index")[1]
     states = {row["name"]: row for row in rows}
     assert states["linear"]["state"] == "READY"
     assert states["spoilt"]["state"] == "UNAVAILABLE"
@@ -189,31 +194,31 @@ def test_promoting_a_spoilt_version_leaves_the_old_one_in_service(
     registry.publish("brave", made[2], "champion")
     until(lambda: version_of(serving, "brave") == "3")
     assert version_of(serving, "brave", "champion") == "3"
-    until(lambda: infer(serving, "brave", "1").status_code == 404)
+    until(lambda: infer(serving, "brave", "1") == 404)
 
 
 def test_models_are_loaded_and_unloaded(serving: Live, made: list[Bundle]) -> None:
-    repository = f"{serving.url}/v2/repository"
+    repository = "/v2/repository"
 
     def state(name: str) -> list[str]:
-        rows = httpx.post(f"{repository}/index").json()
+        rows = call(serving, f"{repository}/index")[1]
         return [row["state"] for row in rows if row["name"] == name]
 
     serving.registry.publish("coming", made[0])
     until(lambda: state("coming") == ["READY"])
-    assert httpx.post(f"{repository}/models/coming/unload").status_code == 200
-    assert infer(serving, "coming").status_code == 404
+    assert call(serving, f"{repository}/models/coming/unload")[0] == 200
+    assert infer(serving, "coming") == 404
     assert state("coming") == ["UNAVAILABLE"]
     serving.registry.publish("coming", made[1], "champion")
     time.sleep(0.6)  # the server has seen the change, and keeps what it was told
     assert state("coming") == ["UNAVAILABLE", "UNAVAILABLE"]
-    assert httpx.post(f"{repository}/models/coming/load").status_code == 200
+    assert call(serving, f"{repository}/models/coming/load")[0] == 200
     assert version_of(serving, "coming") == "2"
-    assert httpx.post(f"{repository}/models/none/load").status_code == 404
-    assert httpx.post(f"{repository}/models/none/unload").status_code == 404
-    refused = httpx.post(f"{repository}/models/spoilt/load")
-    assert refused.status_code == 409
-    assert "contents are not what was written" in refused.text
+    assert call(serving, f"{repository}/models/none/load")[0] == 404
+    assert call(serving, f"{repository}/models/none/unload")[0] == 404
+    status, said = call(serving, f"{repository}/models/spoilt/load")
+    assert status == 409
+    assert "contents are not what was written" in said["error"]
 
 
 class Load:
@@ -245,8 +250,9 @@ class Load:
                 connection.request("POST", self._path, BODY)
                 reply = connection.getresponse()
                 body = reply.read()
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
+                connection.close()
                 continue
             if reply.status == 200:
                 said = json.loads(body)
@@ -321,25 +327,41 @@ def test_a_catalog_moved_away_and_back_leaves_what_is_served(
     until(lambda: version_of(serving, "moved") == "2")
 
 
-def test_bytes_that_are_away_for_a_while_are_asked_for_again(
-    serving: Live, made: list[Bundle]
+class Faint(Registry):
+    """A registry whose store is out of reach for the first few times."""
+
+    def __init__(self, registry: Registry, times: int):
+        super().__init__(registry.catalog, registry.blobs)
+        self.times = times
+
+    def open(self, version: ModelVersion, *, verify: bool = True) -> Bundle:
+        if version.version == 2 and self.times:
+            self.times -= 1
+            raise ConnectionError("the bucket does not answer")
+        return super().open(version, verify=verify)
+
+
+def test_a_store_that_is_away_for_a_while_is_asked_again(
+    settings: Settings, made: list[Bundle], caplog: pytest.LogCaptureFixture
 ) -> None:
-    registry = serving.registry
-    registry.publish("late", made[0])
-    registry.publish("late", made[1])
-    until(lambda: version_of(serving, "late") == "1")
-    graph = registry.open(registry.resolve("late@2")).file("predict.onnx")
-    kept = graph.read_bytes()
-    graph.unlink()
-    graph.symlink_to(graph.name)  # reading it is an error of the system, not of the bytes
-    registry.promote("late@2", "champion")
-    log = serving.home / "server.log"
-    until(lambda: "cannot serve late@2" in log.read_text())
-    assert version_of(serving, "late") == "1"
-    graph.unlink()
-    graph.write_bytes(kept)
-    until(lambda: version_of(serving, "late") == "2")
-    assert log.read_text().count("cannot serve late@2") == 1
+    async def scene() -> None:
+        registry = Faint(Registry.of(settings), 3)
+        registry.publish("m", made[0])
+        service = Service()
+        keeper = Keeper(service, registry, msgspec.structs.replace(settings, poll=0.01))
+        await keeper.update()
+        following = asyncio.create_task(keeper.follow())
+        registry.publish("m", made[1], "champion")
+        while service.find("m").version != "2":
+            assert service.find("m", "champion").version == "1"
+            await asyncio.sleep(0.005)
+        following.cancel()
+        assert registry.times == 0
+        service.close()
+        registry.catalog.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+    assert caplog.text.count("cannot serve m@2: the bucket does not answer") == 1
 
 
 def test_what_was_named_may_be_removed_and_the_rest_is_still_followed(
@@ -354,11 +376,11 @@ def test_what_was_named_may_be_removed_and_the_rest_is_still_followed(
     live = Live(url, tmp_path, registry, process)
     try:
         assert version_of(live, "pinned") == "2"
-        assert infer(live, "pinned", "1").status_code == 404
+        assert infer(live, "pinned", "1") == 404
         assert [version_of(live, "free", v) for v in (None, "1", "3", "2")] == ["1", "1", "3", None]
-        assert infer(live, "unasked").status_code == 404
+        assert infer(live, "unasked") == 404
         registry.remove("pinned@2")
-        until(lambda: infer(live, "pinned").status_code == 404)
+        until(lambda: infer(live, "pinned") == 404)
         registry.promote("free@2", "champion")
         until(lambda: version_of(live, "free") == "2")
     finally:
@@ -414,7 +436,7 @@ def slow_bundle(folder: Path, turns: int) -> Bundle:
 def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
     registry = Registry.of(Settings(home=str(tmp_path)))
     registry.publish("linear", made[0])
-    registry.publish("slow", slow_bundle(tmp_path, 150))
+    registry.publish("slow", slow_bundle(tmp_path, 50))
     url, process = start_server(tmp_path)
     yield Live(url, tmp_path, registry, process)
     stop(process)
@@ -422,55 +444,47 @@ def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
 
 
 def test_sigterm_under_load_finishes_what_was_asked_and_exits_with_0(leaving: Live) -> None:
-    statuses: list[int] = []
     body = json.dumps(
         {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [2.0]}]}
     )
-
-    def ask() -> None:
-        reply = httpx.post(f"{leaving.url}/v2/models/slow/infer", content=body, timeout=20)
-        assert reply.json()["outputs"][0]["data"] == [pytest.approx(2, abs=1e-3)]
-        statuses.append(reply.status_code)
-
     before = time.monotonic()
-    ask()
+    assert call(leaving, "/v2/models/slow/infer", body)[0] == 200
     took = time.monotonic() - before
     assert took > 0.1, "a slow model is slow"
-    callers = [threading.Thread(target=ask) for _ in range(6)]
+    connections = [
+        http.client.HTTPConnection("127.0.0.1", leaving.port, timeout=20) for _ in range(6)
+    ]
     with Load(leaving, "linear", threads=2) as load:
-        for caller in callers:
-            caller.start()
-        time.sleep(took / 2)
+        for connection in connections:
+            connection.request("POST", "/v2/models/slow/infer", body)
+        time.sleep(0.05)
         asked = len(load.answers)
-        leaving.process.send_signal(signal.SIGTERM)
         begin = time.monotonic()
+        leaving.process.send_signal(signal.SIGTERM)
+        for connection in connections:
+            reply = connection.getresponse()
+            said = json.loads(reply.read())
+            assert reply.status == 200
+            assert said["outputs"][0]["data"] == [pytest.approx(2, abs=1e-3)]
+            connection.close()
         assert leaving.process.wait(10) == 0
         assert time.monotonic() - begin < 2 * took + 3
-    for caller in callers:
-        caller.join()
-    assert statuses == [200] * 7
     assert asked > 0
     # A connection may close, but no request is answered with an error.
     assert [failure for failure in load.failures if failure[:3].isdigit()] == []
-    said = (leaving.home / "server.log").read_text()
-    assert "Traceback" not in said
+    assert "Traceback" not in (leaving.home / "server.log").read_text()
 
 
 def test_sigterm_while_models_load_exits_with_0(tmp_path: Path) -> None:
     registry = Registry.of(Settings(home=str(tmp_path)))
-    registry.publish("slow", slow_bundle(tmp_path, 1500))
+    registry.publish("slow", slow_bundle(tmp_path, 150))
     registry.catalog.close()
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "numen", "serve", "--port", str(port)],
-        env={**os.environ, "NUMEN_HOME": str(tmp_path)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = serve(tmp_path, "--port", str(port))
     until(lambda: bound(port), 60)
     process.terminate()
-    assert process.wait(30) == 0
-    assert "Traceback" not in process.communicate()[1]
+    last_words(process)
+    assert process.returncode == 0
 
 
 def bound(port: int) -> bool:
@@ -485,5 +499,5 @@ def bound(port: int) -> bool:
 
 def test_what_is_served_is_the_model(serving: Live, tmp_path: Path) -> None:
     reference = linear_graph(tmp_path / "m.onnx", 0)
-    said = infer(serving, "linear").json()["outputs"][0]
+    said = call(serving, "/v2/models/linear/infer", BODY)[1]["outputs"][0]
     np.testing.assert_allclose(said["data"], reference(X)[0], atol=1e-6)

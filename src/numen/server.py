@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
-from numen.core.errors import Conflict, InvalidInput, NotFound, NumenError
+from numen.core.errors import Conflict, InvalidInput, NotFound
 from numen.core.observe import logger
 from numen.core.reference import Reference
 from numen.core.settings import Settings
@@ -103,7 +105,7 @@ class Keeper:
                 except Exception as error:
                     if strict:
                         raise
-                    again = again or self._failed(key, error)
+                    again = self._failed(key, error) or again
                     continue
                 self._away.discard(key)
                 self._live[key] = self._service.admit(opened)
@@ -277,7 +279,7 @@ class Server:
         self.address = ""
 
     def run(self, on_ready: Callable[[str], None] | None = None) -> None:
-        """Serves until SIGINT or SIGTERM, then drains.
+        """Serves until SIGINT or SIGTERM, then drains; exits with status 0 after a SIGTERM.
 
         Args:
             on_ready: Called with the address once every model is warm and the port is open.
@@ -286,7 +288,7 @@ class Server:
             InvalidInput: The port is taken.
             NotFound: A model to be served is not published.
         """
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with _quit_on_sigterm(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self.serve(on_ready))
 
     async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
@@ -294,7 +296,7 @@ class Server:
         settings = self._settings
         service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
         keeper = Keeper(service, self._registry, settings, self._references)
-        listener = _listen(settings.host, settings.port)
+        listener = _bind(settings.host, settings.port)
         host, port = listener.getsockname()[:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         try:
@@ -310,6 +312,9 @@ class Server:
                 timeout_graceful_shutdown=10,
             )
             server = uvicorn.Server(config)
+            # Not before there is something to answer with: who is early is refused, not kept.
+            with _explain(settings.host, settings.port):
+                listener.listen(config.backlog)
             following = asyncio.create_task(keeper.follow())
             announcing = asyncio.create_task(_when_started(server, self.address, on_ready))
             try:
@@ -334,20 +339,46 @@ async def _when_started(
         on_ready(address)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+@contextlib.contextmanager
+def _quit_on_sigterm() -> Iterator[None]:
+    # uvicorn drains on the signal, then raises it again for who handled it before.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def quit_(_signal: int, _frame: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, quit_)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
+        with _explain(host, port):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+    except BaseException:
         listener.close()
+        raise
+    return listener
+
+
+@contextlib.contextmanager
+def _explain(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
         raise InvalidInput(
             f"cannot listen on {host}:{port}: {error.strerror}",
             hint="choose another with --port, or 0 for any that is free",
             field="port",
         ) from error
-    return listener
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

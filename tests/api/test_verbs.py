@@ -81,7 +81,7 @@ def test_publishes_a_scikit_learn_model() -> None:
     assert model.classify(x[0])[0]["label"] == "setosa"
 
 
-def test_publishes_a_lightgbm_model() -> None:
+def test_publishes_a_lightgbm_model(tmp_path: Path) -> None:
     import lightgbm
 
     source = np.random.default_rng(0)
@@ -89,6 +89,20 @@ def test_publishes_a_lightgbm_model() -> None:
     own = lightgbm.LGBMRegressor(n_estimators=20, verbose=-1).fit(x, x[:, 0] * 2)
     model = numen.publish(own, name="price", sample=x[:16])
     np.testing.assert_allclose(np.ravel(model.predict(x)), own.predict(x), atol=1e-5)
+    own.booster_.save_model(tmp_path / "price.txt")
+    again = numen.publish(tmp_path / "price.txt", name="again", sample=x[:16])
+    np.testing.assert_allclose(again.predict(x), model.predict(x), atol=1e-6)
+
+
+def test_publishes_a_keras_file(tmp_path: Path) -> None:
+    from numen.train.keras.backend import load_keras
+
+    keras = load_keras()
+    own = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    own.save(tmp_path / "own.keras")
+    x = np.random.default_rng(0).random((8, 3), np.float32)
+    model = numen.publish(tmp_path / "own.keras", name="own", sample=x)
+    np.testing.assert_allclose(model.predict(x), own.predict(x, verbose=0), atol=1e-5)
 
 
 def test_publishes_an_onnx_file(tmp_path: Path) -> None:
@@ -129,9 +143,10 @@ def test_a_broken_file_is_not_published(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"not a graph")
     with pytest.raises(numen.NumenError, match=r"m\.onnx"):
         numen.publish(tmp_path / "m.onnx", name="m")
-    (tmp_path / "m.txt").write_text("?")
-    with pytest.raises(InvalidInput, match=r"\.onnx"):
-        numen.publish(tmp_path / "m.txt", name="m")
+    for name, said in (("m.zip", r"\.keras, \.onnx"), ("m.txt", "m.txt"), ("m.keras", "m.keras")):
+        (tmp_path / name).write_text("?")
+        with pytest.raises(InvalidInput, match=said):
+            numen.publish(tmp_path / name, name="m", sample=np.zeros((2, 3)))
     assert numen.models() == []
 
 
@@ -164,6 +179,30 @@ def test_an_export_that_differs_is_refused(tmp_path: Path) -> None:
 def test_resume_needs_something_to_resume(table: Path) -> None:
     with pytest.raises(NotFound, match="nothing to resume"):
         numen.train(table, "forest", resume=True)
+
+
+def test_logits_are_read_as_probabilities() -> None:
+    from numen.core.manifest import Classification
+    from numen.runtime.process import probabilities
+
+    scores = np.array([[1.0, 2.0, 700.0], [0.0, 0.0, 0.0]])
+    soft = probabilities({"y": scores}, Classification("y", ("a", "b", "c"), "softmax"))
+    np.testing.assert_allclose(soft, [[0, 0, 1], [1 / 3] * 3], atol=1e-12)
+    one = probabilities({"y": np.array([[0.0]])}, Classification("y", ("no", "yes"), "sigmoid"))
+    np.testing.assert_allclose(one, [[0.5, 0.5]])
+
+
+def test_a_picture_model_judges_and_reads_pictures_alike(tmp_path: Path) -> None:
+    reference = linear_graph(tmp_path / "linear.onnx")
+    data = numen.Dataset.open("sample:mnist")
+    split = data.test.take(np.arange(50))
+    batch = next(iter(split.batches(50)))
+    sample = np.random.default_rng(0).random((4, 28, 28), np.float32)
+    model = numen.publish(
+        tmp_path / "linear.onnx", name="linear", sample=sample, labels=list("0123456789")
+    )
+    expected = reference(batch.inputs["image"] / 255).argmax(1) == batch.target
+    assert model.evaluate(split).accuracy == pytest.approx(expected.mean())
 
 
 @pytest.mark.slow

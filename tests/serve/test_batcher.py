@@ -122,9 +122,9 @@ async def live_through(story: list[tuple], seconds: float, batched: bool, queue:
             try:
                 submit(batcher, caller)
             except NotReady:
-                assert closed  # noqa: PT017 - when it is raised is what is asked
+                assert closed
             except Overloaded:
-                assert not closed  # noqa: PT017
+                assert not closed
             else:
                 assert not closed
                 callers.append(caller)

@@ -45,7 +45,7 @@ def softmax(x):
 
 def test_classes():
     split, labels = classes()
-    report = evaluate(lambda a: {"p": softmax(a["features"])}, split, labels)
+    report = evaluate(lambda b: softmax(b.inputs["features"]), split, labels)
     p = softmax(split.x.astype("float64"))
     called = p.argmax(1)
     each = metrics.precision_recall_fscore_support(
@@ -65,7 +65,7 @@ def test_classes():
 
 def test_calibration():
     split, labels = classes()
-    report = evaluate(lambda a: {"p": softmax(a["features"])}, split, labels)
+    report = evaluate(lambda b: softmax(b.inputs["features"]), split, labels)
     p = softmax(split.x.astype("float64"))
     sure, right = p.max(1), p.argmax(1) == split.y
     ece = 0.0
@@ -79,19 +79,11 @@ def test_calibration():
     assert report.ece == pytest.approx(ece, abs=1e-6)
 
 
-def test_logits_are_made_probabilities():
-    split, labels = classes()
-    plain = evaluate(lambda a: {"p": softmax(a["features"])}, split, labels)
-    scores = evaluate(lambda a: {"p": a["features"]}, split, labels, activation="softmax")
-    assert scores.loss == pytest.approx(plain.loss, abs=1e-6)
-    assert scores.confusion == plain.confusion
-
-
 def test_quantities():
     random = np.random.default_rng(0)
     y = random.normal(1e4, 3, 2500).astype("float32")
     x = (y + random.normal(0, 1, 2500))[:, None].astype("float32")
-    report = evaluate(lambda a: {"v": a["features"]}, Rows(x, y), None)
+    report = evaluate(lambda b: b.inputs["features"], Rows(x, y), None)
     expected, received = y.astype("float64"), x[:, 0].astype("float64")
     assert report.mae == pytest.approx(metrics.mean_absolute_error(expected, received))
     assert report.rmse == pytest.approx(metrics.root_mean_squared_error(expected, received))
@@ -101,29 +93,18 @@ def test_quantities():
     assert plots(report) == {}
 
 
-def test_pixels_reach_the_model_as_it_declares_them():
-    seen = []
-
-    def predict(arrays):
-        seen.append(arrays["features"].dtype)
-        return {"p": np.full((len(arrays["features"]), 2), 0.5)}
-
-    evaluate(predict, Rows(np.zeros((3, 2), "uint8"), np.zeros(3, int)), ("no", "yes"))
-    assert seen == [np.float32]
-
-
 def test_refusals():
     split, labels = classes(rows=10)
     with pytest.raises(InvalidInput, match="empty"):
-        evaluate(lambda a: {}, Rows(split.x[:0], split.y[:0]), labels)
+        evaluate(lambda b: b.inputs["features"], Rows(split.x[:0], split.y[:0]), labels)
     with pytest.raises(InvalidInput, match=r"\[10, 4\], received \[10, 3\]"):
-        evaluate(lambda a: {"p": a["features"][:, :3]}, split, labels)
+        evaluate(lambda b: b.inputs["features"][:, :3], split, labels)
 
 
 @pytest.mark.parametrize("count", [2, 10, 50])
 def test_pictures(count):
     split, labels = classes(count)
-    report = evaluate(lambda a: {"p": softmax(a["features"])}, split, labels)
+    report = evaluate(lambda b: softmax(b.inputs["features"]), split, labels)
     made = plots(report)
     assert list(made) == ["confusion.png", "calibration.png"]
     for content in made.values():

@@ -18,7 +18,7 @@ from numen.runtime.base import Runtime, open_variant
 from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
-    from numen.data.dataset import Split
+    from numen.data.dataset import Batch, Split
     from numen.train.evaluate import Report
 
 
@@ -86,12 +86,12 @@ class Model:
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
-        return evaluate(self._judged, split, labels)
+        return evaluate(self._judge, split, labels)
 
-    def _judged(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """A data set's rows to probabilities `[rows, labels]` or values `[rows, 1]`."""
+    def _judge(self, batch: Batch) -> Array:
+        """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""
         how = self.manifest.preprocess
-        (given,) = inputs.values()
+        (given,) = batch.inputs.values()
         if isinstance(how, ImageInput):
             inputs = {how.input: process.pixels_to_input(given, how)}
         elif isinstance(how, ColumnsInput):
@@ -101,8 +101,8 @@ class Model:
         outputs = self._run(inputs)
         post = self.manifest.postprocess
         if isinstance(post, Classification):
-            return {post.output: process.probabilities(outputs, post)}
-        return {name: array.reshape(len(given), -1) for name, array in outputs.items()}
+            return process.probabilities(outputs, post)
+        return next(iter(outputs.values())).reshape(len(given), -1)
 
     def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         self.manifest.signature.check(inputs)

@@ -19,7 +19,7 @@ from numen.core.reference import check_name
 from numen.core.signature import Array, Signature, TensorSpec
 from numen.registry import bundle_folder
 from numen.runtime.base import make
-from numen.train.base import Exporter, Trained
+from numen.train.base import Trained
 from numen.train.find import exporter_for
 
 
@@ -88,13 +88,6 @@ def _bundle(
     return write_bundle(bundle_folder(settings()), trained, samples, facts)
 
 
-def _exporters() -> list[Exporter]:
-    return [
-        cast(Exporter, plugins.load("numen.exporters", name)())
-        for name in plugins.names("numen.exporters")
-    ]
-
-
 def _wrap(model: Any, sample: Any) -> Trained:
     if sample is None:
         raise InvalidInput(
@@ -113,14 +106,14 @@ def _wrap(model: Any, sample: Any) -> Trained:
 
 
 def _read(path: Path) -> Any:
-    for exporter in _exporters():
-        if path.suffix in exporter.suffixes:
-            return exporter.read(path)
-    known = sorted({".onnx"}.union(*(exporter.suffixes for exporter in _exporters())))
-    raise InvalidInput(
-        f"publish: expected a bundle or one of {', '.join(known)}, received {path.name}",
-        field="model",
-    )
+    suffix = path.suffix.removeprefix(".")
+    known = plugins.names("numen.readers")
+    if suffix not in known:
+        kinds = ", ".join(f".{name}" for name in sorted(["onnx", *known]))
+        raise InvalidInput(
+            f"publish: expected a bundle or one of {kinds}, received {path.name}", field="model"
+        )
+    return plugins.load("numen.readers", suffix)(path)
 
 
 def _from_onnx(

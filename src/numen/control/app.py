@@ -87,7 +87,18 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         )
 
     if (_CONSOLE / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=_CONSOLE, html=True))
+        _add_console(app, StaticFiles(directory=_CONSOLE, html=True))
+
+
+def _add_console(app: FastAPI, pages: StaticFiles) -> None:
+    # After all routes, not mounted among them: it would take a known path's other methods.
+    nothing = app.router.default
+
+    async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        await (pages if reads else nothing)(scope, receive, send)
+
+    app.router.default = rest
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -113,8 +124,10 @@ def _add_errors(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
             return reply(NotFound(f"there is nothing at {request.url.path[:200]}"))
-        response = reply(InvalidInput(str(error.detail)), error.status_code)
-        response.headers.update(error.headers or {})
+        headers = error.headers or {}
+        hint = f"use {headers['Allow']}" if "Allow" in headers else None
+        response = reply(InvalidInput(str(error.detail), hint=hint), error.status_code)
+        response.headers.update(headers)
         return response
 
     @app.exception_handler(ClientDisconnect)

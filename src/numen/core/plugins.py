@@ -15,6 +15,7 @@ from numen.core.errors import InvalidInput, MissingExtra
 _EXTRA_OF_GROUP = {
     "numen.trainers": "train",
     "numen.exporters": "train",
+    "numen.readers": "train",
     "numen.sources": "train",
 }
 

@@ -142,7 +142,7 @@ class Catalog:
                 .limit(1)
             ).first()
             changed = newest is None or newest.digest != digest
-            if not changed:
+            if newest is not None and not changed:
                 added = _model_version(newest)
             else:
                 last = connection.scalar(sa.select(_models.c.last).where(_models.c.name == name))

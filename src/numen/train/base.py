@@ -97,20 +97,7 @@ class Trainer(Protocol):
 
 
 class Exporter(Protocol):
-    """A plug-in of the seam `numen.exporters`: takes in a user's own model object.
-
-    Attributes:
-        suffixes: Files it reads, such as `.keras`.
-    """
-
-    suffixes: tuple[str, ...]
-
-    def read(self, path: Path) -> Any:
-        """The model object in a file, without ever unpickling.
-
-        Raises:
-            InvalidInput: The file holds no such model.
-        """
+    """A plug-in of the seam `numen.exporters`: takes in a user's own model object."""
 
     def matches(self, model: Any) -> bool:
         """Whether the object is one of this framework's, told without importing it."""

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from numen.core.errors import InvalidInput
-from numen.core.signature import Array, Arrays
-from numen.data.dataset import Split
+from numen.core.signature import Array
+from numen.data.dataset import Batch, Split
 
 _ROWS: Final = 1_024  # predicted at once
 _BINS: Final = 10  # of confidence
@@ -78,19 +78,14 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def evaluate(
-    predict: Callable[[Arrays], dict[str, Array]],
-    split: Split,
-    labels: tuple[str, ...] | None,
-    *,
-    activation: Literal["none", "softmax", "sigmoid"] = "none",
+    predict: Callable[[Batch], Array], split: Split, labels: tuple[str, ...] | None
 ) -> Report:
     """Judges a model by a split.
 
     Args:
-        predict: Inputs by name (float32) to outputs by name; the first output is judged.
+        predict: A batch to float[rows, labels] of probabilities, or to float[rows, 1].
         split: The rows.
         labels: The classes, or None for a quantity.
-        activation: What turns the output into probabilities, as the bundle's postprocess says.
 
     Raises:
         InvalidInput: The split is empty, or the output is not one score a class or one value.
@@ -99,24 +94,14 @@ def evaluate(
         raise InvalidInput("evaluate: expected rows, received an empty split")
     tally = _Quantities() if labels is None else _Classes(labels)
     for batch in split.batches(_ROWS):
-        inputs = {name: x.astype(np.float32, copy=False) for name, x in batch.inputs.items()}
-        (output, *_) = predict(inputs).values()
+        output = predict(batch)
         expected = (len(batch.target), len(labels or ("value",)))
         if output.shape != expected and (labels is not None or output.size != expected[0]):
             raise InvalidInput(
                 f"evaluate: expected an output {list(expected)}, received {list(output.shape)}"
             )
-        tally.add(_activated(output.astype(np.float64), activation), batch.target)
+        tally.add(output.astype(np.float64), batch.target)
     return tally.report()
-
-
-def _activated(scores: Array, activation: str) -> Array:
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-scores)))
-    if activation == "softmax":
-        scores = np.exp(scores - scores.max(1, keepdims=True))
-        return np.asarray(scores / scores.sum(1, keepdims=True))
-    return scores
 
 
 class _Classes:

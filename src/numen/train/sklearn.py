@@ -1,14 +1,10 @@
-"""scikit-learn as a trainer, and the way to ONNX for anybody's fitted estimator.
+"""scikit-learn as a trainer, and as a guest: anybody's fitted estimator.
 
-Forests are converted from their own arrays, tree by tree; other estimators by skl2onnx. Pictures
-are flattened inside the graph. Nothing is pickled, so a forest cannot be taken up again: the same
-seed grows the same trees.
+Nothing is pickled, so a forest cannot be taken up again: the same seed grows the same trees.
 """
 
 from __future__ import annotations
 
-import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -29,17 +25,11 @@ from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Run, Trained
-from numen.train.ensemble import OPSET, OPSET_ML, Ensemble, round_down
+from numen.train.estimators import convert
 from numen.train.recipe import Recipe, params_of, refuse
 
 _TREES: Final = 100
 _CHUNKS: Final = 20  # steps in which a forest grows
-_FOREST: Final = (
-    "RandomForestClassifier",
-    "RandomForestRegressor",
-    "ExtraTreesClassifier",
-    "ExtraTreesRegressor",
-)
 Stopped = Literal["finished", "early", "interrupted"]
 
 
@@ -248,99 +238,7 @@ def _trained(
         return {target.name: whole}
 
     def export(path: Path) -> None:
-        forest = type(model).__name__ in _FOREST and type(model).__module__.startswith("sklearn.")
-        made = _convert_forest(model, signature) if forest else _convert(model, signature, columns)
-        onnx.save_model(made, path)
+        onnx.save_model(convert(model, signature, columns), path)
 
     framework = f"scikit-learn {sklearn.__version__}"
     return Trained(signature, predict, export, framework, family, reading, **more)
-
-
-def _convert_forest(model: Any, signature: Signature) -> onnx.ModelProto:
-    """A forest's mean as the sum of its trees' shares."""
-    classes = getattr(model, "classes_", None)
-    width = signature.outputs[0].shape[1] or 1
-    # numen's own classes are indices, of which training rows may have had a part only.
-    places = list(range(width))
-    if classes is not None and len(classes) != width:
-        places = [int(c) for c in classes]
-    ensemble = Ensemble(width)
-    for estimator in model.estimators_:
-        tree = estimator.tree_
-        ensemble.tree()
-        numbers = []
-        for node in range(tree.node_count):
-            if tree.children_left[node] < 0:
-                values = np.asarray(tree.value[node]).reshape(-1) / len(model.estimators_)
-                kept = {places[i]: float(v) for i, v in enumerate(values) if v}
-                numbers.append(ensemble.leaf(kept))
-            else:
-                missing = bool(tree.missing_go_to_left[node])
-                cut = round_down(tree.threshold[node])
-                numbers.append(ensemble.branch(int(tree.feature[node]), "BRANCH_LEQ", cut, missing))
-        for node in range(tree.node_count):
-            if tree.children_left[node] >= 0:
-                ensemble.link(node, int(tree.children_left[node]), int(tree.children_right[node]))
-    return ensemble.write(signature)
-
-
-def _convert(model: Any, signature: Signature, columns: Any) -> onnx.ModelProto:
-    """Any other estimator, by skl2onnx; its ends renamed, pictures flattened before it."""
-    from skl2onnx import convert_sklearn
-    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-
-    source = signature.inputs[0]
-    width = int(math.prod(size or 1 for size in source.row))
-    kind = StringTensorType if source.dtype == "string" else FloatTensorType
-    options: dict[Any, Any] = {} if columns is None else {id(model): {"zipmap": False}}
-    options |= {id(step): {"locale": "C"} for step in _text_steps(model)}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # skl2onnx uses what its own dependencies retire
-            made = convert_sklearn(
-                model,
-                initial_types=[(source.name, kind([None, width]))],
-                options=options,
-                target_opset={"": OPSET, "ai.onnx.ml": OPSET_ML},
-            )
-    except Exception as error:  # skl2onnx throws what it likes
-        raise ExportFailed(
-            f"export: {type(model).__name__}: {error}",
-            hint="use estimators that skl2onnx knows, or a numen family",
-        ) from error
-    return _renamed(made, signature, columns)
-
-
-def _renamed(made: onnx.ModelProto, signature: Signature, columns: Any) -> onnx.ModelProto:
-    """Keeps one output, gives both ends their names and shapes, flattens rows of pictures."""
-    (source,), (target,) = signature.inputs, signature.outputs
-    graph = made.graph
-    # skl2onnx may use our names for tensors of its own.
-    new = {target.name: "made", **({source.name: "rows"} if len(source.shape) > 2 else {})}
-    for node in graph.node:
-        node.input[:] = [new.get(name, name) for name in node.input]
-        node.output[:] = [new.get(name, name) for name in node.output]
-    have = graph.output[0 if columns is None else 1].name
-    have = new.get(have, have)
-    if columns is not None and len(columns) != target.shape[1]:
-        # Classes that no training row had: probability nothing, in their places.
-        spread = np.eye(target.shape[1] or 1, dtype=np.float32)[np.asarray(columns)]
-        graph.initializer.append(onnx.numpy_helper.from_array(spread, "spread"))
-        graph.node.append(onnx.helper.make_node("MatMul", [have, "spread"], ["all"]))
-        have = "all"
-    graph.node.append(onnx.helper.make_node("Identity", [have], [target.name]))
-    if len(source.shape) > 2:
-        graph.node.insert(0, onnx.helper.make_node("Flatten", [source.name], ["rows"]))
-    for field, spec in ((graph.input, source), (graph.output, target)):
-        kind = onnx.TensorProto.STRING if spec.dtype == "string" else onnx.TensorProto.FLOAT
-        shape = ["batch" if size is None else size for size in spec.shape]
-        del field[:]
-        field.append(onnx.helper.make_tensor_value_info(spec.name, kind, shape))
-    onnx.checker.check_model(made)
-    return made
-
-
-def _text_steps(model: Any) -> list[Any]:
-    """The steps of a pipeline that split text; not every system has skl2onnx's usual locale."""
-    steps = [step for _, step in getattr(model, "steps", [("", model)])]
-    return [s for s in steps if type(s).__name__ in ("TfidfVectorizer", "CountVectorizer")]

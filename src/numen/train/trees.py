@@ -242,6 +242,22 @@ def _objective(loss: str, labels: tuple[str, ...] | None) -> dict[str, Any]:
     }
 
 
+def read_file(path: Path) -> Any:
+    """The Booster in LightGBM's text file; the plug-in `txt` of the seam `numen.readers`.
+
+    Raises:
+        InvalidInput: The file holds no model.
+    """
+    import lightgbm
+
+    try:
+        return lightgbm.Booster(model_file=path)
+    except (lightgbm.basic.LightGBMError, ValueError) as error:
+        raise InvalidInput(
+            f"publish: {path.name} cannot be read: {error}", field="model"
+        ) from error
+
+
 class LightGBMExporter:
     """The plug-in `trees` of the seam `numen.exporters`."""
 

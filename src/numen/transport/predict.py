@@ -70,7 +70,7 @@ def router(service: Service) -> APIRouter:
         top: Annotated[int, Query(ge=1, le=1000, description="How many labels to name")] = 5,
     ) -> dict[str, Any]:
         reference = Reference.parse(model)
-        version = str(reference.version) if reference.version else reference.alias
+        version = reference.alias if reference.version is None else str(reference.version)
         endpoint = service.find(reference.name, version)
         manifest = endpoint.manifest
         head = Head(request.headers.raw)

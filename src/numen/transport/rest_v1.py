@@ -159,7 +159,7 @@ def _rows(value: Any, signature: Signature) -> dict[str, Array]:
     named = isinstance(first, JsonObject) and "b64" not in first
     del first
     if not named:
-        return {spec.name: _tensor(value, spec) for spec in _single(signature)}
+        return {spec.name: _tensor(value, spec) for spec in _single(signature, "instances")}
     columns: dict[str, list[Any]] = {spec.name: [] for spec in signature.inputs}
     for place, row in enumerate(value):
         fields = row.as_dict() if isinstance(row, JsonObject) else None
@@ -183,14 +183,15 @@ def _columns(value: Any, signature: Signature) -> dict[str, Array]:
             name: _tensor(value[name], specs.get(name) or signature.input(name))
             for name in list(value.keys())
         }
-    return {spec.name: _tensor(value, spec) for spec in _single(signature)}
+    return {spec.name: _tensor(value, spec) for spec in _single(signature, "inputs")}
 
 
-def _single(signature: Signature) -> tuple[TensorSpec, ...]:
+def _single(signature: Signature, form: str) -> tuple[TensorSpec, ...]:
     if len(signature.inputs) != 1:
         names = ", ".join(spec.name for spec in signature.inputs)
         raise InvalidInput(
-            f"this model takes several inputs: expected each by name ({names})", field="instances"
+            f'"{form}": this model takes several inputs, expected each by name ({names})',
+            field=form,
         )
     return signature.inputs
 
@@ -233,12 +234,13 @@ def encode(endpoint: Endpoint, outputs: dict[str, Array], columns: bool) -> byte
         parts = (b"%b:%b" % (orjson.dumps(k), tensors.dump(v)) for k, v in dumped.items())
         return b'{"outputs":{%b}}' % b",".join(parts)
     count = len(next(iter(dumped.values())))
-    rows = (
-        b"{%b}" % b",".join(
-            b"%b:%b" % (orjson.dumps(k), tensors.dump(v[i])) for k, v in dumped.items()
-        )
-        for i in range(count)
-    )  # fmt: skip
+
+    def row(i: int) -> bytes:
+        # Of one row, less the brackets around it: an output `[rows]` has a bare value a row.
+        values = ((name, tensors.dump(array[i : i + 1])[1:-1]) for name, array in dumped.items())
+        return b"{%b}" % b",".join(b"%b:%b" % (orjson.dumps(name), v) for name, v in values)
+
+    rows = map(row, range(count))
     return b'{"predictions":[%b]}' % b",".join(rows)
 
 

@@ -130,7 +130,8 @@ def _inputs(value: Any, tail: memoryview, brackets: int) -> dict[str, Array]:
             at += size
     if at != len(tail):
         raise InvalidInput(
-            f"body: expected {at} bytes of binary data as the inputs say, received {len(tail)}",
+            f'"binary_data_size": the inputs say {at} bytes of binary data in all, '
+            f"received {len(tail)}",
             field="binary_data_size",
         )
     return arrays

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import onnx
 
-from numen.core.errors import ExportFailed
+from numen.core.errors import ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.train.base import Trained
@@ -24,6 +24,21 @@ _MADE_UP_OUTPUT: Final = re.compile(
     r"keras_tensor.*|(dense|activation|softmax|flatten|functional|sequential|dropout|reshape"
     r"|rescaling|add|concatenate|(global_)?(max|average)_pooling\dd|conv\dd)(_\d+)?"
 )
+
+
+def read_file(path: Path) -> Any:
+    """The model in a `.keras` file; the plug-in `keras` of the seam `numen.readers`.
+
+    Raises:
+        InvalidInput: The file holds no model, or one that would run code when it is read.
+    """
+    keras = load_keras()
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except Exception as error:  # whatever a stranger's file makes Keras raise
+        raise InvalidInput(
+            f"publish: {path.name} cannot be read: {error}", field="model"
+        ) from error
 
 
 class KerasExporter:
