@@ -14,38 +14,14 @@ import numen
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "numen"
+NOT_FOR_HELP = [
+    "keras", "jax", "tensorflow", "torch", "sklearn", "lightgbm", "onnx", "onnxruntime", "datasets",
+    "pandas", "matplotlib", "fastapi", "starlette", "uvicorn", "strawberry", "sqlalchemy",
+]  # fmt: skip
 FRAMEWORKS = [
-    "keras",
-    "jax",
-    "jaxlib",
-    "tensorflow",
-    "torch",
-    "sklearn",
-    "skl2onnx",
-    "lightgbm",
-    "xgboost",
-    "optuna",
-    "onnx",
-    "onnxruntime",
-    "datasets",
-    "pandas",
-    "pyarrow",
-    "scipy",
-    "matplotlib",
-    "PIL",
-    "fastapi",
-    "starlette",
-    "uvicorn",
-    "pydantic",
-    "strawberry",
-    "sqlalchemy",
-    "fsspec",
-    "httpx",
-    "simdjson",
-]
-NOT_FOR_HELP = ["keras", "jax", "tensorflow", "torch", "sklearn", "lightgbm", "onnx", "onnxruntime",
-                "datasets", "pandas", "matplotlib", "fastapi", "starlette", "uvicorn",
-                "strawberry", "sqlalchemy"]  # fmt: skip
+    *NOT_FOR_HELP, "skl2onnx", "xgboost", "optuna", "pyarrow", "scipy", "PIL", "pydantic", "fsspec",
+    "httpx", "simdjson",
+]  # fmt: skip
 
 LOADED = "; import sys, json; print('\\n' + json.dumps(sorted(sys.modules)))"
 IMPORT = "import numen"

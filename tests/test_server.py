@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -24,12 +25,14 @@ import numpy as np
 import pytest
 
 from numen.core.bundle import GOLDEN, Bundle, Golden, pack_golden
+from numen.core.errors import CorruptBundle, InvalidInput, NotFound, NumenError
 from numen.core.manifest import Manifest, Variant
+from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.core.signature import Signature, TensorSpec
 from numen.registry import Registry
 from numen.serve.service import Service
-from numen.server import Keeper
+from numen.server import Keeper, Server
 from numen.store.catalog import ModelVersion
 from parts import Live, free_port, linear_graph, make_bundle, start_server, stop
 
@@ -121,31 +124,48 @@ def spoil(registry: Registry, name: str, bundle: Bundle, alias: str | None = Non
 # What it refuses
 
 
-def test_a_model_that_is_not_published_is_said_to_be_so(tmp_path: Path, made: list[Bundle]) -> None:
-    registry = Registry.of(Settings(home=str(tmp_path)))
+def no_app(*_: object) -> object:
+    raise AssertionError("it should have given up before it needs an app")
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind", "message"),
+    [
+        ("none", NotFound, 'model "none" is not published'),
+        ("linear@7", NotFound, "model linear@7 is not published; linear has 1, champion"),
+        ("linear@shadow", NotFound, "model linear@shadow is not published"),
+        ("spoilt", CorruptBundle, "contents are not what was written"),
+    ],
+)
+def test_a_named_model_that_cannot_be_served_ends_the_server(
+    registry: Registry,
+    settings: Settings,
+    made: list[Bundle],
+    reference: str,
+    kind: type[NumenError],
+    message: str,
+) -> None:
     registry.publish("linear", made[0])
     spoil(registry, "spoilt", made[1])
-    registry.catalog.close()
-    cases = {
-        "none": (3, 'model "none" is not published'),
-        "linear@7": (3, "model linear@7 is not published"),
-        "spoilt": (6, "contents are not what was written"),
-    }
-    processes = {reference: serve(tmp_path, reference, "--port", "0") for reference in cases}
-    said = {reference: last_words(process) for reference, process in processes.items()}
-    for reference, (status, message) in cases.items():
-        assert message in said[reference]
-        assert processes[reference].returncode == status
+    free = msgspec.structs.replace(settings, port=0)
+    with pytest.raises(kind, match=re.escape(message)):
+        Server(free, registry, no_app, [Reference.parse(reference)]).run()
 
 
-def test_a_port_that_is_taken_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_ends_the_server(registry: Registry, settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        process = serve(tmp_path, "--port", str(port))
-        said = last_words(process)
-    assert process.returncode == 2
-    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in said
-    assert "--port" in said
+        taken = msgspec.structs.replace(settings, port=port)
+        with pytest.raises(InvalidInput) as caught:
+            Server(taken, registry, no_app).run()
+    assert caught.value.message == f"cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert "--port" in str(caught.value.hint)
+
+
+def test_the_command_says_so_and_exits_with_the_codes_status(tmp_path: Path) -> None:
+    process = serve(tmp_path, "none", "--port", "0")
+    assert 'model "none" is not published' in last_words(process)
+    assert process.returncode == 3
 
 
 def test_of_two_servers_at_once_one_serves_and_one_says_why_not(tmp_path: Path) -> None:
@@ -436,7 +456,7 @@ def slow_bundle(folder: Path, turns: int) -> Bundle:
 def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
     registry = Registry.of(Settings(home=str(tmp_path)))
     registry.publish("linear", made[0])
-    registry.publish("slow", slow_bundle(tmp_path, 50))
+    registry.publish("slow", slow_bundle(tmp_path, 40))
     url, process = start_server(tmp_path)
     yield Live(url, tmp_path, registry, process)
     stop(process)
@@ -477,7 +497,7 @@ def test_sigterm_under_load_finishes_what_was_asked_and_exits_with_0(leaving: Li
 
 def test_sigterm_while_models_load_exits_with_0(tmp_path: Path) -> None:
     registry = Registry.of(Settings(home=str(tmp_path)))
-    registry.publish("slow", slow_bundle(tmp_path, 150))
+    registry.publish("slow", slow_bundle(tmp_path, 80))
     registry.catalog.close()
     port = free_port()
     process = serve(tmp_path, "--port", str(port))

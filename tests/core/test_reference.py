@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from numen.core.errors import InvalidInput
@@ -14,6 +14,7 @@ aliases = st.from_regex(r"[a-z](?:[a-z0-9_-]{0,62}[a-z0-9])?", fullmatch=True)
 
 
 @example("digits", 0)
+@settings(deadline=None)
 @given(names, st.one_of(st.none(), st.integers(0, 999_999_999), aliases))
 def test_what_is_written_is_read(name: str, tail: int | str | None) -> None:
     version = tail if isinstance(tail, int) else None
@@ -23,6 +24,7 @@ def test_what_is_written_is_read(name: str, tail: int | str | None) -> None:
     assert str(reference) == (name if tail is None else f"{name}@{tail}")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_is_a_reference_or_invalid_input(text: str) -> None:
     try:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -46,6 +46,7 @@ def specs_and_arrays(draw: st.DrawFn) -> tuple[TensorSpec, Array]:
     return TensorSpec("x", dtype, shape), array
 
 
+@settings(deadline=None)
 @given(specs_and_arrays())
 def test_what_fits_is_accepted(case: tuple[TensorSpec, Array]) -> None:
     spec, array = case
@@ -53,6 +54,7 @@ def test_what_fits_is_accepted(case: tuple[TensorSpec, Array]) -> None:
     assert Signature((spec,), ()).check({"x": array}) == len(array)
 
 
+@settings(deadline=None)
 @given(specs_and_arrays(), st.sampled_from(NUMBERS))
 def test_another_type_is_rejected_in_full(case: tuple[TensorSpec, Array], dtype: str) -> None:
     spec, array = case
@@ -70,6 +72,7 @@ def test_another_type_is_rejected_in_full(case: tuple[TensorSpec, Array], dtype:
     assert caught.value.hint
 
 
+@settings(deadline=None)
 @given(specs_and_arrays(), st.data())
 def test_another_shape_is_rejected(case: tuple[TensorSpec, Array], data: st.DataObject) -> None:
     spec, array = case
@@ -84,6 +87,7 @@ def test_another_shape_is_rejected(case: tuple[TensorSpec, Array], data: st.Data
     assert f"received {spec.dtype}{format_shape(other.shape)}" in caught.value.message
 
 
+@settings(deadline=None)
 @given(specs_and_arrays(), st.sampled_from([math.nan, math.inf, -math.inf]), st.data())
 def test_one_value_that_is_not_finite_is_found(
     case: tuple[TensorSpec, Array], bad: float, data: st.DataObject

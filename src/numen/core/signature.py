@@ -34,6 +34,9 @@ DATATYPES: Final[dict[str, str]] = {
     "FP64": "float64",
     "BYTES": "string",
 }
+_NUMPY: Final = {
+    name: np.dtype(object if name == "string" else name) for name in DATATYPES.values()
+}
 _DATATYPE_OF: Final = {numpy: v2 for v2, numpy in DATATYPES.items()}
 MAX_ROWS: Final = 65_536
 
@@ -75,7 +78,7 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def numpy(self) -> np.dtype[Any]:
         """The NumPy type; strings are held as objects."""
-        return np.dtype(object) if self.dtype == "string" else np.dtype(self.dtype)
+        return _NUMPY[self.dtype]
 
     @property
     def row(self) -> tuple[int | None, ...]:
@@ -92,14 +95,7 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InvalidInput: The type, the rank or a size differs, or a value is not finite.
             TooLarge: More rows than any request may carry.
         """
-        if (
-            array.dtype != self.numpy
-            or array.ndim != len(self.shape)
-            or any(
-                want is not None and want != have
-                for want, have in zip(self.shape, array.shape, strict=True)
-            )
-        ):
+        if array.dtype != _NUMPY[self.dtype] or not self._fits(array.shape):
             dtype = "string" if array.dtype.kind in "OSU" else array.dtype.name
             raise InvalidInput(
                 f'input "{self.name}": expected {self}, '
@@ -107,7 +103,7 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 hint="reshape it or cast it",
                 field=self.name,
             )
-        rows = array.shape[0] if array.ndim else 1
+        rows: int = array.shape[0] if array.ndim else 1
         if rows == 0:
             raise InvalidInput(
                 f'input "{self.name}": expected at least one row, received none',
@@ -131,6 +127,13 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     field=self.name,
                 )
         return rows
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        if self.shape[:1] == (None,) and shape[1:] == self.shape[1:]:
+            return len(shape) == len(self.shape)  # as nearly always: any rows, all else fixed
+        return len(shape) == len(self.shape) and all(
+            want is None or want == have for want, have in zip(self.shape, shape, strict=True)
+        )
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

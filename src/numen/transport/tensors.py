@@ -6,8 +6,6 @@ document must be gone before the parser is used again, so each message is read i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import prod
 from typing import Any, Final
 
@@ -36,27 +34,37 @@ class _Parser:
 _parser: Final = _Parser()
 
 
-@contextmanager
-def document(body: bytes, field: str = "body") -> Iterator[Any]:
+class document:  # noqa: N801 - used as a statement: `with document(body) as doc`
     """Parses a JSON object; the value is valid inside the `with` only.
 
     Raises:
         InvalidInput: It is not UTF-8, not JSON, too deep, or not an object.
     """
-    try:
-        parsed = _parser.current.parse(body)
-    except (ValueError, RuntimeError) as error:
-        _parser.current = simdjson.Parser()
-        raise InvalidInput(f"{field}: expected JSON: {_plain(error)}", field=field) from None
-    try:
+
+    __slots__ = ("_body", "_field")
+
+    def __init__(self, body: bytes, field: str = "body"):
+        self._body = body
+        self._field = field
+
+    def __enter__(self) -> Any:
+        try:
+            parsed = _parser.current.parse(self._body)
+        except (ValueError, RuntimeError) as error:
+            _parser.current = simdjson.Parser()
+            raise InvalidInput(
+                f"{self._field}: expected JSON: {_plain(error)}", field=self._field
+            ) from None
         if not isinstance(parsed, JsonObject):
             raise InvalidInput(
-                f"{field}: expected a JSON object, received {kind(parsed)}", field=field
+                f"{self._field}: expected a JSON object, received {kind(parsed)}",
+                field=self._field,
             )
-        yield parsed
-    except BaseException:
-        _parser.current = simdjson.Parser()
-        raise
+        return parsed
+
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is not None:
+            _parser.current = simdjson.Parser()
 
 
 def _plain(error: Exception) -> str:
