@@ -162,7 +162,7 @@ async def live_through(story: list[tuple], seconds: float, batched: bool, queue:
 @pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize("seconds", [ON_LOOP, THREADED], ids=["loop", "thread"])
 @given(story=st.lists(steps, max_size=30), queue=st.sampled_from([3, 10, 1000]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_every_request_gets_its_own_answer_or_error_once(
     story: list[tuple], seconds: float, batched: bool, queue: int
 ) -> None:

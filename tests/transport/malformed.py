@@ -322,7 +322,7 @@ def _predict_v1() -> list[Case]:
         add(f"text {value!r}", {"instances": [["a", value]]}, "text", 400, words)
     for where in ("/v1/models/none:predict", "/v1/models/linear/versions/9:predict",
                   "/v1/models/linear/labels/none:predict", "/v1/models/..%2fx:predict",
-                  "/v1/models/linear/versions/x:predict", "/v1/models/:predict",
+                  "/v1/models/linear/versions/x:predict", "/v1/models/%20:predict",
                   "/v1/models/" + "n" * 5000 + ":predict"):  # fmt: skip
         add(f"at {where[:40]}", {"instances": [row]}, None, 404, where)
     return cases
@@ -443,8 +443,8 @@ def _control() -> list[Case]:
     cases += [
         Case(f"{method} {path[:40]} {body[:24]!r}", path, body, status, None, JSON, method)
         for method, path, body, status in [
-            ("PUT", move, b'{"version": 99}', 404), ("PUT", move, b'{"version": -1}', 404),
-            ("PUT", move, b'{"version": 100000000000000000000}', 404),
+            ("PUT", move, b'{"version": 99}', 404), ("PUT", move, b'{"version": -1}', 400),
+            ("PUT", move, b'{"version": 100000000000000000000}', 400),
             ("PUT", "/api/models/linear/aliases/9", b'{"version": 1}', 400),
             ("PUT", "/api/models/linear/aliases/A%20B", b'{"version": 1}', 400),
             ("PUT", "/api/models/none/aliases/a", b'{"version": 1}', 404),
@@ -457,6 +457,12 @@ def _control() -> list[Case]:
             ("POST", "/v2/repository/models/none/unload", b"", 404),
             ("GET", "/v2/models/none", b"", 404), ("GET", "/v2/models/none/stats", b"", 404),
             ("GET", "/v2/models/none/ready", b"", 404), ("GET", "/v1/models/none", b"", 404),
+            ("GET", "/v1/models/none/versions/1", b"", 404),
+            ("GET", "/v1/models/none/labels/champion", b"", 404),
+            ("GET", "/v1/models/none/metadata", b"", 404),
+            ("GET", "/v1/models/none/versions/1/metadata", b"", 404),
+            ("GET", "/v1/models/linear/versions/%00", b"", 404),
+            ("GET", "/v1/models/linear/versions/7/metadata", b"", 404),
             ("GET", "/nothing", b"", 404), ("GET", "/docs/assets/../../../etc/passwd", b"", 404),
             ("GET", "/docs/assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd", b"", 404),
             ("GET", "/docs/assets/%00", b"", 404), ("GET", "/%2e%2e/%2e%2e/etc/passwd", b"", 404),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import struct
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -219,6 +220,46 @@ def test_what_json_cannot_say_goes_as_null() -> None:
         array = np.array([[np.nan, np.inf, -np.inf, 1]], dtype)
         body, _ = v2.encode(call, endpoint(x=(dtype, (None, None))), {"x": array})
         assert json.loads(body)["outputs"][0]["data"] == [None, None, None, 1]
+
+
+def test_a_header_seen_before_is_read_the_same() -> None:
+    x = np.arange(4, dtype=np.float32).reshape(2, 2)
+    for more in (
+        {},
+        {"id": "i"},
+        {"outputs": [{"name": "x", "parameters": {"binary_data": True}}]},
+    ):
+        head = message(tensor("FP32", [2, 2], binary_data_size=16), **more)
+        first = v2.decode(head + x.tobytes(), len(head), ANY)
+        again = v2.decode(head + (x + 1).tobytes(), len(head), ANY)
+        np.testing.assert_array_equal(first.request.inputs["x"], x)
+        np.testing.assert_array_equal(again.request.inputs["x"], x + 1)
+        assert (first.request.id, first.outputs) == (again.request.id, again.outputs)
+        for tail in (b"", x.tobytes()[:-1], x.tobytes() + b"x"):
+            with pytest.raises(InvalidInput):
+                v2.decode(head + tail, len(head), ANY)
+        other = v2.decode(head + x.tobytes(), len(head), endpoint(y=("int8", (None,))))
+        with pytest.raises(InvalidInput, match='"x" is unknown'):
+            endpoint(y=("int8", (None,))).signature.check(other.request.inputs)
+
+
+def test_a_deadline_in_a_header_seen_before_counts_from_now() -> None:
+    head = message(tensor("FP32", [1, 1], binary_data_size=4), parameters={"deadline_ms": 1000})
+    first = v2.decode(head + bytes(4), len(head), ANY).request.deadline
+    time.sleep(0.02)
+    again = v2.decode(head + bytes(4), len(head), ANY).request.deadline
+    assert first is not None
+    assert again is not None
+    assert again - first > 0.015
+
+
+def test_an_error_that_is_kept_does_not_hold_up_the_next_message() -> None:
+    kept = []
+    for body in (b"[]", b"{", b"5", b"{}", message(tensor("odd", [1], [1])), message(5)):
+        with pytest.raises(InvalidInput) as caught:
+            decode(body)
+        kept.append(caught.value)  # with its traceback, and the documents in it
+        assert decode(message(tensor("FP32", [1], [1])))["x"] == [1]
 
 
 RAGGED = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -80,25 +81,62 @@ def _checked(reply: httpx.Response) -> dict[str, Any]:
     return value
 
 
+def _predict_path(model: str) -> str:
+    return f"/predict/{quote(model, safe='@')}"
+
+
+def _infer_path(model: str) -> str:
+    name, at, version = model.partition("@")
+    where = f"/versions/{quote(version, safe='')}" if at else ""
+    return f"/v2/models/{quote(name, safe='')}{where}/infer"
+
+
 def _infer_body(inputs: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
-    arrays = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-    tensors = [
-        {
-            "name": name,
-            "shape": list(array.shape),
-            "datatype": _DATATYPES[array.dtype.name],
-            "parameters": {"binary_data_size": array.nbytes},
-        }
-        for name, array in arrays.items()
-    ]
+    tensors = []
+    parts = []
+    for name, value in inputs.items():
+        array = np.asarray(value)
+        datatype = "BYTES" if array.dtype.kind in "OSU" else _DATATYPES.get(array.dtype.name)
+        if datatype is None:
+            raise TypeError(f'input "{name}": {array.dtype} cannot be sent')
+        data = _to_bytes(array)
+        parts.append(data)
+        tensors.append(
+            {
+                "name": name,
+                "shape": list(array.shape),
+                "datatype": datatype,
+                "parameters": {"binary_data_size": len(data)},
+            }
+        )
     head = json.dumps(
         {"inputs": tensors, "parameters": {"binary_data_output": True}}, separators=(",", ":")
     ).encode()
-    body = b"".join([head, *(array.tobytes() for array in arrays.values())])
-    return body, {
+    return b"".join([head, *parts]), {
         "content-type": "application/octet-stream",
         "inference-header-content-length": str(len(head)),
     }
+
+
+def _to_bytes(array: np.ndarray[Any, Any]) -> bytes:
+    """An array little-endian, row by row; texts each with their length as 4 bytes before them."""
+    if array.dtype.kind not in "OSU":
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    texts = (v if isinstance(v, bytes) else str(v).encode() for v in array.reshape(-1))
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+
+
+def _from_bytes(data: bytes, datatype: str, shape: list[int]) -> np.ndarray[Any, Any]:
+    if datatype != "BYTES":
+        dtype = np.dtype(_NAMES[datatype]).newbyteorder("<")
+        return np.frombuffer(data, dtype).reshape(shape)
+    texts = []
+    at = 0
+    while at < len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        texts.append(data[at + 4 : end].decode())
+        at = end
+    return np.array(texts, object).reshape(shape)
 
 
 def _infer_answer(reply: httpx.Response) -> dict[str, np.ndarray[Any, Any]]:
@@ -110,12 +148,9 @@ def _infer_answer(reply: httpx.Response) -> dict[str, np.ndarray[Any, Any]]:
     outputs = {}
     at = int(length)
     for tensor in head["outputs"]:
-        size = tensor["parameters"]["binary_data_size"]
-        dtype = np.dtype(_NAMES[tensor["datatype"]])
-        outputs[tensor["name"]] = np.frombuffer(body[at : at + size], dtype).reshape(
-            tensor["shape"]
-        )
-        at += size
+        end = at + tensor["parameters"]["binary_data_size"]
+        outputs[tensor["name"]] = _from_bytes(body[at:end], tensor["datatype"], tensor["shape"])
+        at = end
     return outputs
 
 
@@ -153,17 +188,21 @@ class Client:
             ServerError: The server refused or failed.
         """
         body, kind = _body(x)
-        reply = self._http.post(f"/predict/{model}", content=body, headers={"content-type": kind})
+        reply = self._http.post(_predict_path(model), content=body, headers={"content-type": kind})
         return _prediction(reply)
 
     def infer(self, model: str, **inputs: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Sends arrays as they are, by input name, and returns the outputs by name.
 
+        Args:
+            model: `digits`, `digits@3` or `digits@champion`.
+            **inputs: Numbers, booleans or texts of the types the model takes.
+
         Raises:
             ServerError: The server refused or failed.
         """
         body, headers = _infer_body(inputs)
-        reply = self._http.post(f"/v2/models/{model}/infer", content=body, headers=headers)
+        reply = self._http.post(_infer_path(model), content=body, headers=headers)
         return _infer_answer(reply)
 
     def models(self) -> list[dict[str, Any]]:
@@ -197,15 +236,20 @@ class AsyncClient:
         """Asks the friendly door; see `Client.predict`."""
         body, kind = _body(x)
         reply = await self._http.post(
-            f"/predict/{model}", content=body, headers={"content-type": kind}
+            _predict_path(model), content=body, headers={"content-type": kind}
         )
         return _prediction(reply)
 
     async def infer(self, model: str, **inputs: Any) -> dict[str, np.ndarray[Any, Any]]:
         """Sends arrays as they are; see `Client.infer`."""
         body, headers = _infer_body(inputs)
-        reply = await self._http.post(f"/v2/models/{model}/infer", content=body, headers=headers)
+        reply = await self._http.post(_infer_path(model), content=body, headers=headers)
         return _infer_answer(reply)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The cards of all published models."""
+        cards: list[dict[str, Any]] = _checked(await self._http.get("/api/models"))["models"]
+        return cards
 
     async def aclose(self) -> None:
         """Closes the connection."""

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 
 import numen
-from numen.control import graphql, models
+from numen.control import graphql, models, openapi
 from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, NumenError, TooLarge
 from numen.core.observe import logger, request_id
 from numen.core.settings import Settings
@@ -58,6 +58,7 @@ def build(
     app.include_router(graphql.router(service, registry), include_in_schema=False)
     _add_pages(app, service)
     _add_errors(app)
+    openapi.describe(app)
     app.add_middleware(_Edge, limit=settings.max_body)
     return app
 

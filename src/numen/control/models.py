@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, Field
 
 from numen.core.bundle import Bundle
 from numen.core.reference import DEFAULT_ALIAS, Reference
@@ -18,10 +18,15 @@ from numen.store.catalog import ModelVersion
 from numen.transport.status import responses
 
 
+def _whole(value: Any) -> Any:
+    # JSON has one kind of number: 3.0 is as whole as 3.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Promotion(BaseModel):
     """Which version an alias shall stand for."""
 
-    version: int
+    version: Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, lt=10**9)]
 
 
 def router(service: Service, registry: Registry) -> APIRouter:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -59,38 +57,3 @@ def to_bytes(array: Array, spec: TensorSpec) -> bytes:
         return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     items = (v if isinstance(v, bytes) else str(v).encode() for v in array.reshape(-1))
     return b"".join(struct.pack("<I", len(item)) + item for item in items)
-
-
-class Layout:
-    """Where tensors lie in bodies of one length.
-
-    Args:
-        at: Where the first begins.
-        length: The bodies' length.
-        inputs: The tensors of one of them, in order.
-    """
-
-    __slots__ = ("_places", "length")
-
-    def __init__(self, at: int, length: int, inputs: Mapping[str, Array]):
-        self.length = length
-        self._places: list[tuple[str, np.dtype[Any], int, int, tuple[int, ...]]] = []
-        for name, array in inputs.items():
-            self._places.append((name, array.dtype, array.size, at, array.shape))
-            at += array.nbytes
-
-    @classmethod
-    def of(cls, inputs: Mapping[str, Array], at: int, length: int) -> Layout | None:
-        """The layout of a body, or None if its tensors' places change from call to call."""
-        arrays = inputs.values()
-        if any(array.dtype == object or not array.size for array in arrays):
-            return None
-        whole = sum(array.nbytes for array in arrays) == length - at  # none came as JSON
-        return cls(at, length, inputs) if whole else None
-
-    def read(self, body: bytes) -> dict[str, Array]:
-        """The tensors of a body, sharing its memory."""
-        return {
-            name: np.frombuffer(body, dtype, size, at).reshape(shape)
-            for name, dtype, size, at, shape in self._places
-        }

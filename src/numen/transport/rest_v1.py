@@ -75,29 +75,7 @@ def router(service: Service) -> APIRouter:
         )
         return Response(encode(endpoint, answer.outputs, columns), media_type="application/json")
 
-    @routes.get("/{name}", summary="Status", responses=_MISSING)
-    async def status(name: str) -> dict[str, Any]:
-        service.find(name)
-        return _status(service.models[name])
-
-    @routes.get("/{name}/versions/{version}", summary="Status of a version", responses=_MISSING)
-    async def version_status(name: str, version: str) -> dict[str, Any]:
-        return _status(service.models[name], service.find(name, version))
-
-    @routes.get("/{name}/labels/{label}", summary="Status of a label", responses=_MISSING)
-    async def label_status(name: str, label: str) -> dict[str, Any]:
-        return _status(service.models[name], service.find(name, label))
-
-    @routes.get("/{name}/metadata", summary="Metadata", responses=_MISSING)
-    async def metadata(name: str) -> dict[str, Any]:
-        return _metadata(service.find(name))
-
-    @routes.get(
-        "/{name}/versions/{version}/metadata", summary="Metadata of a version", responses=_MISSING
-    )
-    async def version_metadata(name: str, version: str) -> dict[str, Any]:
-        return _metadata(service.find(name, version))
-
+    # Before the rest: `{name}` would take `name:predict` as well.
     how: dict[str, Any] = {"responses": _ERRORS, "openapi_extra": _PREDICT_DOC}
 
     @routes.post("/{name}:predict", summary="Predict", response_class=Response, **how)
@@ -117,6 +95,31 @@ def router(service: Service) -> APIRouter:
     )  # fmt: skip
     async def predict_label(request: Request, name: str, label: str) -> Response:
         return await predict(request, name, label)
+
+    @routes.get("/{name}", summary="Status", responses=_MISSING)
+    async def status(name: str) -> dict[str, Any]:
+        service.find(name)
+        return _status(service.models[name])
+
+    @routes.get("/{name}/versions/{version}", summary="Status of a version", responses=_MISSING)
+    async def version_status(name: str, version: str) -> dict[str, Any]:
+        endpoint = service.find(name, version)
+        return _status(service.models[name], endpoint)
+
+    @routes.get("/{name}/labels/{label}", summary="Status of a label", responses=_MISSING)
+    async def label_status(name: str, label: str) -> dict[str, Any]:
+        endpoint = service.find(name, label)
+        return _status(service.models[name], endpoint)
+
+    @routes.get("/{name}/metadata", summary="Metadata", responses=_MISSING)
+    async def metadata(name: str) -> dict[str, Any]:
+        return _metadata(service.find(name))
+
+    @routes.get(
+        "/{name}/versions/{version}/metadata", summary="Metadata of a version", responses=_MISSING
+    )
+    async def version_metadata(name: str, version: str) -> dict[str, Any]:
+        return _metadata(service.find(name, version))
 
     return routes
 
@@ -247,6 +250,8 @@ def encode(endpoint: Endpoint, outputs: dict[str, Array], columns: bool) -> byte
 def _status(model: LiveModel, only: Endpoint | None = None) -> dict[str, Any]:
     endpoints = [only] if only else list(model.versions.values())
     return {
+        "name": model.name,  # this and the next for KServe's clients
+        "ready": True,
         "model_version_status": [
             {
                 "version": endpoint.version,
@@ -254,7 +259,7 @@ def _status(model: LiveModel, only: Endpoint | None = None) -> dict[str, Any]:
                 "status": {"error_code": "OK", "error_message": ""},
             }
             for endpoint in endpoints
-        ]
+        ],
     }
 
 

@@ -114,6 +114,11 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
         body = orjson.dumps({"ready": service.ready, "live": True})
         return Response(body, 200 if service.ready else 503, media_type="application/json")
 
+    @routes.get("/models/stats", summary="What all live models have done")
+    async def all_statistics() -> dict[str, Any]:
+        live = [e for model in service.models.values() for e in model.versions.values()]
+        return {"model_stats": [_statistics(endpoint) for endpoint in live]}
+
     @_model_route(routes.get, "/ready", summary="The model is live", responses=_MISSING)
     async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
         endpoint = service.find(name, version)

@@ -24,6 +24,9 @@ JsonObject: Final = simdjson.Object
 _BUFFER: Final = {"f": ("d", np.float64), "i": ("i", np.int64), "u": ("u", np.uint64)}
 
 
+_WITHIN_FLOAT32: Final = 1e76  # as a sum of squares
+
+
 class _Parser:
     """One reusable simdjson parser; replaced after any failure, which may leave it occupied."""
 
@@ -49,7 +52,7 @@ class document:  # noqa: N801 - used as a statement: `with document(body) as doc
 
     def __enter__(self) -> Any:
         try:
-            parsed = _parser.current.parse(self._body)
+            parsed = _parse(self._body)
         except (ValueError, RuntimeError) as error:
             _parser.current = simdjson.Parser()
             raise InvalidInput(
@@ -65,6 +68,14 @@ class document:  # noqa: N801 - used as a statement: `with document(body) as doc
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if failure is not None:
             _parser.current = simdjson.Parser()
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return _parser.current.parse(body)
+    except RuntimeError:  # an earlier message's document is still about, as in an error's traceback
+        _parser.current = simdjson.Parser()
+        return _parser.current.parse(body)
 
 
 def _plain(error: Exception) -> str:
@@ -167,6 +178,8 @@ def _flat(data: Any, dtype: str, name: str) -> Array:
                 f"received {values.min()}..{values.max()}",
                 field=name,
             )
+    if dtype == "float32" and np.vdot(values, values) < _WITHIN_FLOAT32:
+        return values.astype(np.float32)  # nothing can overflow, and this is the usual case
     with np.errstate(over="ignore"):  # what overflows becomes inf, which the signature refuses
         return values.astype(dtype)
 
@@ -188,6 +201,17 @@ def _objects(data: Any, dtype: str, name: str) -> Array:
 
     walk(data)
     return np.array(items, dtype=object if wanted is str else bool)
+
+
+def read_text(text: bytes, dtype: str, count: int) -> Array | None:
+    """A flat JSON array of `count` numbers as an array, or None if the text is not that."""
+    parser = _parser.current
+    try:
+        flat = _flat(parser.parse(text), dtype, "")
+    except (ValueError, RuntimeError, AttributeError, InvalidInput):
+        _parser.current = simdjson.Parser()
+        return None
+    return flat if len(flat) == count else None
 
 
 def json_array(items: list[Any]) -> Any:

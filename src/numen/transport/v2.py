@@ -19,7 +19,8 @@ from numen.core.message import Request
 from numen.core.signature import Array, Signature
 from numen.serve.service import Endpoint
 from numen.transport import tensors
-from numen.transport.binary import Layout, from_bytes, to_bytes
+from numen.transport.binary import from_bytes, to_bytes
+from numen.transport.layout import Layout, layout_of, outline
 from numen.transport.tensors import MAX_RANK, JsonArray, JsonObject, kind, pick
 
 MAX_VALUES: Final = 1 << 48
@@ -41,20 +42,6 @@ class Call:
     binary: bool = False
 
 
-class _Known(NamedTuple):
-    """What a header said when it was read."""
-
-    layout: Layout
-    id: str | None
-    outputs: list[tuple[str, bool]] | None
-    binary: bool
-
-
-_MAX_KNOWN: Final = 1024
-_MAX_HEADER: Final = 2048
-_known: Final[dict[bytes, _Known]] = {}
-
-
 def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
     """Reads a call.
 
@@ -69,21 +56,45 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
     """
     if header_length == 0:
         return _decode_raw(body, endpoint)
-    tail = memoryview(b"")
-    head = body
-    if header_length is not None:
-        if not 0 < header_length <= len(body):
-            raise InvalidInput(
-                f"Inference-Header-Content-Length: expected at most {len(body)} (the body), "
-                f"received {header_length}",
-                field="Inference-Header-Content-Length",
-            )
-        head = body[:header_length]
-        known = _known.get(head)
-        if known is not None and known.layout.length == len(body):
-            request = Request(endpoint.name, known.layout.read(body), endpoint.version, known.id)
-            return Call(request, known.outputs, known.binary)
-        tail = memoryview(body)[header_length:]
+    if header_length is not None and not 0 < header_length <= len(body):
+        raise InvalidInput(
+            f"Inference-Header-Content-Length: expected at most {len(body)} (the body), "
+            f"received {header_length}",
+            field="Inference-Header-Content-Length",
+        )
+    key, data = outline(body, header_length)
+    known = _known.get(key)
+    if known is not None and (inputs := known.layout.read(data)) is not None:
+        request = Request(endpoint.name, inputs, endpoint.version, known.id)
+        return Call(request, known.outputs, known.binary)
+    call = _parse(body, header_length, endpoint)
+    # A deadline counts from now, so it cannot be remembered.
+    if len(key) <= _MAX_KEY and call.request.deadline is None:
+        layout = layout_of(call.request.inputs, body, header_length)
+        if layout is not None:
+            if len(_known) >= _MAX_KNOWN:
+                _known.clear()
+            _known[key] = _Known(layout, call.request.id, call.outputs, call.binary)
+    return call
+
+
+class _Known(NamedTuple):
+    """What a message said, all but its tensors' values."""
+
+    layout: Layout
+    id: str | None
+    outputs: list[tuple[str, bool]] | None
+    binary: bool
+
+
+_MAX_KNOWN: Final = 1024
+_MAX_KEY: Final = 2048
+_known: Final[dict[bytes, _Known]] = {}
+
+
+def _parse(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
+    head = body if header_length is None else body[:header_length]
+    tail = memoryview(body)[len(head) :]
     call = Call(Request(endpoint.name, {}, version=endpoint.version))
     with tensors.document(head) as doc:
         inputs = _message(doc, tail, call, head.count(b"["))
@@ -94,14 +105,6 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
         call.outputs = [
             (name, call.binary if binary is None else binary) for name, binary in call.outputs
         ] or None
-    # A client sends the same header with every call of one shape; its exact bytes are looked up
-    # from then on. A deadline counts from now, so it cannot be remembered.
-    if tail and len(head) <= _MAX_HEADER and call.request.deadline is None:
-        layout = Layout.of(inputs, len(head), len(body))
-        if layout is not None:
-            if len(_known) >= _MAX_KNOWN:
-                _known.clear()
-            _known[head] = _Known(layout, call.request.id, call.outputs, call.binary)
     return call
 
 
