@@ -34,7 +34,9 @@ def test_the_callbacks_are_those_that_are_overridden() -> None:
         "data_received": ["self", "data"],
         "on_headers_complete": ["self"],
         "on_body": ["self", "body"],
+        "on_message_begin": ["self"],
         "on_message_complete": ["self"],
+        "timeout_keep_alive_handler": ["self"],
         "on_response_complete": ["self"],
         "send_400_response": ["self", "msg"],
         "shutdown": ["self"],
@@ -49,7 +51,8 @@ def test_the_callbacks_are_those_that_are_overridden() -> None:
     ours = {name for name in vars(FastProtocol) if name in vars(HttpToolsProtocol)}
     assert {name for name in ours if not name.startswith("__")} == {
         "connection_made", "connection_lost", "data_received", "on_headers_complete", "on_body",
-        "on_message_complete", "send_400_response",
+        "on_message_begin", "on_message_complete", "on_response_complete", "send_400_response",
+        "timeout_keep_alive_handler",
     }  # fmt: skip
 
 
@@ -98,6 +101,16 @@ def test_flow_control_is_what_the_fast_road_extends() -> None:
     assert names(flow_control.FlowControl.__init__) == ["self", "transport"]
     state = vars(flow_control.FlowControl(None))  # type: ignore[arg-type]
     assert state.keys() >= {"read_paused", "write_paused"}
+
+
+def test_what_follows_a_response_is_what_the_fast_road_does() -> None:
+    base = inspect.getsource(HttpToolsProtocol.on_response_complete)
+    for step in (
+        "self.server_state.total_requests += 1", "if self.transport.is_closing():",
+        "self.flow.resume_reading()", "self._start_asgi_task(cycle, app)",
+        "self.timeout_keep_alive, self.timeout_keep_alive_handler",
+    ):  # fmt: skip
+        assert step in base
 
 
 def test_status_lines_are_there() -> None:

@@ -84,7 +84,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
             title="numen API",
             swagger_js_url="/docs/assets/swagger-ui-bundle.js",
             swagger_css_url="/docs/assets/swagger-ui.css",
-            swagger_favicon_url="/favicon.svg",
+            swagger_favicon_url="/docs/assets/favicon-32x32.png",
         )
 
     if (_CONSOLE / "index.html").is_file():

@@ -26,7 +26,7 @@ def _whole(value: Any) -> Any:
 class Promotion(BaseModel):
     """Which version an alias shall stand for."""
 
-    version: Annotated[int, BeforeValidator(_whole), Field(strict=True, ge=1, lt=10**9)]
+    version: Annotated[int, Field(strict=True, ge=1, lt=10**9), BeforeValidator(_whole)]
 
 
 def router(service: Service, registry: Registry) -> APIRouter:

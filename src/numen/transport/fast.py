@@ -159,6 +159,7 @@ class FastProtocol(HttpToolsProtocol):
         self._reading: _Hot | None = None
         self._ended = False
         self._offered = False
+        self._idle_since = 0.0
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -171,7 +172,6 @@ class FastProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses what the client sent."""
-        self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -199,6 +199,18 @@ class FastProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self.data_received(b"\r\n".join([*lines, b"", rest]))
 
+    def on_message_begin(self) -> None:
+        """A request begins. What the app needs of it is made when it goes that way."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
+    def _make_scope(self) -> None:
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers.extend(headers)
+
     def on_headers_complete(self) -> None:
         """Decides which road a request takes."""
         if self._ended:
@@ -218,6 +230,7 @@ class FastProtocol(HttpToolsProtocol):
             or not (cycle is None or cycle.response_complete or isinstance(cycle, _Hot))
             or self.pipeline
         ):
+            self._make_scope()
             super().on_headers_complete()
             return
         name, version = match.groups()
@@ -325,6 +338,36 @@ class FastProtocol(HttpToolsProtocol):
             self.on_response_complete()
         elif self.flow.read_paused:
             self.flow.resume_reading()
+
+    # One timer a connection, which looks at the clock when it fires, instead of one a request.
+
+    def on_response_complete(self) -> None:
+        """Begins the next request that waits, or else to count the idle time."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._watch_idle(self.timeout_keep_alive)
+
+    def _watch_idle(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that has been idle for long."""
+        busy = self._due or not (self.cycle is None or self.cycle.response_complete)
+        idle = 0.0 if busy else self.loop.time() - self._idle_since
+        if idle < self.timeout_keep_alive:
+            self._watch_idle(self.timeout_keep_alive - idle)
+        else:
+            super().timeout_keep_alive_handler()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drops the work of a client that is gone."""

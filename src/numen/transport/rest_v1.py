@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from fastapi import APIRouter, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from numen.core.errors import InvalidInput
 from numen.core.message import Request as Call
@@ -59,6 +60,13 @@ _PREDICT_DOC: Final[dict[str, Any]] = {
 }
 
 
+class _Plain(StringConvertor):
+    regex = "[^/:]+"  # or `{name}` would take `name:predict` as well
+
+
+register_url_convertor("plain", _Plain())
+
+
 def router(service: Service) -> APIRouter:
     """The API's routes, for a model, one version of it, and what a label stands for."""
     routes = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
@@ -75,7 +83,6 @@ def router(service: Service) -> APIRouter:
         )
         return Response(encode(endpoint, answer.outputs, columns), media_type="application/json")
 
-    # Before the rest: `{name}` would take `name:predict` as well.
     how: dict[str, Any] = {"responses": _ERRORS, "openapi_extra": _PREDICT_DOC}
 
     @routes.post("/{name}:predict", summary="Predict", response_class=Response, **how)
@@ -96,17 +103,19 @@ def router(service: Service) -> APIRouter:
     async def predict_label(request: Request, name: str, label: str) -> Response:
         return await predict(request, name, label)
 
-    @routes.get("/{name}", summary="Status", responses=_MISSING)
+    @routes.get("/{name:plain}", summary="Status", responses=_MISSING)
     async def status(name: str) -> dict[str, Any]:
         service.find(name)
         return _status(service.models[name])
 
-    @routes.get("/{name}/versions/{version}", summary="Status of a version", responses=_MISSING)
+    @routes.get(
+        "/{name}/versions/{version:plain}", summary="Status of a version", responses=_MISSING
+    )
     async def version_status(name: str, version: str) -> dict[str, Any]:
         endpoint = service.find(name, version)
         return _status(service.models[name], endpoint)
 
-    @routes.get("/{name}/labels/{label}", summary="Status of a label", responses=_MISSING)
+    @routes.get("/{name}/labels/{label:plain}", summary="Status of a label", responses=_MISSING)
     async def label_status(name: str, label: str) -> dict[str, Any]:
         endpoint = service.find(name, label)
         return _status(service.models[name], endpoint)

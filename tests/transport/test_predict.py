@@ -1,0 +1,125 @@
+"""The friendly door: pictures, named fields and numbers in; labels and quantities out."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from wire import image
+
+from numen.core.errors import InvalidInput
+from numen.core.manifest import Manifest, Variant
+from numen.core.signature import Signature, TensorSpec
+from numen.runtime.process import read_numbers
+from parts import LABELS, Live, linear_graph
+
+
+@pytest.fixture
+def http(house: Live) -> Any:
+    with httpx.Client(base_url=house.url) as found:
+        yield found
+
+
+def encoded(picture: Image.Image, kind: str, **how: Any) -> bytes:
+    target = io.BytesIO()
+    picture.save(target, kind, **how)
+    return target.getvalue()
+
+
+def test_every_kind_of_picture_says_the_same(http: httpx.Client, tmp_path: Any) -> None:
+    x = np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8)
+    (expected,) = linear_graph(tmp_path / "linear.onnx")(x[None])
+    grey = Image.fromarray(x)
+    pictures = {
+        "image/png": [encoded(grey.convert(mode), "PNG") for mode in ("L", "RGB", "RGBA", "I;16")
+                      if mode != "I;16"],
+        "image/webp": [encoded(grey, "WEBP", lossless=True)],
+        "image/gif": [encoded(grey, "GIF")],
+        "image/bmp": [encoded(grey, "BMP")],
+    }  # fmt: skip
+    for kind, bodies in pictures.items():
+        for body in bodies:
+            said = http.post("/predict/linear", content=body, headers={"content-type": kind}).json()
+            assert (said["model"], said["version"]) == ("linear", "1")
+            assert said["label"] == LABELS[expected.argmax()], kind
+            assert said["probability"] == pytest.approx(expected.max(), abs=0.02)
+            assert [row["label"] for row in said["top"]][0] == said["label"]
+    big = grey.resize((280, 280), Image.Resampling.NEAREST)
+    said = http.post("/predict/linear", content=encoded(big, "JPEG"),
+                     headers={"content-type": "image/jpeg"})  # fmt: skip
+    assert said.status_code == 200
+
+
+def test_versions_and_aliases_are_honoured(http: httpx.Client) -> None:
+    body = json.dumps(image(1).tolist())
+    said = {}
+    for name in ("linear", "linear@1", "linear@2", "linear@champion", "linear@candidate"):
+        reply = http.post(f"/predict/{name}", content=body)
+        said[name] = (reply.json()["version"], reply.json()["top"])
+    assert said["linear"] == said["linear@1"] == said["linear@champion"]
+    assert said["linear@2"] == said["linear@candidate"]
+    assert said["linear"][0], said["linear@2"][0] == ("1", "2")
+
+
+def test_rows_are_answered_each(http: httpx.Client) -> None:
+    said = http.post("/predict/linear?top=2", json=image(1, 3).tolist()).json()
+    assert len(said["rows"]) == 3
+    assert all(len(row["top"]) == 2 for row in said["rows"])
+    one = http.post("/predict/linear?top=2", json=image(1, 3)[1].tolist()).json()
+    assert one["label"] == said["rows"][1]["label"]
+
+
+def test_fields_are_read_by_name(http: httpx.Client) -> None:
+    assert http.post("/predict/table", json={"age": 30, "city": "Köln"}).json()["price"] == 70
+    rows = http.post(
+        "/predict/table", json=[{"city": "Bonn", "age": 1}, {"age": 2, "city": "Köln"}]
+    )
+    assert rows.json()["rows"] == [{"price": 2}, {"price": 14}]
+
+
+def test_what_json_cannot_say_goes_as_null(http: httpx.Client) -> None:
+    assert http.post("/predict/log", json=[[-1, 0]]).json()["y"] == [None, None]
+    said = http.post("/v1/models/log:predict", json={"instances": [[-1, 0]]})
+    assert said.json() == {"predictions": [[None, None]]}
+
+
+def manifest(dtype: str) -> Manifest:
+    spec = TensorSpec("x", dtype, (None, 2))
+    return Manifest(Signature((spec,), (spec,)), (Variant("fp32", "onnx", "m.onnx"),))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("int64", [1, 2]), ("int64", [1.0, 2.0]), ("uint8", [[0, 255], [1, 2]]), ("bool", [True, False]),
+        ("bool", [0, 1]), ("float32", [1, 2.5]), ("float16", [1, 2]), ("float64", [True, 0.1]),
+        ("string", ["a", "grün"]), ("string", [["a", "b"], ["c", ""]]),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_as_the_model_wants_them(dtype: str, value: Any) -> None:
+    made = manifest(dtype)
+    arrays = read_numbers(made, value)
+    made.signature.check(arrays)
+    np.testing.assert_array_equal(arrays["x"].reshape(np.shape(value)), np.array(value))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        ("int64", [1.5, 2]), ("uint8", [256, 0]), ("uint8", [-1, 0]), ("int8", [128, 0]),
+        ("int64", [1e30, 0]), ("int64", ["1", "2"]), ("bool", [2, 0]), ("int32", [float("nan"), 0]),
+        ("string", [1, 2]), ("string", ["a", 1, None]), ("float32", ["a", "b"]),
+        ("float32", [1e39, 0]), ("float16", [70000, 0]), ("float32", [[1], [2, 3]]),
+        ("int64", [2**70, 0]), ("uint64", [2**63, -1]), ("float32", [1, None]),
+    ],
+)  # fmt: skip
+def test_numbers_that_do_not_fit_are_refused_not_bent(dtype: str, value: Any) -> None:
+    made = manifest(dtype)
+    with pytest.raises(InvalidInput, match='"x"') as caught:
+        made.signature.check(read_numbers(made, value))
+    assert caught.value.field == "x"
