@@ -14,7 +14,7 @@ help:                       ## what there is to make
 demo: $(VENV)/.train        ## from nothing to a served model that answers
 	@$(BIN)/numen demo $(ARGS)
 
-test: check                 ## lint, types, layers, tests: what CI runs
+test: check .venv-kserve/.made  ## lint, types, layers, tests: what CI runs
 	@$(BIN)/python tests/system.py
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -37,9 +37,17 @@ lock: $(VENV)/.uv           ## pin every dependency with hashes
 	$(LOCK) -o requirements/serve.txt
 	$(LOCK) --extra train -o requirements/train.txt
 	$(LOCK) --extra train --extra tensorflow --group dev -o requirements/dev.txt
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header requirements/kserve.in -o requirements/kserve.txt
 
 clean:                      ## remove what make made
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# KServe's client pins much else, so it lives apart.
+.venv-kserve/.made: $(VENV)/.uv requirements/kserve.txt
+	$(UV) venv -q --clear --python $(PYTHON) .venv-kserve
+	$(UV) pip install -q --python .venv-kserve/bin/python --require-hashes -r requirements/kserve.txt
+	@touch $@
 
 $(VENV)/.uv:
 	$(PYTHON) -m venv $(VENV)

@@ -126,6 +126,28 @@ def test_data_is_added_listed_shown(numen: Shell, tmp_path: Path) -> None:
     assert len(numen.json("data", "ls")) == 1
 
 
+@pytest.mark.slow
+def test_trains_evaluates_and_predicts(numen: Shell, tmp_path: Path) -> None:
+    rows = ["width,height,kind"] + [f"{i % 7},{i % 5},{'ab'[i % 7 > 3]}" for i in range(200)]
+    (tmp_path / "shapes.csv").write_text("\n".join(rows))
+    (tmp_path / "shapes.toml").write_text(
+        'name = "shapes"\ndata = "shapes.csv"\nfamily = "forest"\nepochs = 10\n'
+    )
+    trained = numen.json("train", str(tmp_path / "shapes.toml"))
+    assert trained["version"] == 1
+    assert trained["metrics"]["accuracy"] > 0.9
+    report = numen.json(
+        "evaluate", "shapes", "--data", str(tmp_path / "shapes.csv"), "--out", str(tmp_path / "out")
+    )
+    assert report["accuracy"] == trained["metrics"]["accuracy"]
+    assert json.loads((tmp_path / "out/report.json").read_text())["rows"] == report["rows"]
+    assert (tmp_path / "out/confusion.png").read_bytes().startswith(b"\x89PNG")
+    assert "precision" in numen("evaluate", "shapes", "--data", str(tmp_path / "shapes.csv"))
+    answer = numen.json("predict", "shapes", '{"width": 6, "height": 1}')
+    assert answer["label"] == "b"
+    assert "b" in numen("predict", "shapes", "-", stdin=b'{"width": 6, "height": 1}')
+
+
 def test_completion_offers_models(numen: Shell, graph: Path) -> None:
     numen("publish", str(graph), "--name", "seven")
     run = subprocess.run(

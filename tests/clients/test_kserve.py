@@ -1,4 +1,4 @@
-"""KServe's Python client, unmodified, in an environment of its own (`make .venv-kserve`)."""
+"""KServe's Python client, unmodified, in an environment of its own (`make test`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-kserve" / "bin" / "python"
 
 
-@pytest.mark.skipif(not PYTHON.exists(), reason="no .venv-kserve: `make .venv-kserve` makes it")
+@pytest.mark.skipif(not PYTHON.exists(), reason="no .venv-kserve: `make test` makes it")
 def test_kserves_client_is_served(live: Live, tmp_path: Path) -> None:
     script = Path(__file__).with_name("kserve_client.py")
     run = subprocess.run(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from wire import image
+from wire import Wire, hot, image, output
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Manifest, Variant
@@ -48,11 +50,36 @@ def test_every_kind_of_picture_says_the_same(http: httpx.Client, tmp_path: Any) 
             assert (said["model"], said["version"]) == ("linear", "1")
             assert said["label"] == LABELS[expected.argmax()], kind
             assert said["probability"] == pytest.approx(expected.max(), abs=0.02)
-            assert [row["label"] for row in said["top"]][0] == said["label"]
+            assert said["top"][0]["label"] == said["label"]
     big = grey.resize((280, 280), Image.Resampling.NEAREST)
     said = http.post("/predict/linear", content=encoded(big, "JPEG"),
                      headers={"content-type": "image/jpeg"})  # fmt: skip
     assert said.status_code == 200
+
+
+def test_a_large_picture_holds_nobody_up(http: httpx.Client, house: Live) -> None:
+    body = encoded(Image.new("RGB", (7000, 7000)), "PNG")
+    done: list[int] = []
+
+    def send() -> None:
+        kind = {"content-type": "image/png"}
+        done.append(httpx.post(f"{house.url}/predict/linear", content=body, headers=kind,
+                               timeout=60).status_code)  # fmt: skip
+
+    senders = [threading.Thread(target=send) for _ in range(2)]
+    for sender in senders:
+        sender.start()
+    times = []
+    with Wire(house.port) as wire:
+        while any(sender.is_alive() for sender in senders):
+            begin = time.perf_counter()
+            wire.send(hot(image(1)))
+            output(wire.read())
+            times.append(time.perf_counter() - begin)
+            time.sleep(0.005)
+    assert done == [200] * 2
+    assert len(times) > 20
+    assert max(times) < 0.25  # reading one takes about a second
 
 
 def test_versions_and_aliases_are_honoured(http: httpx.Client) -> None:

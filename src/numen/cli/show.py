@@ -41,7 +41,7 @@ def fail(error: NumenError) -> None:
 
 def print_json(value: Any) -> None:
     """Prints plain data as one JSON document."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode() + "\n")
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], title: str = "") -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +18,16 @@ from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manife
 from numen.core.signature import Array
 
 MAX_PIXELS: Final = 50_000_000
+_UNREADABLE: Final = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError)
+
+
+def count_pixels(data: bytes) -> int:
+    """How many pixels a picture's head announces; 0 where it is none that can be read."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return picture.width * picture.height
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError, *_UNREADABLE):
+        return 0
 
 
 def decode_image(data: bytes, how: ImageInput) -> dict[str, Array]:
@@ -36,19 +45,17 @@ def decode_image(data: bytes, how: ImageInput) -> dict[str, Array]:
         TooLarge: The picture has more than `MAX_PIXELS` pixels.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise TooLarge(
-                        f"image: expected at most {MAX_PIXELS} pixels, "
-                        f"received {picture.width}x{picture.height}",
-                        field=how.input,
-                    )
-                flat = _without_alpha(picture).convert("L" if how.channels == 1 else "RGB")
+        with Image.open(io.BytesIO(data)) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise TooLarge(
+                    f"image: expected at most {MAX_PIXELS} pixels, "
+                    f"received {picture.width}x{picture.height}",
+                    field=how.input,
+                )
+            flat = _without_alpha(picture).convert("L" if how.channels == 1 else "RGB")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise TooLarge(f"image: {error}", field=how.input) from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as error:
+    except _UNREADABLE as error:
         raise InvalidInput(
             f"image: expected a PNG or JPEG, received {len(data)} bytes that are not one that "
             f"can be read",

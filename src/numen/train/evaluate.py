@@ -142,7 +142,13 @@ class _Classes:
             ),
             confusion=tuple(tuple(map(int, row)) for row in table),
             calibration=tuple(
-                Bin(i / _BINS, (i + 1) / _BINS, int(n[i]), sure[i] / n[i], hits[i] / n[i])
+                Bin(
+                    i / _BINS,
+                    (i + 1) / _BINS,
+                    int(n[i]),
+                    float(sure[i] / n[i]),
+                    float(hits[i] / n[i]),
+                )
                 for i in range(_BINS)
                 if n[i]
             ),

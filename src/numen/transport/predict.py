@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 
 import orjson
@@ -10,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from numen.core.errors import InvalidInput, UnsupportedMedia
 from numen.core.message import Request as Call
 from numen.core.reference import Reference
-from numen.runtime.process import describe, read_input
+from numen.runtime.process import count_pixels, describe, read_input
 from numen.serve.service import Service
 from numen.transport import caller
 from numen.transport.caller import JSON, Head
@@ -18,6 +19,8 @@ from numen.transport.status import responses
 from numen.transport.tensors import document
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
+# Beyond this many pixels, reading a picture would hold up everybody else's requests.
+_LARGE: Final = 1 << 20
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _SCORE: Final[dict[str, Any]] = {
     "type": "object",
@@ -57,6 +60,7 @@ _DOC: Final[dict[str, Any]] = {
 def router(service: Service) -> APIRouter:
     """The door's route."""
     routes = APIRouter(tags=["Predict"])
+    large = asyncio.Lock()  # one at a time: each may take hundreds of megabytes
 
     @routes.post(
         "/predict/{model}",
@@ -77,7 +81,11 @@ def router(service: Service) -> APIRouter:
         head.check_encoding()
         deadline = head.deadline()
         value = _value(head.content_type.decode("latin-1"), await request.body())
-        inputs = read_input(manifest, value)
+        if isinstance(value, bytes) and count_pixels(value) > _LARGE:
+            async with large:
+                inputs = await asyncio.to_thread(read_input, manifest, value)
+        else:
+            inputs = read_input(manifest, value)
         answer = await caller.predict(
             service, request, Call(reference.name, inputs, version, deadline=deadline)
         )
