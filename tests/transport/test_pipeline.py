@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import select
 import socket
@@ -190,42 +191,39 @@ def test_a_client_that_does_not_read_is_not_read_from(live: Live, kind: str) -> 
             assert sent < 300 << 20, "the server never stopped reading"
 
 
-def test_a_client_that_reads_late_gets_everything(
-    live: Live, reference: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    # More answers than the socket's buffers hold, so the server must wait and then go on.
-    x = image(9, 3)
-    one = hot(x)
-    count = 0
-    with Wire(live.port) as wire:
-        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+@pytest.mark.parametrize("road", ["fast", "slow", "both"])
+def test_a_client_that_reads_late_gets_everything(house: Live, road: str) -> None:
+    # More answers than all buffers on the way hold, so the server must wait, and then go on.
+    path = "/v2/models/log/infer"
+    count, padding = 2500, "x" * 8000
+    paths = {"fast": [path], "slow": [f"{path}?a"], "both": [path, f"{path}?a", path]}[road]
+    tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 1]}
+    data = b"".join(
+        request("POST", paths[n % len(paths)],
+                json.dumps({"id": f"{n}-{padding}", "inputs": [tensor]}).encode())
+        for n in range(count)
+    )  # fmt: skip
+    left = memoryview(data)
+    with Wire(house.port) as wire:
         wire.socket.setblocking(False)
-        data = b""
-        while count < 20_000:
-            if not data:
-                data = one
-                count += 1
-            if not select.select([], [wire.socket], [], 0.3)[1]:
-                break
-            data = data[wire.socket.send(data) :]
+        while left and select.select([], [wire.socket], [], 0.3)[1]:
+            left = left[wire.socket.send(left[: 1 << 18]) :]
+        assert left, "the server read everything, though nobody took its answers"
+        got: list[bytes] = []
+        size = 0
+        while left or size < count * len(padding):
+            wants = [wire.socket] if left else []
+            readable, writable, _ = select.select([wire.socket], wants, [], 10)
+            assert readable or writable, "the server stopped"
+            if readable:
+                got.append(wire.socket.recv(1 << 20))
+                size += len(got[-1])
+            if writable:
+                left = left[wire.socket.send(left[: 1 << 18]) :]
+        wire.left = b"".join(got)
         wire.socket.settimeout(10)
-        expected = reference(x)
-        if data and len(data) < len(one):
-            # The rest goes in as the answers come out.
-            wire.socket.setblocking(False)
-            while data:
-                readable, writable, _ = select.select([wire.socket], [wire.socket], [], 10)
-                assert readable or writable
-                if readable:
-                    wire.left += wire.socket.recv(1 << 20)
-                if writable:
-                    data = data[wire.socket.send(data) :]
-            wire.socket.settimeout(10)
-        elif data:
-            count -= 1
-        assert count > 50
-        for _ in range(count):
-            np.testing.assert_allclose(output(wire.read()), expected, atol=1e-5)
+        for n in range(count):
+            assert wire.read().json["id"].startswith(f"{n}-x")
 
 
 def test_a_binary_request_may_arrive_byte_by_byte(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,13 +37,16 @@ def train(
     recipe = Path(target) if target.endswith(".toml") else None
     name = "" if recipe else target
     bar = show.TrainingBar(show.err if as_json else show.out)
-    with bar:
-        trained = train_(
-            data, model, recipe=recipe, name=name, progress=bar, resume=resume, **options
-        )
+    try:
+        with bar:
+            trained = train_(
+                data, model, recipe=recipe, name=name, progress=bar, resume=resume, **options
+            )
+    except KeyboardInterrupt:
+        raise Cancelled("interrupted before the first epoch was done: nothing is kept") from None
     if trained.stopped == "interrupted":
         raise Cancelled(
-            f"interrupted: the best model so far is kept ({_metrics(trained.metrics)})",
+            f"interrupted: the best model so far is kept ({_plain(trained.metrics)})",
             hint="the same command with --resume goes on from there",
         )
     if as_json:
@@ -123,5 +127,9 @@ def _setting(text: str) -> tuple[str, Any]:
         return key.removeprefix("params."), value
 
 
-def _metrics(metrics: Any) -> str:
+def _plain(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def _metrics(metrics: Mapping[str, float]) -> str:
     return "  ".join(f"{name} [bold]{value:.4f}[/]" for name, value in metrics.items())
