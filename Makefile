@@ -46,7 +46,7 @@ clean:                      ## remove what make made
 # KServe's client pins much else, so it lives apart.
 .venv-kserve/.made: $(VENV)/.uv requirements/kserve.txt
 	$(UV) venv -q --clear --python $(PYTHON) .venv-kserve
-	$(UV) pip install -q --python .venv-kserve/bin/python --require-hashes -r requirements/kserve.txt
+	$(UV) pip install -q --compile-bytecode --python .venv-kserve/bin/python --require-hashes -r requirements/kserve.txt
 	@touch $@
 
 $(VENV)/.uv:
@@ -56,11 +56,11 @@ $(VENV)/.uv:
 
 # The wheel's own build tool comes from the index as well; everything else is pinned by hash.
 $(VENV)/.train: $(VENV)/.uv requirements/train.txt pyproject.toml
-	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/train.txt
+	$(UV) pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/train.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.uv requirements/dev.txt pyproject.toml
-	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install -q --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@ $(VENV)/.train
