@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import select
 import socket
 import time
@@ -191,12 +192,12 @@ def test_a_client_that_does_not_read_is_not_read_from(live: Live, kind: str) -> 
             assert sent < 300 << 20, "the server never stopped reading"
 
 
-@pytest.mark.parametrize("road", ["fast", "slow", "both"])
+@pytest.mark.parametrize("road", ["fast", "both"])
 def test_a_client_that_reads_late_gets_everything(house: Live, road: str) -> None:
     # More answers than all buffers on the way hold, so the server must wait, and then go on.
     path = "/v2/models/log/infer"
     count, padding = 2500, "x" * 8000
-    paths = {"fast": [path], "slow": [f"{path}?a"], "both": [path, f"{path}?a", path]}[road]
+    paths = {"fast": [path], "both": [path, f"{path}?a", path]}[road]
     tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 1]}
     data = b"".join(
         request("POST", paths[n % len(paths)],
@@ -210,20 +211,18 @@ def test_a_client_that_reads_late_gets_everything(house: Live, road: str) -> Non
             left = left[wire.socket.send(left[: 1 << 18]) :]
         assert left, "the server read everything, though nobody took its answers"
         got: list[bytes] = []
-        size = 0
-        while left or size < count * len(padding):
+        last = b'"id":"%d-' % (count - 1)
+        while left or last not in b"".join(got[-2:]):
             wants = [wire.socket] if left else []
             readable, writable, _ = select.select([wire.socket], wants, [], 10)
             assert readable or writable, "the server stopped"
             if readable:
                 got.append(wire.socket.recv(1 << 20))
-                size += len(got[-1])
             if writable:
                 left = left[wire.socket.send(left[: 1 << 18]) :]
-        wire.left = b"".join(got)
-        wire.socket.settimeout(10)
-        for n in range(count):
-            assert wire.read().json["id"].startswith(f"{n}-x")
+    # The rest of the last answer may be on its way still; its id is not.
+    ids = re.findall(rb'"id":"(\d+)-', b"".join(got))
+    assert ids == [b"%d" % n for n in range(count)]
 
 
 def test_a_binary_request_may_arrive_byte_by_byte(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import uvicorn
 
 from numen.control.app import build
@@ -24,6 +25,7 @@ from numen.serve.service import Opened, Service, Table
 from numen.transport.fast import protocol_for
 from parts import free_port
 
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
 INFER = "/v2/models/linear/infer"
 
 
@@ -131,9 +133,10 @@ def image(seed: int, rows: int = 1) -> np.ndarray:
 
 def infer_json(x: np.ndarray, id_: str | None = None, **more: Any) -> bytes:
     """An infer body as JSON."""
-    tensor = {"name": "image", "shape": list(x.shape), "datatype": "FP32"}
-    message = {"inputs": [{**tensor, "data": x.reshape(-1).tolist()}], **more}
-    return json.dumps({"id": id_, **message} if id_ else message).encode()
+    data = np.ascontiguousarray(x).reshape(-1)
+    tensor = {"name": "image", "shape": list(x.shape), "datatype": "FP32", "data": data}
+    message = {"inputs": [tensor], **more}
+    return orjson.dumps({"id": id_, **message} if id_ else message, option=_NUMPY)
 
 
 def infer_binary(x: np.ndarray, id_: str | None = None, **more: Any) -> tuple[bytes, int]:
@@ -210,7 +213,9 @@ class Door:
 
 
 @contextmanager
-def open_door(bundle: Bundle, registry: Registry, max_body: int = 1 << 20) -> Iterator[Door]:
+def open_door(
+    bundle: Bundle, registry: Registry, max_body: int = 1 << 20, keep_alive: int = 5
+) -> Iterator[Door]:
     """Serves the bundle as `linear`, run by a Gate on a thread, as `numen serve` would."""
     gate = Gate(bundle.manifest.signature)
     started = threading.Event()
@@ -225,7 +230,7 @@ def open_door(bundle: Bundle, registry: Registry, max_body: int = 1 << 20) -> It
         app = build(service, registry, Settings(max_body=max_body))
         config = uvicorn.Config(
             app, "127.0.0.1", free_port(), http=protocol_for(service, max_body), ws="none",
-            lifespan="off", log_config=None, access_log=False, server_header=False,
+            lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive,
         )  # fmt: skip
         server = uvicorn.Server(config)
         servers.append(server)
