@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,17 @@ def test_no_committed_text_names(what: str) -> None:
             if match := pattern.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {match.group()}")
     assert found == []
+
+
+def test_nothing_under_the_gpl_is_needed_at_run_time() -> None:
+    pinned = (ROOT / "requirements/train.txt").read_text()
+    names = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", pinned, re.MULTILINE)
+    assert len(names) > 50
+    for name in names:
+        try:
+            about = metadata(name)
+        except PackageNotFoundError:  # for another platform
+            continue
+        said = [about.get("License-Expression") or "", *about.get_all("Classifier", [])]
+        words = " ".join(text for text in said if "License" in text or text == said[0])
+        assert not re.search(r"\bA?GPL|General Public License", words.replace("LGPL", "")), name
