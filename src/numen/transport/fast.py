@@ -16,114 +16,18 @@ from typing import Any, Final
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from numen.core.errors import Internal, InvalidInput, NumenError, TooLarge
-from numen.core.observe import logger
-from numen.core.signature import Array
-from numen.serve.service import Endpoint, Service
+from numen.core.errors import InvalidInput, NumenError, TooLarge
+from numen.serve.service import Service
 from numen.transport import v2
 from numen.transport.caller import Head
-from numen.transport.status import error_body, headers_of, status_of
+from numen.transport.hot import Hot
+from numen.transport.status import error_body
 
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
 _OFFERS: Final = (b"upgrade", b"http2-settings")
 _MAX_PIPELINED: Final = 64
-_log = logger(__name__)
-
-
-def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> v2.Call:
-    """Reads a call from its headers and body.
-
-    Raises:
-        InvalidInput: It is malformed.
-        UnsupportedMedia: It is of another content type or encoding.
-    """
-    head.check_json()
-    deadline = head.deadline()
-    call = v2.decode(body, head.binary, endpoint)
-    v2.check_outputs(call, endpoint.signature)
-    if deadline is not None:
-        call.request.deadline = deadline
-    return call
-
-
-class _Hot:
-    """A request on the fast road, in the place where uvicorn keeps the request in flight."""
-
-    __slots__ = (
-        "body", "call", "disconnected", "endpoint", "head", "keep_alive", "protocol", "reply",
-        "response_complete", "size", "version",
-    )  # fmt: skip
-
-    def __init__(self, protocol: FastProtocol, name: str, version: str | None, keep_alive: bool):
-        self.protocol = protocol
-        self.keep_alive = keep_alive
-        self.response_complete = False
-        self.disconnected = False
-        self.body: list[bytes] = []
-        self.size = 0
-        self.reply: bytes | None = None
-        self.head: Head | None = None
-        self.call: v2.Call | None = None
-        self.version = (name, version)
-        self.endpoint: Endpoint | None = None
-
-    # uvicorn wakes the request in flight when its client is gone; nothing sleeps here.
-    @property
-    def message_event(self) -> _Hot:
-        return self
-
-    def set(self) -> None:
-        if self.disconnected and self.call is not None:
-            self.call.request.cancelled = True
-
-    def done(self, outcome: dict[str, Array] | NumenError) -> None:
-        """Takes what the Batcher says, and lets the connection write what is due."""
-        if isinstance(outcome, NumenError):
-            self.fail(outcome)
-            return
-        call, endpoint = self.call, self.endpoint
-        assert call is not None
-        assert endpoint is not None
-        try:
-            body, header_length = v2.encode(call, endpoint, outcome)
-        except Exception:
-            self.fail_unforeseen()
-            return
-        if header_length is None:
-            lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-        else:
-            lines = (
-                b"content-type: application/octet-stream\r\n"
-                b"inference-header-content-length: %d\r\ncontent-length: %d\r\n"
-            ) % (header_length, len(body))
-        self.answer(200, lines, body)
-
-    def fail(self, error: NumenError) -> None:
-        """Answers with an error."""
-        body = error_body(error)
-        lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
-        for name, value in headers_of(error).items():
-            lines += f"{name}: {value}\r\n".encode()
-        self.answer(status_of(error), lines, body)
-
-    def fail_unforeseen(self) -> None:
-        """Logs the exception at hand, and answers with an error that says nothing of it."""
-        name = self.head.request_id.decode("latin-1") if self.head is not None else ""
-        _log.exception("a request failed", extra={"request_id": name} if name else None)
-        self.fail(Internal("numen failed on this request"))
-
-    def answer(self, status: int, lines: bytes, body: bytes) -> None:
-        if self.head is not None and self.head.request_id:
-            lines += b"x-request-id: %b\r\n" % self.head.request_id
-        if not self.keep_alive:
-            lines += b"connection: close\r\n"
-        self.reply = b"".join(
-            [STATUS_LINE[status], self.protocol.default_lines(), lines, b"\r\n", body]
-        )
-        self.call = None
-        self.protocol.write_due()
 
 
 class _Flow(FlowControl):
@@ -155,8 +59,8 @@ class FastProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self._due: deque[_Hot] = deque()
-        self._reading: _Hot | None = None
+        self._due: deque[Hot] = deque()
+        self._reading: Hot | None = None
         self._ended = False
         self._offered = False
         self._idle_since = 0.0
@@ -228,14 +132,14 @@ class FastProtocol(HttpToolsProtocol):
             or self.parser.get_http_version() != "1.1"
             or self.expect_100_continue
             # Behind a request on the slow road, it queues there.
-            or not (cycle is None or cycle.response_complete or isinstance(cycle, _Hot))
+            or not (cycle is None or cycle.response_complete or isinstance(cycle, Hot))
             or self.pipeline
         ):
             self._make_scope()
             super().on_headers_complete()
             return
         name, version = match.groups()
-        hot = _Hot(
+        hot = Hot(
             self, name.decode(), version.decode() if version else None,
             self.parser.should_keep_alive(),
         )  # fmt: skip
@@ -251,7 +155,7 @@ class FastProtocol(HttpToolsProtocol):
         except TooLarge as error:
             self._end_with(hot, error)
 
-    def _end_with(self, hot: _Hot, error: NumenError) -> None:
+    def _end_with(self, hot: Hot, error: NumenError) -> None:
         # What is on its way will not be read, so the connection ends with this answer.
         hot.keep_alive = False
         self._ended = True
@@ -259,7 +163,7 @@ class FastProtocol(HttpToolsProtocol):
         hot.fail(error)
 
     def _end_with_new(self, error: NumenError) -> None:
-        hot = _Hot(self, "", None, keep_alive=False)
+        hot = Hot(self, "", None, keep_alive=False)
         self._due.append(hot)
         self._end_with(hot, error)
 
@@ -268,7 +172,7 @@ class FastProtocol(HttpToolsProtocol):
         if self._ended and self._reading is None:
             return
         cycle = self.cycle
-        if cycle is None or cycle.response_complete or isinstance(cycle, _Hot):
+        if cycle is None or cycle.response_complete or isinstance(cycle, Hot):
             if self._reading is not None:
                 self._end_with(self._reading, InvalidInput(msg))
             else:
@@ -293,7 +197,7 @@ class FastProtocol(HttpToolsProtocol):
         """Collects a hot request's body."""
         hot = self._reading
         if hot is None:
-            if not isinstance(self.cycle, _Hot):
+            if not isinstance(self.cycle, Hot):
                 super().on_body(body)
             return
         hot.body.append(body)
@@ -307,7 +211,7 @@ class FastProtocol(HttpToolsProtocol):
         """Sends a whole hot request on to the Service."""
         hot = self._reading
         if hot is None:
-            if not isinstance(self.cycle, _Hot) and not self._offered:
+            if not isinstance(self.cycle, Hot) and not self._offered:
                 super().on_message_complete()
             return
         self._reading = None
@@ -316,7 +220,7 @@ class FastProtocol(HttpToolsProtocol):
         try:
             endpoint = hot.endpoint = self.service.find(*hot.version)
             assert hot.head is not None
-            hot.call = decode_call(hot.head, body, endpoint)
+            hot.call = v2.decode_call(hot.head, body, endpoint)
             self.service.submit(endpoint, hot.call.request, hot.done)
         except NumenError as error:
             hot.fail(error)

@@ -19,7 +19,6 @@ from numen.core.signature import DATATYPES, TensorSpec
 from numen.serve.service import Endpoint, Service
 from numen.transport import v2
 from numen.transport.caller import Head, predict
-from numen.transport.fast import decode_call
 from numen.transport.status import responses
 
 _TENSOR: Final[dict[str, Any]] = {
@@ -147,7 +146,7 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
         head = Head(request.headers.raw)
         body = await request.body()
         endpoint = service.find(name, version)
-        call = decode_call(head, body, endpoint)
+        call = v2.decode_call(head, body, endpoint)
         answer = await predict(service, request, call.request)
         reply, header_length = v2.encode(call, endpoint, answer.outputs)
         if header_length is None:

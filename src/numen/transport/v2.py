@@ -20,6 +20,7 @@ from numen.core.signature import Array, Signature
 from numen.serve.service import Endpoint
 from numen.transport import tensors
 from numen.transport.binary import from_bytes, to_bytes
+from numen.transport.caller import Head
 from numen.transport.layout import Layout, layout_of, outline
 from numen.transport.tensors import MAX_RANK, JsonArray, JsonObject, kind, pick
 
@@ -40,6 +41,22 @@ class Call:
     request: Request
     outputs: list[tuple[str, bool]] | None = None
     binary: bool = False
+
+
+def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> Call:
+    """Reads a call from its headers and body.
+
+    Raises:
+        InvalidInput: It is malformed.
+        UnsupportedMedia: It is of another content type or encoding.
+    """
+    head.check_json()
+    deadline = head.deadline()
+    call = decode(body, head.binary, endpoint)
+    check_outputs(call, endpoint.signature)
+    if deadline is not None:
+        call.request.deadline = deadline
+    return call
 
 
 def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
