@@ -20,8 +20,13 @@ from numen.data.picture import contact_sheet, halfblocks, render, render_samples
 from numen.data.profile import examine, read_profile
 
 
-def text(renderable: object) -> str:
-    console = Console(file=io.StringIO(), width=160)
+def text(renderable: object, colours: bool = False) -> str:
+    console = Console(
+        file=io.StringIO(),
+        width=160,
+        force_terminal=colours,
+        color_system="truecolor" if colours else None,
+    )
     console.print(renderable)
     return console.file.getvalue()
 
@@ -137,7 +142,10 @@ def test_rows_of_a_table_are_shown(planted: Dataset) -> None:
 
 def test_pictures_are_shown(digits: IdxFolder) -> None:
     data = Dataset.open(digits.folder)
-    assert text(render_samples(data, 4)).count("▀") == 4 * 5 * 3
+    assert text(render_samples(data, 4), colours=True).count("▀") == 4 * 5 * 3
+    plain = text(render_samples(data, 4))  # where there are no colours, ink is density
+    assert "▀" not in plain
+    assert sum(plain.count(ink) for ink in ".:-=+*#%@") > 20
     sheet = contact_sheet(data, rows=3, side=12)
     assert sheet.size == (4 + 4 * (10 + 4), 18 + 3 * (12 + 4))
     assert len(sheet.getcolors(1 << 16) or []) > 10

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from numen.core.errors import InvalidInput, NotFound
 from numen.store.blobs import Blobs
@@ -136,8 +137,22 @@ def test_a_copy_is_fetched_once(away: tuple[Blobs, str], tmp_path: Path) -> None
     assert contents(blobs.path("bundles", DIGEST)) == WHOLE
 
 
-def test_many_readers_fetch_whole_copies(away: tuple[Blobs, str], tmp_path: Path) -> None:
-    blobs, _ = away
+class Elsewhere(LocalFileSystem):
+    """A disk that is not here. (The memory file system's readers share one place in a file.)"""
+
+    protocol = ("elsewhere",)
+
+    def __init__(self, **how: object):
+        super().__init__(auto_mkdir=True, **how)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return super()._strip_protocol(str(path).removeprefix("elsewhere://"))
+
+
+def test_many_readers_fetch_whole_copies(tmp_path: Path) -> None:
+    fsspec.register_implementation("elsewhere", Elsewhere, clobber=True)
+    blobs = Blobs(f"elsewhere://{tmp_path / 'far'}", cache=tmp_path / "cache")
     blobs.put("bundles", DIGEST, folder_of(tmp_path / "in"))
     barrier = threading.Barrier(8)
     seen: list[dict[str, str]] = []

@@ -230,7 +230,7 @@ def open_door(
         app = build(service, registry, Settings(max_body=max_body))
         config = uvicorn.Config(
             app, "127.0.0.1", free_port(), http=protocol_for(service, max_body), ws="none",
-            lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive,
+            lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive, timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)
         servers.append(server)
@@ -240,7 +240,7 @@ def open_door(
         await watching
         service.close()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert started.wait(20)
     try:
