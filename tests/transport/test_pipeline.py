@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import numpy as np
 import pytest
 from wire import Reply, Wire, hot, image, infer_binary, memory, output, request
@@ -240,3 +241,16 @@ def test_a_binary_request_may_arrive_byte_by_byte(
     wire.send(body[: length - 3])
     wire.send(body[length - 3 :])
     np.testing.assert_allclose(output(wire.read()), reference(x), atol=1e-5)
+
+
+def test_what_comes_after_the_last_request_is_not_run(live: Live) -> None:
+    def runs() -> int:
+        reply = httpx.get(f"{live.url}/v2/models/linear/stats").json()
+        return reply["model_stats"][0]["inference_count"]
+
+    before = runs()
+    with Wire(live.port) as wire:
+        wire.send(hot(image(1), "last", connection="close"), hot(image(2), "late"))
+        assert wire.read().json["id"] == "last"
+        assert wire.ended()
+    assert runs() == before + 1
