@@ -1,7 +1,7 @@
 """Installs the system programs that tests drive: a browser, a load generator, Node.
 
 Run by `make test`. On Debian and its kin as root it installs what is missing; elsewhere it says
-what to install, and the tests that need it fail rather than skip when CI is set.
+what is not there, and the tests that need it skip.
 """
 
 from __future__ import annotations
