@@ -22,7 +22,8 @@ from numen.core.observe import logger
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.registry import Model, Registry
-from numen.serve.service import Endpoint, Opened, Service, Table, open_model
+from numen.serve.opening import Opened, open_model
+from numen.serve.service import Listed, Service, Table
 from numen.store.catalog import ModelVersion
 from numen.transport.fast import protocol_for
 
@@ -62,7 +63,7 @@ class Keeper:
         self._references = tuple(references)
         self._unloaded: set[str] = set()
         self._loaded: set[str] = set()
-        self._live: dict[Key, Endpoint] = {}
+        self._live: dict[Key, Listed] = {}
         self._broken: dict[Key, str] = {}
         self._away: set[Key] = set()
         self._revision: int | None = None
@@ -131,7 +132,6 @@ class Keeper:
             version.name,
             str(version.version),
             self._registry.open(version),
-            created=version.created,
             max_rows=self._settings.max_batch,
             threads=self._settings.threads,
         )

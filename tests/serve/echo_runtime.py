@@ -5,11 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
+from numen.core.bundle import Bundle
 from numen.core.errors import Internal, InvalidInput
+from numen.core.manifest import Manifest, Variant
 from numen.core.signature import Array, Signature, TensorSpec
+from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.opening import Opened
 
 REFUSED, FAILED, CRASHED, SHORT, SCALAR, NOTHING = -1, -2, -3, -4, -5, -6
 MISDEEDS = (REFUSED, FAILED, CRASHED, SHORT, SCALAR, NOTHING)
@@ -57,3 +62,17 @@ class Echo:
 
     def close(self) -> None:
         self.closed += 1
+
+
+def opened_of(runtime: Echo, seconds: float, *, batched: bool = True, max_rows: int = 8) -> Opened:
+    """An opened model of one variant, whose full batch is said to take `seconds`."""
+    manifest = Manifest(
+        runtime.signature, (Variant("fp32", "echo", "predict.echo"),), batched=batched
+    )
+    pace = Pace(
+        {1: max(seconds, 1e-6), max_rows: max(seconds, 1e-6)}
+        if batched
+        else {1: max(seconds, 1e-6)}
+    )
+    bundle = Bundle(Path("nowhere"), manifest, "sha256:0")
+    return Opened("m", "1", bundle, Ladder([Rung("fp32", runtime, pace)]))

@@ -9,11 +9,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from echo_runtime import CRASHED, FAILED, MISDEEDS, NOTHING, REFUSED, SCALAR, SHORT, Echo
+from echo_runtime import (
+    CRASHED,
+    FAILED,
+    MISDEEDS,
+    NOTHING,
+    REFUSED,
+    SCALAR,
+    SHORT,
+    Echo,
+    opened_of,
+)  # fmt: skip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numen.core.errors import NotReady, NumenError, Overloaded
+from numen.core.errors import DeadlineExceeded, NotReady, NumenError, Overloaded
 from numen.core.message import Request
 from numen.serve.batcher import Batcher, Outcome
 from numen.serve.stats import Stats
@@ -48,7 +58,7 @@ class Caller:
     def has_its_own(self) -> bool:
         (outcome,) = self.told
         assert not isinstance(outcome, NumenError), outcome
-        return np.array_equal(outcome["y"], self.request.inputs["x"])
+        return np.array_equal(outcome.outputs["y"], self.request.inputs["x"])
 
 
 def batcher_of(
@@ -59,10 +69,8 @@ def batcher_of(
     max_queue: int = 1000,
     batched: bool = True,
 ) -> Batcher:
-    return Batcher(
-        runtime, max_rows=max_rows, max_queue=max_queue, batched=batched, seconds=seconds,
-        stats=Stats(),
-    )  # fmt: skip
+    opened = opened_of(runtime, seconds, batched=batched, max_rows=max_rows)
+    return Batcher(opened, max_rows=max_rows, max_queue=max_queue, stats=Stats())
 
 
 async def settle(batcher: Batcher, runtime: Echo, callers: list[Caller]) -> None:
@@ -125,6 +133,8 @@ async def live_through(story: list[tuple], seconds: float, batched: bool, queue:
                 assert closed
             except Overloaded:
                 assert not closed
+            except DeadlineExceeded:
+                assert what == "expired"
             else:
                 assert not closed
                 callers.append(caller)
@@ -425,16 +435,13 @@ def test_all_is_counted(seconds: float) -> None:
     async def scene() -> None:
         runtime = Echo()
         stats = Stats()
-        batcher = Batcher(
-            runtime, max_rows=8, max_queue=100, batched=True, seconds=seconds, stats=stats
-        )
+        batcher = Batcher(opened_of(runtime, seconds), max_rows=8, max_queue=100, stats=stats)
         callers = [Caller(1, rows=2), Caller(2), Caller(REFUSED)]
         submit(batcher, *callers)
         await settle(batcher, runtime, callers)
-        assert (stats.requests, dict(stats.failures)) == (2, {"invalid_input": 1})
-        assert (stats.batches, stats.rows, sum(stats.histogram)) == (1, 4, 2)
-        assert stats.seconds > 0
-        assert stats.compute_seconds > 0
-        assert stats.queue_seconds > 0
+        (ran,) = stats.variants.values()
+        assert {code: h.count for code, h in stats.failures.items()} == {"invalid_input": 1}
+        assert (ran.compute.count, ran.rows, ran.total.count, ran.queue.count) == (1, 4, 2, 3)
+        assert all(h.seconds > 0 for h in (ran.compute, ran.total, ran.queue))
 
     asyncio.run(scene())

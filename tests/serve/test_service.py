@@ -17,7 +17,9 @@ from numen.core.errors import CorruptBundle, InvalidInput, NotFound, NotReady, N
 from numen.core.manifest import Manifest, Variant
 from numen.core.message import Answer, Request
 from numen.core.signature import Signature, TensorSpec
-from numen.serve.service import Endpoint, Service, Table, open_model
+from numen.serve.ladder import Ladder, Pace
+from numen.serve.opening import Opened, open_model
+from numen.serve.service import Endpoint, Service, Table
 from parts import linear_graph, make_bundle
 
 X = np.random.default_rng(7).random((3, 28, 28), np.float32)
@@ -36,8 +38,9 @@ def again(bundle: Bundle, target: Path, golden: Golden | None, **changes: object
 
 def test_a_model_opens_warm_and_measured(bundle: Bundle) -> None:
     opened = open_model("m", "1", bundle, max_rows=16)
-    assert 0 < opened.seconds < 1
-    assert opened.runtime.predict({"image": X})["probabilities"].shape == (3, 10)
+    best = opened.ladder.best
+    assert 0 < best.pace.expect(1) <= best.pace.expect(16) * 3 < 1
+    assert best.runtime.predict({"image": X})["probabilities"].shape == (3, 10)
 
 
 @pytest.mark.parametrize("by", [0.01, 1.0, np.nan])
@@ -217,14 +220,20 @@ def test_who_stops_waiting_cancels_the_work(bundle: Bundle) -> None:
         assert request.cancelled
         assert (await before).outputs["probabilities"].shape == (3, 10)
         await asyncio.sleep(0.01)
-        assert endpoint.stats.rows == 3
-        assert dict(endpoint.stats.failures) == {"cancelled": 1}
+        assert endpoint.stats.variants["fp32"].rows == 3
+        assert endpoint.stats.failures["cancelled"].count == 1
         service.close()
 
     run(scene)
 
 
 # Swapping
+
+
+def paced(opened: Opened, seconds: float) -> Opened:
+    """As if a full batch took so long."""
+    best = replace(opened.ladder.best, pace=Pace({1: max(seconds, 1e-6)}))
+    return replace(opened, ladder=Ladder([best]))
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["loop", "thread"])
@@ -238,7 +247,7 @@ def test_a_swap_under_load_loses_nothing(tmp_path: Path, seconds: float) -> None
         def admit() -> Endpoint:
             number = len(made)
             opened = open_model("m", str(number), bundles[number % 2])
-            made.append(service.admit(replace(opened, seconds=seconds)))
+            made.append(service.admit(paced(opened, seconds)))
             return made[-1]
 
         service.swap(table_of(admit(), default="0"))

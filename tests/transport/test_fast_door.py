@@ -262,7 +262,7 @@ def test_the_work_of_a_client_that_left_is_dropped(
             ask(wire, 2)
         ask(stays, 3)
         endpoint = door.service.find("linear")
-        until(lambda: endpoint.batcher._waiting == 13)
+        until(lambda: endpoint.batcher.waiting == 13)
         for wire in gone:
             leave(wire)
         until(lambda: len(door.protocols) == 2)

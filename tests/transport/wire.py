@@ -21,7 +21,9 @@ from numen.core.bundle import Bundle
 from numen.core.settings import Settings
 from numen.core.signature import Signature
 from numen.registry import Registry
-from numen.serve.service import Opened, Service, Table
+from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.opening import Opened
+from numen.serve.service import Service, Table
 from numen.transport.fast import protocol_for
 from parts import free_port
 
@@ -224,7 +226,7 @@ def open_door(
 
     async def serve() -> None:
         service = Service()
-        opened = Opened("linear", "1", "", bundle, gate, seconds=1.0)
+        opened = Opened("linear", "1", bundle, Ladder([Rung("fp32", gate, Pace({1: 1.0}))]))
         endpoint = service.admit(opened)
         service.swap(Table({"linear": {"1": endpoint}}, {}, {"linear": "1"}))
         app = build(service, registry, Settings(max_body=max_body))

@@ -15,6 +15,8 @@ EXIT: Final = {
     "invalid_data": 2,
     "unsupported_media": 2,
     "too_large": 2,
+    "unauthenticated": 8,
+    "forbidden": 8,
     "not_found": 3,
     "conflict": 4,
     "missing_extra": 5,

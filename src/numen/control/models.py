@@ -13,7 +13,7 @@ from numen.core.bundle import Bundle
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.core.signature import TensorSpec
 from numen.registry import Model, Registry
-from numen.serve.service import Service
+from numen.serve.service import Endpoint, Service
 from numen.store.catalog import ModelVersion
 from numen.transport.status import responses
 
@@ -68,7 +68,10 @@ def card(service: Service, registry: Registry, name: str) -> dict[str, Any]:
     version = model.default
     live = service.models.get(name)
     endpoint = live.versions.get(str(version.version)) if live else None
-    bundle = endpoint.bundle if endpoint else registry.open(version, verify=False)
+    if isinstance(endpoint, Endpoint):
+        bundle = endpoint.bundle
+    else:
+        bundle = registry.open(version, verify=False)
     return {**describe(model, version, bundle), "ready": endpoint is not None}
 
 

@@ -8,6 +8,8 @@ command line, owns a table from code to status, and a test proves every table co
     ├── InvalidData          a data set is broken: names the file and the row
     ├── UnsupportedMedia     a content type or encoding nobody here reads
     ├── TooLarge             over a stated limit
+    ├── Unauthenticated      no key, or none that is known
+    ├── Forbidden            the key does not go that far
     ├── NotFound             no such model, version, alias, dataset, run
     ├── Conflict             it exists already, or it is in use
     ├── MissingExtra         an optional package is not installed: names the command
@@ -77,6 +79,18 @@ class TooLarge(NumenError):
     """Something is over a stated limit."""
 
     code = "too_large"
+
+
+class Unauthenticated(NumenError):
+    """No key was given, or none that is known, valid and unexpired."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(NumenError):
+    """The key is known, but not for this model or this action."""
+
+    code = "forbidden"
 
 
 class NotFound(NumenError):

@@ -78,12 +78,20 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     target: str = "value"
 
 
-class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way to run the model: a file of the bundle and the runtime that opens it."""
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One way to run the model.
+
+    Attributes:
+        name: What it is called, such as `int8`.
+        runtime: The plug-in that opens it.
+        file: The bundle's file.
+        metrics: What was measured of it, such as `accuracy`.
+    """
 
     name: str
     runtime: str
     file: str
+    metrics: dict[str, float] = {}
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

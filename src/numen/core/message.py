@@ -5,9 +5,26 @@ Transports decode bytes to a Request and encode an Answer; nothing between them 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
+from numen.core.errors import NumenError
 from numen.core.signature import Array
+
+
+class Grant(Protocol):
+    """A caller's leave to have so many requests under way."""
+
+    def take(self) -> None:
+        """Counts one more.
+
+        Raises:
+            Overloaded: There are as many as the caller may have.
+        """
+
+    def give_back(self) -> None:
+        """Counts one less."""
 
 
 @dataclass(slots=True)
@@ -20,6 +37,7 @@ class Request:
         version: A version number or an alias; None is the default version.
         id: The caller's own id, echoed in the answer.
         deadline: When the answer is no longer wanted, in seconds of `time.monotonic()`.
+        grant: The caller's leave, where callers need one.
         cancelled: Set when the caller has gone away; the work is dropped if it has not begun.
     """
 
@@ -28,6 +46,7 @@ class Request:
     version: str | None = None
     id: str | None = None
     deadline: float | None = None
+    grant: Grant | None = None
     cancelled: bool = False
 
 
@@ -40,9 +59,15 @@ class Answer:
         version: The version that answered.
         outputs: Arrays by output name, as many rows as were asked.
         variant: Which of the version's variants answered, such as `fp32`.
+        degraded: Whether a better variant was passed over for want of time.
     """
 
     model: str
     version: str
     outputs: dict[str, Array] = field(default_factory=dict)
-    variant: str = "fp32"
+    variant: str = ""
+    degraded: bool = False
+
+
+Outcome: TypeAlias = Answer | NumenError
+Done: TypeAlias = Callable[[Outcome], None]

@@ -95,6 +95,17 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InvalidInput: The type, the rank or a size differs, or a value is not finite.
             TooLarge: More rows than any request may carry.
         """
+        rows = self.check_form(array)
+        self.check_values(array)
+        return rows
+
+    def check_form(self, array: Array) -> int:
+        """Accepts an array's type and sizes and returns its number of rows.
+
+        Raises:
+            InvalidInput: The type, the rank or a size differs.
+            TooLarge: More rows than any request may carry.
+        """
         if array.dtype != _NUMPY[self.dtype] or not self._fits(array.shape):
             dtype = "string" if array.dtype.kind in "OSU" else array.dtype.name
             raise InvalidInput(
@@ -115,6 +126,14 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 hint="split the request",
                 field=self.name,
             )
+        return rows
+
+    def check_values(self, array: Array) -> None:
+        """Accepts an array's values.
+
+        Raises:
+            InvalidInput: One is not finite (or missing, where it may not be).
+        """
         # Squares add up to something finite when all values are (overflow aside, hence the
         # second look); no other test is as quick.
         if array.dtype.kind == "f" and not isfinite(np.vdot(array, array)):
@@ -126,7 +145,6 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     f"received {array[where]} at {list(where)}",
                     field=self.name,
                 )
-        return rows
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
         if self.shape[:1] == (None,) and shape[1:] == self.shape[1:]:
@@ -165,6 +183,26 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InvalidInput: One is missing, unknown, or not as its spec says; or rows differ.
             TooLarge: More rows than any request may carry.
         """
+        rows = self.check_form(arrays)
+        self.check_values(arrays)
+        return rows
+
+    def check_values(self, arrays: Arrays) -> None:
+        """Accepts the values of arrays whose form is right, of one caller or of many together.
+
+        Raises:
+            InvalidInput: One is not finite (or missing, where it may not be).
+        """
+        for spec in self.inputs:
+            spec.check_values(arrays[spec.name])
+
+    def check_form(self, arrays: Arrays) -> int:
+        """Accepts the types and sizes of `arrays` and returns their common number of rows.
+
+        Raises:
+            InvalidInput: One is missing, unknown, or not as its spec says; or rows differ.
+            TooLarge: More rows than any request may carry.
+        """
         if len(arrays) != len(self.inputs):
             self._check_names(arrays)
         rows = 0
@@ -173,7 +211,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if array is None:
                 self._check_names(arrays)
                 raise AssertionError("names agree, so nothing is missing")
-            have = spec.check(array)
+            have = spec.check_form(array)
             if rows and have != rows:
                 raise InvalidInput(
                     f'input "{spec.name}": expected {rows} rows as "{self.inputs[0].name}" has, '

@@ -1,94 +1,87 @@
 """Greedy batching: what has been asked by the end of a turn of the event loop runs together.
 
-Every request gets exactly its own answer or error, whatever happens to its neighbours. There is
-no timer and no polling. A model whose batch is quick runs on the loop itself; a slow one on a
-thread of its own, where the next batch is what has queued meanwhile.
+Every request gets exactly its own answer or error by its deadline, whatever happens to its
+neighbours. There is no window to wait for and no polling. A model whose batch is quick runs on
+the loop itself, one batch a turn, so that models take turns; a slow one on a thread of its own,
+where the next batch is what has queued meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 
 from numen.core.errors import (
-    Cancelled,
     DeadlineExceeded,
     Internal,
     NotReady,
     NumenError,
     Overloaded,
 )
-from numen.core.message import Request
+from numen.core.message import Answer, Done, Outcome, Request
 from numen.core.observe import logger
 from numen.core.signature import Array
-from numen.runtime.base import Runtime
+from numen.serve.ladder import Rung
+from numen.serve.opening import Opened
+from numen.serve.queue import Queue, Work
 from numen.serve.stats import Stats
 
 # Longest run of a full batch that may hold up the event loop, in seconds.
 ON_LOOP: Final = 0.0005
 _log = logger(__name__)
 
-Outcome: TypeAlias = dict[str, Array] | NumenError
-Done: TypeAlias = Callable[[Outcome], None]
-
-
-@dataclass(slots=True, eq=False)
-class _Work:
-    request: Request
-    rows: int
-    done: Done
-    arrived: float = field(default_factory=time.perf_counter)
-
 
 class Batcher:
     """Runs one model for many callers. Belongs to one event loop.
 
     Args:
-        runtime: The model; used by one thread at a time and closed here.
+        opened: The model; each of its runtimes is used by one thread at a time and closed here.
         max_rows: Most rows a batch; one request may still bring more.
         max_queue: Most rows waiting; beyond that requests are refused.
-        batched: False runs every request alone.
-        seconds: Measured time of a full batch.
         stats: Where runs are counted.
     """
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        *,
-        max_rows: int,
-        max_queue: int,
-        batched: bool,
-        seconds: float,
-        stats: Stats,
-    ):
-        self._runtime = runtime
-        self._max_rows = max_rows if batched else 1
+    def __init__(self, opened: Opened, *, max_rows: int, max_queue: int, stats: Stats):
+        manifest = opened.bundle.manifest
+        self._name = opened.name
+        self._version = opened.version
+        self._ladder = opened.ladder
+        self._signature = manifest.signature
+        self._batched = manifest.batched
+        self._max_rows = max_rows if self._batched else 1
         self._max_queue = max_queue
-        self._batched = batched
         self._stats = stats
-        self._queue: deque[_Work] = deque()
-        self._waiting = 0
-        self._running = 0
+        # With every size but the batch fixed, rows of all callers fit together.
+        fixed = all(None not in spec.row for spec in self._signature.inputs)
+        self._queue = Queue(self._tell, None if fixed else _alike)
+        self._running: list[Work] = []
+        self._free_at = 0.0
         self._turning = False
         self._closing = False
-        self._executor = ThreadPoolExecutor(1, "numen-run") if seconds > ON_LOOP else None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        full = opened.ladder.best.pace.expect(self._max_rows)
+        self._executor = ThreadPoolExecutor(1, "numen-run") if full > ON_LOOP else None
         self._loop = asyncio.get_running_loop()
-        self._names = [spec.name for spec in runtime.signature.inputs]
-        # With every size but the batch fixed, rows of all callers fit together.
-        self._fixed = all(None not in spec.row for spec in runtime.signature.inputs)
 
     @property
     def on_loop(self) -> bool:
         """Whether the model runs on the event loop itself."""
         return self._executor is None
+
+    @property
+    def waiting(self) -> int:
+        """Rows that wait."""
+        return self._queue.rows
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits and nothing runs."""
+        return not self._turning
 
     def submit(self, request: Request, rows: int, done: Done) -> None:
         """Queues a checked request; `done` is called once, on the loop, with its outcome.
@@ -96,18 +89,36 @@ class Batcher:
         Raises:
             Overloaded: The queue is full.
             NotReady: The model is being closed.
+            DeadlineExceeded: Those before it take until after its deadline.
         """
         if self._closing:
-            raise NotReady(f"model {request.model} is being unloaded", hint="try again")
-        if self._waiting + rows > self._max_queue and self._waiting:
+            raise NotReady(f"model {self._name} is being unloaded", hint="try again")
+        queue = self._queue
+        if queue.rows + rows > self._max_queue and queue.rows:
+            self._stats.failed(Overloaded.code, 0.0)
             raise Overloaded(
-                f"model {request.model}: {self._waiting} rows wait already", hint="try again later"
+                f"model {self._name}: {queue.rows} rows wait already", hint="try again later"
             )
-        self._queue.append(_Work(request, rows, done))
-        self._waiting += rows
+        work = Work(request, rows, done)
+        if work.deadline is not None:
+            self._check_in_time(work, work.deadline)
+        queue.put(work)
         if not self._turning:
             self._turning = True
             self._loop.call_soon(self._turn)
+
+    def _check_in_time(self, work: Work, deadline: float) -> None:
+        if self._turning:
+            busy = max(self._free_at - work.arrived, 0.0)
+            if work.arrived + busy + self._ladder.wait(self._queue.rows + work.rows) > deadline:
+                self._ladder.fastest.pace.doubt()
+                self._stats.failed(DeadlineExceeded.code, 0.0)
+                raise DeadlineExceeded(
+                    f"model {self._name}: {self._queue.rows} rows wait already, "
+                    "no answer could be had before the deadline"
+                )
+        if self._executor is not None:
+            self._watch(deadline)
 
     def close(self) -> None:
         """Refuses new work, finishes what was taken, then closes the model."""
@@ -117,89 +128,118 @@ class Batcher:
 
     def _turn(self) -> None:
         """Runs one batch, and comes back in the loop's next turn while there is more."""
-        batch = self._take()
-        if not batch:
+        taken = self._queue.take(self._ladder, self._max_rows)
+        if taken is None:
             self._turning = False
             self._close_if_idle()
             return
-        self._running = len(batch)
+        rung, batch = taken
+        self._running = batch
         if self._executor is None:
-            self._finish(batch, self._run(batch))
+            self._finish(rung, batch, self._run(rung, batch))
             self._loop.call_soon(self._turn)
         else:
-            run = self._executor.submit(self._run, batch)
+            rows = sum(work.rows for work in batch)
+            self._free_at = time.monotonic() + rung.pace.expect(rows)
+            run = self._executor.submit(self._run, rung, batch)
             run.add_done_callback(
-                lambda run: self._loop.call_soon_threadsafe(self._thread_done, batch, run)
+                lambda run: self._loop.call_soon_threadsafe(self._thread_done, rung, batch, run)
             )
 
-    def _thread_done(self, batch: list[_Work], run: Future[list[Outcome]]) -> None:
-        self._finish(batch, run.result())
+    def _thread_done(self, rung: Rung, batch: list[Work], run: Future[list[Outcome]]) -> None:
+        self._free_at = 0.0
+        self._finish(rung, batch, run.result())
         self._turn()
 
-    def _take(self) -> list[_Work]:
-        """The next batch: in order, as many as fit, without those nobody waits for any more."""
-        batch: list[_Work] = []
-        rows = 0
-        now = time.monotonic()
-        while self._queue:
-            work = self._queue[0]
-            if gone := _gone(work.request, now):
-                self._queue.popleft()
-                self._waiting -= work.rows
-                self._tell(work, gone)
-                continue
-            if batch and (
-                rows + work.rows > self._max_rows
-                or not (self._fixed or _alike(batch[0].request, work.request))
-            ):
-                break
-            self._queue.popleft()
-            self._waiting -= work.rows
-            batch.append(work)
-            rows += work.rows
-        return batch
+    # Who waits while a slow batch runs elsewhere is told when their time is over.
 
-    def _run(self, batch: list[_Work]) -> list[Outcome]:
+    def _watch(self, deadline: float) -> None:
+        if self._timer is not None:
+            if self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._loop.call_later(max(deadline - time.monotonic(), 0.0), self._tell_late)
+
+    def _tell_late(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        self._queue.drop_late(now)
+        late = [w for w in self._running if w.deadline is not None and w.done is not None]
+        for work in late:
+            if work.deadline is not None and work.deadline <= now:
+                self._tell(work, DeadlineExceeded("the deadline passed while the model ran"))
+        following = [w.deadline for w in late if w.done is not None and w.deadline is not None]
+        if (first := self._queue.first_deadline()) is not None:
+            following.append(first)
+        if following:
+            self._watch(min(following))
+
+    def _run(self, rung: Rung, batch: list[Work]) -> list[Outcome]:
         """Runs a batch, on the loop or on the thread. One bad request fails alone."""
-        begin = time.perf_counter()
+        begin = time.monotonic()
         outcomes: list[Outcome]
         if len(batch) == 1:
-            outcomes = [self._run_one(batch[0])]
+            outcomes = [self._run_one(rung, batch[0])]
         else:
             try:
-                outcomes = self._run_together(batch)
-            except Exception:  # one request is bad, or rows do not fit together: each runs alone
-                outcomes = [self._run_one(work) for work in batch]
-        self._stats.ran(
-            sum(work.rows for work in batch),
-            sum(begin - work.arrived for work in batch),
-            time.perf_counter() - begin,
-        )
+                outcomes = self._run_together(rung, batch)
+            except Exception:  # one request is bad, or rows do not fit together
+                outcomes = self._run_apart(rung, batch)
+        seconds = time.monotonic() - begin
+        rows = sum(work.rows for work in batch)
+        rung.pace.ran(rows, seconds)
+        stats = self._stats.variant(rung.variant, degraded=rung.degraded)
+        stats.rows += rows
+        stats.compute.observe(seconds)
+        stats.queue.observe_all([begin - work.arrived for work in batch])
         return outcomes
 
-    def _run_one(self, work: _Work) -> Outcome:
+    def _run_one(self, rung: Rung, work: Work) -> Outcome:
         try:
-            return self._predict(work.request.inputs, work.rows)
+            outputs = self._predict(rung, work.request.inputs, work.rows)
         except NumenError as error:
             return error
+        return Answer(self._name, self._version, outputs, rung.variant, rung.degraded)
 
-    def _run_together(self, batch: list[_Work]) -> list[Outcome]:
+    def _run_apart(self, rung: Rung, batch: list[Work]) -> list[Outcome]:
+        """Those with bad values fail; the rest run together, or each alone where they cannot."""
+        refused: dict[int, Outcome] = {}
+        for place, work in enumerate(batch):
+            try:
+                self._signature.check_values(work.request.inputs)
+            except NumenError as error:
+                refused[place] = error
+        good = [work for place, work in enumerate(batch) if place not in refused]
+        try:
+            ran = self._run_together(rung, good) if refused and len(good) > 1 else None
+        except Exception:
+            ran = None
+        if ran is None:
+            ran = [self._run_one(rung, work) for work in good]
+        rest = iter(ran)
+        return [refused.get(place) or next(rest) for place in range(len(batch))]
+
+    def _run_together(self, rung: Rung, batch: list[Work]) -> list[Outcome]:
         inputs = {
-            name: np.concatenate([work.request.inputs[name] for work in batch])
-            for name in self._names
+            spec.name: np.concatenate([work.request.inputs[spec.name] for work in batch])
+            for spec in self._signature.inputs
         }
-        outputs = self._predict(inputs, sum(work.rows for work in batch))
+        outputs = self._predict(rung, inputs, sum(work.rows for work in batch))
         outcomes: list[Outcome] = []
+        name, version, variant, degraded = self._name, self._version, rung.variant, rung.degraded
         at = 0
         for work in batch:
             end = at + work.rows
-            outcomes.append({name: array[at:end] for name, array in outputs.items()})
+            own = {key: array[at:end] for key, array in outputs.items()}
+            outcomes.append(Answer(name, version, own, variant, degraded))
             at = end
         return outcomes
 
-    def _predict(self, inputs: dict[str, Array], rows: int) -> dict[str, Array]:
+    def _predict(self, rung: Rung, inputs: dict[str, Array], rows: int) -> dict[str, Array]:
+        self._signature.check_values(inputs)
         try:
-            outputs = self._runtime.predict(inputs)
+            outputs = rung.runtime.predict(inputs)
             for name, array in outputs.items():
                 if self._batched and len(array) != rows:
                     raise Internal(
@@ -212,37 +252,47 @@ class Batcher:
             raise Internal(f"the model failed: {type(error).__name__}") from error
         return outputs
 
-    def _finish(self, batch: list[_Work], outcomes: list[Outcome]) -> None:
-        self._running = 0
+    def _finish(self, rung: Rung, batch: list[Work], outcomes: list[Outcome]) -> None:
+        self._running = []
+        now = time.monotonic()
+        total = self._stats.variant(rung.variant, degraded=rung.degraded).total
         for work, outcome in zip(batch, outcomes, strict=True):
-            self._tell(work, outcome)
+            done = work.done
+            if done is None:  # it was told that it is late
+                continue
+            if isinstance(outcome, NumenError):
+                self._tell(work, outcome)
+                continue
+            total.observe(now - work.arrived)
+            work.done = None
+            try:
+                done(outcome)
+            except Exception:  # one caller's defect must not take the answers of the rest
+                _log.exception("a caller failed on its answer")
 
-    def _tell(self, work: _Work, outcome: Outcome) -> None:
-        self._stats.answered(
-            time.perf_counter() - work.arrived,
-            outcome.code if isinstance(outcome, NumenError) else None,
-        )
+    def _tell(self, work: Work, failure: Outcome) -> None:
+        """Tells of a failure; see `_finish` for answers."""
+        done, work.done = work.done, None
+        if done is None or not isinstance(failure, NumenError):
+            return
+        self._stats.failed(failure.code, time.monotonic() - work.arrived)
         try:
-            work.done(outcome)
+            done(failure)
         except Exception:  # one caller's defect must not take the answers of the rest
             _log.exception("a caller failed on its answer")
 
     def _close_if_idle(self) -> None:
-        if self._closing and not self._queue and not self._running and not self._turning:
-            if self._executor is not None:
-                self._executor.shutdown(wait=False)
+        if not self._closing or self._turning:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
+        for rung in self._ladder.rungs:
             try:
-                self._runtime.close()
+                rung.runtime.close()
             except Exception:  # a plug-in's defect must not keep the other models open
                 _log.exception("the runtime failed to close")
-
-
-def _gone(request: Request, now: float) -> NumenError | None:
-    if request.cancelled:
-        return Cancelled("the caller went away")
-    if request.deadline is not None and now >= request.deadline:
-        return DeadlineExceeded("the deadline passed before the model could run")
-    return None
 
 
 def _alike(left: Request, right: Request) -> bool:

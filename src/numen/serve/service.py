@@ -2,116 +2,69 @@
 
 The Service holds an immutable table of live endpoints. `swap` replaces it whole: requests that
 come later see the new table, those in flight finish on the old endpoints, which then close.
+A version may be listed without being open; the first request for it opens it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import TypeAlias
 
-import numpy as np
-
-from numen.core.bundle import Bundle, Golden
-from numen.core.errors import CorruptBundle, NotFound, NotReady, NumenError
+from numen.core.bundle import Bundle
+from numen.core.errors import Internal, NotFound, NotReady, NumenError
 from numen.core.manifest import Manifest
-from numen.core.message import Answer, Request
-from numen.core.signature import Array, Arrays, Signature, format_shape
-from numen.runtime.base import Runtime, open_variant
-from numen.serve.batcher import Batcher, Done
+from numen.core.message import Answer, Done, Grant, Outcome, Request
+from numen.core.observe import logger
+from numen.core.signature import Signature
+from numen.serve.admission import Admission
+from numen.serve.batcher import Batcher
+from numen.serve.opening import Opened
 from numen.serve.stats import Stats
 
-# A graph on another CPU may differ from the framework by rounding, not by more than this.
-_GOLDEN_TOLERANCE: Final = 1e-3
+_log = logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A model that was loaded and warmed, but is not live yet.
+@dataclass(frozen=True, slots=True, eq=False)
+class Cold:
+    """A version that is listed, but not open.
 
     Attributes:
         name: The model's name.
-        version: Its version.
-        created: When that was published.
-        bundle: What was opened.
-        runtime: What runs it.
-        seconds: Time of a full batch.
+        version: The version.
+        open: Opens it; blocks.
     """
 
     name: str
     version: str
-    created: str
-    bundle: Bundle
-    runtime: Runtime
-    seconds: float
-
-
-def open_model(
-    name: str,
-    version: str,
-    bundle: Bundle,
-    *,
-    created: str = "",
-    max_rows: int = 64,
-    threads: int = 1,
-) -> Opened:
-    """Loads a bundle, replays its golden samples and measures it. Blocks; not for the loop.
-
-    Raises:
-        CorruptBundle: It does not load, or does not give the recorded outputs.
-    """
-    runtime = open_variant(bundle, threads=threads)
-    try:
-        golden = bundle.golden()
-        try:
-            bundle.manifest.signature.check(golden.inputs)
-            _compare(golden, runtime.predict(golden.inputs))
-        except NumenError as error:
-            raise CorruptBundle(f"model {name}@{version}: recorded samples: {error}") from error
-        batch = golden.inputs
-        if bundle.manifest.batched:
-            batch = {key: np.resize(a, (max_rows, *a.shape[1:])) for key, a in batch.items()}
-        runtime.predict(batch)
-        begin = time.perf_counter()
-        runtime.predict(batch)
-        seconds = time.perf_counter() - begin
-    except BaseException:
-        runtime.close()
-        raise
-    return Opened(name, version, created, bundle, runtime, seconds)
-
-
-def _compare(golden: Golden, outputs: Arrays) -> None:
-    for key, expected in golden.outputs.items():
-        received = outputs.get(key)
-        if received is None or received.shape != expected.shape:
-            raise CorruptBundle(
-                f'output "{key}": expected {format_shape(expected.shape)}, received '
-                f"{'none' if received is None else format_shape(received.shape)}"
-            )
-        if expected.dtype.kind not in "fiub":
-            if expected.astype(str).tolist() != received.astype(str).tolist():
-                raise CorruptBundle(f'output "{key}" differs')
-        elif not np.allclose(
-            received, expected, atol=_GOLDEN_TOLERANCE, rtol=_GOLDEN_TOLERANCE, equal_nan=True
-        ):
-            gap = np.abs(np.asarray(received, np.float64) - np.asarray(expected, np.float64))
-            raise CorruptBundle(f'output "{key}" differs by {float(gap.max()):.3g}')
+    open: Callable[[], Opened]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One live version of a model."""
+    """One live version of a model.
+
+    Attributes:
+        name: The model's name.
+        version: The version.
+        bundle: What runs.
+        batcher: Where its requests queue.
+        stats: What it has done.
+        cold: What it is while closed; None where it stays open as long as it is listed.
+        known: What doors remember of callers' messages. It goes with the endpoint, so that
+            nothing is remembered of another signature.
+    """
 
     name: str
     version: str
-    created: str
     bundle: Bundle
     batcher: Batcher
     stats: Stats
+    cold: Cold | None = None
+    known: dict[bytes, object] = field(default_factory=dict)
 
     @property
     def manifest(self) -> Manifest:
@@ -124,17 +77,20 @@ class Endpoint:
         return self.bundle.manifest.signature
 
 
+Listed: TypeAlias = Endpoint | Cold
+
+
 @dataclass(frozen=True, slots=True)
 class LiveModel:
-    """The live versions of one model; `aliases` name versions, `default` is meant by none."""
+    """The listed versions of one model; `aliases` name versions, `default` is meant by none."""
 
     name: str
-    versions: Mapping[str, Endpoint]
+    versions: Mapping[str, Listed]
     aliases: Mapping[str, str]
-    default: Endpoint
+    default: Listed
 
-    def find(self, version: str | None) -> Endpoint:
-        """The endpoint of a version number or an alias.
+    def find(self, version: str | None) -> Listed:
+        """What is listed for a version number or an alias.
 
         Raises:
             NotFound: It is not live.
@@ -152,43 +108,50 @@ class LiveModel:
 
 @dataclass(slots=True)
 class Table:
-    """What is to be live: endpoints by name and version, aliases, and each model's default."""
+    """What is to be live: versions by model and number, aliases, and each model's default."""
 
-    versions: dict[str, dict[str, Endpoint]] = field(default_factory=dict)
+    versions: dict[str, dict[str, Listed]] = field(default_factory=dict)
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
 
 
 class Service:
-    """Live models. Belongs to one event loop."""
+    """Live models. Belongs to one event loop.
 
-    def __init__(self, *, max_rows: int = 64, max_queue: int = 8192):
+    Attributes:
+        admission: Who may call them.
+        ready: Whether a table was ever put in place.
+    """
+
+    def __init__(
+        self, *, max_rows: int = 64, max_queue: int = 8192, admission: Admission | None = None
+    ):
         self.max_rows = max_rows
         self.max_queue = max_queue
+        self.admission = admission or Admission()
         self.ready = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
+        self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}
 
     @property
     def models(self) -> Mapping[str, LiveModel]:
-        """The live models by name."""
+        """The listed models by name."""
         return self._models
 
-    def admit(self, opened: Opened) -> Endpoint:
+    def endpoints(self) -> list[Endpoint]:
+        """All versions that are open."""
+        listed = (found for model in self._models.values() for found in model.versions.values())
+        return [found for found in listed if isinstance(found, Endpoint)]
+
+    def admit(self, opened: Opened, cold: Cold | None = None) -> Endpoint:
         """Makes an opened model ready to be put into a table."""
         stats = Stats()
-        batcher = Batcher(
-            opened.runtime,
-            max_rows=self.max_rows,
-            max_queue=self.max_queue,
-            batched=opened.bundle.manifest.batched,
-            seconds=opened.seconds,
-            stats=stats,
-        )
-        return Endpoint(opened.name, opened.version, opened.created, opened.bundle, batcher, stats)
+        batcher = Batcher(opened, max_rows=self.max_rows, max_queue=self.max_queue, stats=stats)
+        return Endpoint(opened.name, opened.version, opened.bundle, batcher, stats, cold)
 
     def swap(self, table: Table) -> None:
         """Replaces what is live, whole. Endpoints no longer listed finish their work and close."""
-        before = {id(e): e for model in self._models.values() for e in model.versions.values()}
+        before = self.endpoints()
         self._models = MappingProxyType(
             {
                 name: LiveModel(
@@ -200,11 +163,10 @@ class Service:
                 for name, versions in table.versions.items()
             }
         )
-        for model in self._models.values():
-            for endpoint in model.versions.values():
-                before.pop(id(endpoint), None)
-        for endpoint in before.values():
-            endpoint.batcher.close()
+        kept = set(map(id, self.endpoints()))
+        for endpoint in before:
+            if id(endpoint) not in kept:
+                endpoint.batcher.close()
         self.ready = True
 
     def close(self) -> None:
@@ -212,8 +174,8 @@ class Service:
         self.swap(Table())
         self.ready = False
 
-    def find(self, name: str, version: str | None = None) -> Endpoint:
-        """The endpoint of a model and, where given, a version number or an alias.
+    def find(self, name: str, version: str | None = None) -> Listed:
+        """What is listed for a model and, where given, a version number or an alias.
 
         Raises:
             NotFound: It is not live.
@@ -223,19 +185,80 @@ class Service:
         if model is None:
             if not self.ready:
                 raise NotReady("models are still being loaded", hint="try again in a moment")
-            live = ", ".join(sorted(self._models)) or "none"
-            raise NotFound(f"model {name[:64]!r} is not live", hint=f"live: {live}")
+            raise NotFound(f"model {name[:64]!r} is not live", hint=f"live: {self._some()}")
         return model.find(version)
 
-    def submit(self, endpoint: Endpoint, request: Request, done: Done) -> None:
-        """Checks a request and queues it; `done` gets its outputs or its error, on the loop.
+    def _some(self) -> str:
+        names = sorted(self._models)
+        return ", ".join(names[:20]) + (", …" if len(names) > 20 else "") or "none"
+
+    async def awake(self, name: str, version: str | None = None) -> Endpoint:
+        """The endpoint of what `find` finds; opened where it must be.
 
         Raises:
-            InvalidInput: The arrays do not fit the signature.
-            Overloaded: The queue is full.
+            NotFound: It is not live.
+            NotReady: Nothing is live yet, or it was taken out of service meanwhile.
+            CorruptBundle: It does not open.
         """
-        rows = endpoint.signature.check(request.inputs)
-        endpoint.batcher.submit(request, rows, done)
+        found = self.find(name, version)
+        return found if isinstance(found, Endpoint) else await asyncio.shield(self.wake(found))
+
+    def wake(self, cold: Cold) -> asyncio.Task[Endpoint]:
+        """Opens a listed version, once for all who ask meanwhile."""
+        task = self._waking.get(cold)
+        if task is None:
+            task = self._waking[cold] = asyncio.create_task(self._wake(cold))
+            task.add_done_callback(lambda _: self._waking.pop(cold))
+        return task
+
+    async def _wake(self, cold: Cold) -> Endpoint:
+        try:
+            opened = await asyncio.to_thread(cold.open)
+        except NumenError:
+            raise
+        except Exception as error:
+            _log.exception("cannot open %s@%s", cold.name, cold.version)
+            raise Internal(f"model {cold.name}@{cold.version} cannot be opened") from error
+        endpoint = self.admit(opened, cold)
+        if not self._replace(cold, endpoint):
+            endpoint.batcher.close()
+            raise NotReady(f"model {cold.name} is being unloaded", hint="try again")
+        return endpoint
+
+    def rest(self, endpoint: Endpoint) -> None:
+        """Closes an endpoint when its work is done; it stays listed, to be opened again."""
+        if endpoint.cold is not None and self._replace(endpoint, endpoint.cold):
+            endpoint.batcher.close()
+
+    def _replace(self, before: Listed, after: Listed) -> bool:
+        """Whether `before` was listed, and so `after` is now."""
+        model = self._models.get(before.name)
+        if model is None or model.versions.get(before.version) is not before:
+            return False
+        versions = MappingProxyType({**model.versions, before.version: after})
+        default = after if model.default is before else model.default
+        changed = replace(model, versions=versions, default=default)
+        self._models = MappingProxyType({**self._models, before.name: changed})
+        return True
+
+    def submit(self, endpoint: Endpoint, request: Request, done: Done) -> None:
+        """Checks a request and queues it; `done` gets its answer or its error, on the loop.
+
+        Raises:
+            InvalidInput: The arrays' types or sizes do not fit the signature.
+            Overloaded: The queue is full, or the caller has too many requests under way.
+            DeadlineExceeded: No answer can be had in time.
+        """
+        rows = endpoint.signature.check_form(request.inputs)
+        if request.grant is None:
+            endpoint.batcher.submit(request, rows, done)
+            return
+        request.grant.take()
+        try:
+            endpoint.batcher.submit(request, rows, partial(_give_back, request.grant, done))
+        except NumenError:
+            request.grant.give_back()
+            raise
 
     async def predict(self, request: Request) -> Answer:
         """One request's answer, for callers that await.
@@ -243,10 +266,10 @@ class Service:
         Raises:
             NumenError: Whatever went wrong.
         """
-        endpoint = self.find(request.model, request.version)
-        future: asyncio.Future[dict[str, Array]] = asyncio.get_running_loop().create_future()
+        endpoint = await self.awake(request.model, request.version)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
-        def done(outcome: dict[str, Array] | NumenError) -> None:
+        def done(outcome: Outcome) -> None:
             if future.done():
                 return
             if isinstance(outcome, NumenError):
@@ -256,8 +279,12 @@ class Service:
 
         self.submit(endpoint, request, done)
         try:
-            outputs = await future
+            return await future
         except asyncio.CancelledError:
             request.cancelled = True
             raise
-        return Answer(endpoint.name, endpoint.version, outputs)
+
+
+def _give_back(grant: Grant, done: Done, outcome: Outcome) -> None:
+    grant.give_back()
+    done(outcome)

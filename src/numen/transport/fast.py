@@ -10,6 +10,7 @@ used: `parser`, `cycle`, `pipeline`, `flow`, `on_response_complete`, `shutdown`,
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import deque
 from typing import Any, Final
@@ -18,8 +19,8 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from numen.core.errors import InvalidInput, NumenError, TooLarge
-from numen.serve.service import Service
+from numen.core.errors import Internal, InvalidInput, NotReady, NumenError, TooLarge
+from numen.serve.service import Endpoint, Service
 from numen.transport import v2
 from numen.transport.caller import Head
 from numen.transport.hot import Hot
@@ -218,7 +219,19 @@ class FastProtocol(HttpToolsProtocol):
         body = hot.body[0] if len(hot.body) == 1 else b"".join(hot.body)
         hot.body = []
         try:
-            endpoint = hot.endpoint = self.service.find(*hot.version)
+            endpoint = self.service.find(*hot.version)
+        except NumenError as error:
+            hot.fail(error)
+            return
+        if isinstance(endpoint, Endpoint):
+            self._submit(hot, body, endpoint)
+        else:
+            opening = self.service.wake(endpoint)
+            opening.add_done_callback(lambda opened: self._submit_opened(hot, body, opened))
+
+    def _submit(self, hot: Hot, body: bytes, endpoint: Endpoint) -> None:
+        try:
+            hot.endpoint = endpoint
             assert hot.head is not None
             hot.call = v2.decode_call(hot.head, body, endpoint)
             self.service.submit(endpoint, hot.call.request, hot.done)
@@ -226,6 +239,16 @@ class FastProtocol(HttpToolsProtocol):
             hot.fail(error)
         except Exception:
             hot.fail_unforeseen()
+
+    def _submit_opened(self, hot: Hot, body: bytes, opened: asyncio.Future[Endpoint]) -> None:
+        if hot.disconnected:
+            return
+        if opened.cancelled():
+            hot.fail(NotReady("the server is stopping", hint="try again"))
+        elif (error := opened.exception()) is not None:
+            hot.fail(error if isinstance(error, NumenError) else Internal("it cannot be opened"))
+        else:
+            self._submit(hot, body, opened.result())
 
     def write_due(self) -> None:
         """Writes the answers that are next in order."""

@@ -7,8 +7,8 @@ from typing import Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from numen.core.errors import Internal, NumenError
+from numen.core.message import Outcome
 from numen.core.observe import logger
-from numen.core.signature import Array
 from numen.serve.service import Endpoint
 from numen.transport import v2
 from numen.transport.caller import Head
@@ -65,7 +65,7 @@ class Hot:
         if self.disconnected and self.call is not None:
             self.call.request.cancelled = True
 
-    def done(self, outcome: dict[str, Array] | NumenError) -> None:
+    def done(self, outcome: Outcome) -> None:
         """Takes what the Batcher says, and lets the connection write what is due."""
         if isinstance(outcome, NumenError):
             self.fail(outcome)
@@ -74,7 +74,7 @@ class Hot:
         assert call is not None
         assert endpoint is not None
         try:
-            body, header_length = v2.encode(call, endpoint, outcome)
+            body, header_length = v2.encode(call, endpoint, outcome.outputs)
         except Exception:
             self.fail_unforeseen()
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -11,52 +12,58 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from numen.serve.service import Service
-from numen.serve.stats import BUCKETS
+from numen.serve.stats import BUCKETS, Histogram, Stats
+
+Counts = dict[tuple[str, str], Stats]
 
 
 class _Models:
-    """Reads the Service's counters when asked, so that serving pays nothing for it."""
+    """Reads counters when asked, so that serving pays nothing for it."""
 
-    def __init__(self, service: Service):
-        self._service = service
+    def __init__(self, counts: Counts, live: set[tuple[str, str]]):
+        self._counts = counts
+        self._live = live
 
     def collect(self) -> Iterator[Metric]:
         labels = ("model", "version")
-        live = GaugeMetricFamily("numen_model_live", "Whether the model is live", labels=labels)
-        rows = CounterMetricFamily("numen_rows", "Rows the model ran", labels=labels)
-        batches = CounterMetricFamily("numen_batches", "Runs of the model", labels=labels)
-        queue = CounterMetricFamily("numen_queue_seconds", "Time requests waited", labels=labels)
-        compute = CounterMetricFamily("numen_compute_seconds", "Time the model ran", labels=labels)
-        failures = CounterMetricFamily(
-            "numen_failures", "Failed requests", labels=(*labels, "code")
+        by_variant = (*labels, "variant")
+        live = GaugeMetricFamily("numen_model_live", "Whether the model is open", labels=labels)
+        rows = CounterMetricFamily("numen_rows", "Rows the model ran", labels=by_variant)
+        queue = HistogramMetricFamily(
+            "numen_queue_seconds", "Time requests waited to be run", labels=by_variant
         )
-        latency = HistogramMetricFamily(
-            "numen_request_seconds", "Time from arrival to answer", labels=labels
+        compute = HistogramMetricFamily(
+            "numen_compute_seconds", "Time batches took", labels=by_variant
         )
-        for model in self._service.models.values():
-            for endpoint in model.versions.values():
-                names = (endpoint.name, endpoint.version)
-                stats = endpoint.stats
-                live.add_metric(names, 1)
-                rows.add_metric(names, stats.rows)
-                batches.add_metric(names, stats.batches)
-                queue.add_metric(names, stats.queue_seconds)
-                compute.add_metric(names, stats.compute_seconds)
-                for code, count in stats.failures.items():
-                    failures.add_metric((*names, code), count)
-                total = 0
-                buckets = []
-                for bound, count in zip((*BUCKETS, "+Inf"), stats.histogram, strict=True):
-                    total += count
-                    buckets.append((str(bound), total))
-                latency.add_metric(names, buckets, stats.seconds)
-        yield from (live, rows, batches, queue, compute, failures, latency)
+        total = HistogramMetricFamily(
+            "numen_request_seconds", "Time from arrival to answer or failure",
+            labels=(*by_variant, "outcome"),
+        )  # fmt: skip
+        for names, stats in self._counts.items():
+            live.add_metric(names, float(names in self._live))
+            for name, variant in stats.variants.items():
+                which = (*names, name)
+                rows.add_metric(which, variant.rows)
+                _add(queue, which, variant.queue)
+                _add(compute, which, variant.compute)
+                outcome = "degraded" if variant.degraded else "met"
+                _add(total, (*which, outcome), variant.total)
+            for code, histogram in stats.failures.items():
+                _add(total, (*names, "", code), histogram)
+        yield from (live, rows, queue, compute, total)
+
+
+def _add(family: HistogramMetricFamily, labels: tuple[str, ...], histogram: Histogram) -> None:
+    bounds = map(str, (*BUCKETS, "+Inf"))
+    totals = accumulate(histogram.counts)
+    family.add_metric(labels, list(zip(bounds, totals, strict=True)), histogram.seconds)
 
 
 def exposition(service: Service) -> bytes:
     """The metrics in Prometheus's text format."""
+    counts = {(e.name, e.version): e.stats for e in service.endpoints()}
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_Models(service))
+    registry.register(_Models(counts, set(counts)))
     return generate_latest(registry)

@@ -75,7 +75,7 @@ def router(service: Service) -> APIRouter:
     ) -> dict[str, Any]:
         reference = Reference.parse(model)
         version = reference.alias if reference.version is None else str(reference.version)
-        endpoint = service.find(reference.name, version)
+        endpoint = await service.awake(reference.name, version)
         manifest = endpoint.manifest
         head = Head(request.headers.raw)
         head.check_encoding()

@@ -17,7 +17,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from numen.core.errors import InvalidInput
 from numen.core.message import Request as Call
 from numen.core.signature import Array, Signature, TensorSpec
-from numen.serve.service import Endpoint, LiveModel, Service
+from numen.serve.service import Endpoint, Listed, LiveModel, Service
 from numen.transport import caller, tensors
 from numen.transport.caller import Head
 from numen.transport.status import responses
@@ -74,7 +74,7 @@ def router(service: Service) -> APIRouter:
     async def predict(request: Request, name: str, version: str | None) -> Response:
         head = Head(request.headers.raw)
         body = await request.body()
-        endpoint = service.find(name, version)
+        endpoint = await service.awake(name, version)
         head.check_json()
         deadline = head.deadline()
         arrays, columns = decode(body, endpoint.signature)
@@ -112,23 +112,21 @@ def router(service: Service) -> APIRouter:
         "/{name}/versions/{version:plain}", summary="Status of a version", responses=_MISSING
     )
     async def version_status(name: str, version: str) -> dict[str, Any]:
-        endpoint = service.find(name, version)
-        return _status(service.models[name], endpoint)
+        return _status(service.models[name], service.find(name, version))
 
     @routes.get("/{name}/labels/{label:plain}", summary="Status of a label", responses=_MISSING)
     async def label_status(name: str, label: str) -> dict[str, Any]:
-        endpoint = service.find(name, label)
-        return _status(service.models[name], endpoint)
+        return _status(service.models[name], service.find(name, label))
 
     @routes.get("/{name}/metadata", summary="Metadata", responses=_MISSING)
     async def metadata(name: str) -> dict[str, Any]:
-        return _metadata(service.find(name))
+        return _metadata(await service.awake(name))
 
     @routes.get(
         "/{name}/versions/{version}/metadata", summary="Metadata of a version", responses=_MISSING
     )
     async def version_metadata(name: str, version: str) -> dict[str, Any]:
-        return _metadata(service.find(name, version))
+        return _metadata(await service.awake(name, version))
 
     return routes
 
@@ -256,7 +254,7 @@ def encode(endpoint: Endpoint, outputs: dict[str, Array], columns: bool) -> byte
     return b'{"predictions":[%b]}' % b",".join(rows)
 
 
-def _status(model: LiveModel, only: Endpoint | None = None) -> dict[str, Any]:
+def _status(model: LiveModel, only: Listed | None = None) -> dict[str, Any]:
     endpoints = [only] if only else list(model.versions.values())
     return {
         "name": model.name,  # this and the next for KServe's clients

@@ -7,7 +7,7 @@ request on one connection); both share one codec, so both say the same.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 import numen
 from numen.core.signature import DATATYPES, TensorSpec
 from numen.serve.service import Endpoint, Service
+from numen.serve.stats import Histogram
 from numen.transport import v2
 from numen.transport.caller import Head, predict
 from numen.transport.status import responses
@@ -115,17 +116,16 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
 
     @routes.get("/models/stats", summary="What all live models have done")
     async def all_statistics() -> dict[str, Any]:
-        live = [e for model in service.models.values() for e in model.versions.values()]
-        return {"model_stats": [_statistics(endpoint) for endpoint in live]}
+        return {"model_stats": [_statistics(endpoint) for endpoint in service.endpoints()]}
 
     @_model_route(routes.get, "/ready", summary="The model is live", responses=_MISSING)
     async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
-        endpoint = service.find(name, version)
-        return {"name": endpoint.name, "version": endpoint.version, "ready": True}
+        found = service.find(name, version)
+        return {"name": found.name, "version": found.version, "ready": True}
 
     @_model_route(routes.get, "", summary="Model metadata", responses=_MISSING)
     async def metadata(name: str, version: str | None = None) -> dict[str, Any]:
-        endpoint = service.find(name, version)
+        endpoint = await service.awake(name, version)
         return {
             "name": endpoint.name,
             "versions": sorted(service.models[name].versions, key=int),
@@ -136,7 +136,7 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
 
     @_model_route(routes.get, "/stats", summary="What the model has done", responses=_MISSING)
     async def statistics(name: str, version: str | None = None) -> dict[str, Any]:
-        return {"model_stats": [_statistics(service.find(name, version))]}
+        return {"model_stats": [_statistics(await service.awake(name, version))]}
 
     @_model_route(
         routes.post, "/infer", summary="Predict", responses=_ERRORS, openapi_extra=_INFER_DOC,
@@ -145,7 +145,7 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
     async def infer(request: Request, name: str, version: str | None = None) -> Response:
         head = Head(request.headers.raw)
         body = await request.body()
-        endpoint = service.find(name, version)
+        endpoint = await service.awake(name, version)
         call = v2.decode_call(head, body, endpoint)
         answer = await predict(service, request, call.request)
         reply, header_length = v2.encode(call, endpoint, answer.outputs)
@@ -210,19 +210,22 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
 
 def _statistics(endpoint: Endpoint) -> dict[str, Any]:
     stats = endpoint.stats
+    ran = stats.variants.values()
 
-    def span(count: int, seconds: float) -> dict[str, int]:
-        return {"count": count, "ns": int(seconds * 1e9)}
+    def span(histograms: Iterable[Histogram]) -> dict[str, int]:
+        known = list(histograms)
+        seconds = sum(histogram.seconds for histogram in known)
+        return {"count": sum(h.count for h in known), "ns": int(seconds * 1e9)}
 
     return {
         "name": endpoint.name,
         "version": endpoint.version,
-        "inference_count": stats.rows,
-        "execution_count": stats.batches,
+        "inference_count": sum(variant.rows for variant in ran),
+        "execution_count": sum(variant.compute.count for variant in ran),
         "inference_stats": {
-            "success": span(stats.requests, stats.seconds),
-            "fail": span(stats.failures.total(), 0.0),
-            "queue": span(stats.requests, stats.queue_seconds),
-            "compute_infer": span(stats.batches, stats.compute_seconds),
+            "success": span(variant.total for variant in ran),
+            "fail": span(stats.failures.values()),
+            "queue": span(variant.queue for variant in ran),
+            "compute_infer": span(variant.compute for variant in ran),
         },
     }

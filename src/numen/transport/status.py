@@ -13,6 +13,8 @@ STATUS: Final = {
     "invalid_data": 422,
     "unsupported_media": 415,
     "too_large": 413,
+    "unauthenticated": 401,
+    "forbidden": 403,
     "not_found": 404,
     "conflict": 409,
     "missing_extra": 501,

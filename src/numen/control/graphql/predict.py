@@ -126,7 +126,7 @@ async def run(
         NumenError: Whatever went wrong.
     """
     begin = time.perf_counter()
-    endpoint = service.find(model, version)
+    endpoint = await service.awake(model, version)
     inputs = await _read(endpoint, given)
     answer = await service.predict(Request(model, inputs, version))
     return Prediction(

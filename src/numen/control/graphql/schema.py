@@ -29,7 +29,7 @@ from numen.core.bundle import Bundle
 from numen.core.manifest import Classification
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.registry import Registry
-from numen.serve.service import Service
+from numen.serve.service import Endpoint, Service
 from numen.store.catalog import ModelVersion
 
 Long = NewType("Long", int)
@@ -46,8 +46,10 @@ class Context:
     def bundle(self, version: ModelVersion) -> Bundle:
         """A version's bundle, from memory where the version is live. Blocks."""
         live = self.service.models.get(version.name)
-        endpoint = live.versions.get(str(version.version)) if live else None
-        return endpoint.bundle if endpoint else self.registry.open(version, verify=False)
+        found = live.versions.get(str(version.version)) if live else None
+        if isinstance(found, Endpoint):
+            return found.bundle
+        return self.registry.open(version, verify=False)
 
 
 Asked = Info[Context, None]
