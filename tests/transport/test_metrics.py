@@ -49,16 +49,19 @@ def test_what_was_asked_is_counted(house: Live) -> None:
     def grown(key: str) -> float:
         return after[key] - before.get(key, 0)
 
-    assert grown("numen_rows_total") == 7
-    assert grown("numen_batches_total") == 4
-    assert grown("numen_request_seconds_count") == 4
-    assert grown("numen_request_seconds_bucket,le=+Inf") == 4
-    assert grown("numen_failures_total,code=deadline_exceeded") == 1
-    assert 0 < grown("numen_request_seconds_sum") < 4
-    assert 0 < grown("numen_compute_seconds_total") <= grown("numen_request_seconds_sum")
-    assert grown("numen_queue_seconds_total") >= 0
+    met = ",outcome=met,variant=fp32"
+    assert grown("numen_rows_total,variant=fp32") == 7
+    assert grown("numen_compute_seconds_count,variant=fp32") == 4
+    assert grown("numen_queue_seconds_count,variant=fp32") == 4
+    assert grown(f"numen_request_seconds_count{met}") == 4
+    assert grown(f"numen_request_seconds_bucket,le=+Inf{met}") == 4
+    assert grown("numen_request_seconds_count,outcome=deadline_exceeded,variant=") == 1
+    assert 0 < grown(f"numen_request_seconds_sum{met}") < 4
+    assert 0 < grown("numen_compute_seconds_sum,variant=fp32")
+    assert grown("numen_compute_seconds_sum,variant=fp32") <= grown(f"numen_request_seconds_sum{met}")
+    assert grown("numen_queue_seconds_sum,variant=fp32") >= 0
     assert after["numen_model_live"] == 1
-    buckets = [value for key, value in after.items() if "request_seconds_bucket" in key]
+    buckets = [value for key, value in after.items() if f"request_seconds_bucket" in key and met in key]
     assert buckets == sorted(buckets)
     assert after["process_resident_memory_bytes"] > 1 << 20
 
@@ -74,7 +77,7 @@ def test_what_was_asked_is_counted(house: Live) -> None:
 
 def test_each_live_version_has_its_own(house: Live) -> None:
     httpx.post(f"{house.url}/v2/models/linear/versions/2/infer", content=infer_json(image(1)))
-    assert read(house, version="2")["numen_rows_total"] >= 1
+    assert read(house, version="2")["numen_rows_total,variant=fp32"] >= 1
     assert statistics(house, "linear/versions/2")["version"] == "2"
     assert read(house, "pair")["numen_model_live"] == 1
 
