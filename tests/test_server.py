@@ -456,7 +456,7 @@ def slow_bundle(folder: Path, turns: int) -> Bundle:
 def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
     registry = Registry.of(Settings(home=str(tmp_path)))
     registry.publish("linear", made[0])
-    registry.publish("slow", slow_bundle(tmp_path, 40))
+    registry.publish("slow", slow_bundle(tmp_path, 160))
     url, process = start_server(tmp_path)
     yield Live(url, tmp_path, registry, process)
     stop(process)

@@ -24,7 +24,11 @@ ENDPOINT: Any = SimpleNamespace(
     signature=Signature(
         (TensorSpec("x", "float32", (None, 2)),), (TensorSpec("y", "float32", (None, 2)),)
     ),
+    known={},
 )
+
+
+Y = {"y": np.zeros((1, 2), np.float32)}
 
 
 def message(data: str = "[1,2]", before: str = "", after: str = "") -> bytes:
@@ -34,20 +38,20 @@ def message(data: str = "[1,2]", before: str = "", after: str = "") -> bytes:
 
 
 def x_of(body: bytes, header: int | None = None) -> list[float]:
-    return v2.decode(body, header, ENDPOINT).request.inputs["x"].ravel().tolist()
+    return v2.decode(body, header, ENDPOINT)[0].inputs["x"].ravel().tolist()
 
 
 @pytest.fixture(autouse=True)
 def forgetful() -> None:
-    v2._known.clear()
+    ENDPOINT.known.clear()
 
 
 def test_values_are_read_anew() -> None:
     assert x_of(message()) == [1, 2]
-    assert len(v2._known) == 1
+    assert len(ENDPOINT.known) == 1
     assert x_of(message("[3,4]")) == [3, 4]
     assert x_of(message("[ 5.5 ,\n-6e1]")) == [5.5, -60]
-    assert len(v2._known) == 1
+    assert len(ENDPOINT.known) == 1
 
 
 @pytest.mark.parametrize("data", ["[1]", "[1,2,3]", '["a",2]', "[1,null]", "[1,", "[1 2]", "[]"])
@@ -81,20 +85,23 @@ def test_only_the_tensors_data_is_taken_for_it(first: bytes, second: bytes) -> N
 
 def test_ids_parameters_and_outputs_are_remembered_with_the_outline() -> None:
     for _ in range(2):
-        call = v2.decode(
+        request, form = v2.decode(
             message(before='"id":"a","parameters":{"binary_data_output":true},'), None, ENDPOINT
         )
-        assert call.request.id == "a"
-        assert call.binary is True
-    call = v2.decode(message(before='"id":"b",'), None, ENDPOINT)
-    assert (call.request.id, call.binary) == ("b", False)
+        assert request.id == "a"
+        assert form.write(Y)[1] is not None
+    request, form = v2.decode(message(before='"id":"b",'), None, ENDPOINT)
+    assert request.id == "b"
+    body, header = form.write(Y)
+    assert header is None
+    assert json.loads(body)["id"] == "b"
 
 
-def test_a_deadline_is_never_remembered() -> None:
+def test_a_deadline_counts_from_now_each_time() -> None:
     body = message(before='"parameters":{"deadline_ms":1000},')
-    first = v2.decode(body, None, ENDPOINT).request.deadline
+    first = v2.decode(body, None, ENDPOINT)[0].deadline
     time.sleep(0.01)
-    second = v2.decode(body, None, ENDPOINT).request.deadline
+    second = v2.decode(body, None, ENDPOINT)[0].deadline
     assert first is not None
     assert second is not None
     assert second > first
@@ -136,7 +143,7 @@ def test_any_message_says_the_same_known_or_not(
     body = json.dumps(
         {"inputs": [{**tensor, "data": rows if nested else flat}]}, separators=separators
     ).encode()
-    v2._known.clear()
+    ENDPOINT.known.clear()
     assert x_of(body) == flat
     assert x_of(body) == flat
 
@@ -144,10 +151,10 @@ def test_any_message_says_the_same_known_or_not(
 def test_memory_of_outlines_is_bounded() -> None:
     for number in range(3 * v2._MAX_KNOWN):
         x_of(message(before=f'"id":"{number}",'))
-        assert len(v2._known) <= v2._MAX_KNOWN
+        assert len(ENDPOINT.known) <= v2._MAX_KNOWN
     long = message(before=f'"id":"{"x" * v2._MAX_KEY}",')
     x_of(long)
-    assert all(len(key) <= v2._MAX_KEY for key in v2._known)
+    assert all(len(key) <= v2._MAX_KEY for key in ENDPOINT.known)
 
 
 @pytest.mark.slow

@@ -57,11 +57,15 @@ def test_what_was_asked_is_counted(house: Live) -> None:
     assert grown(f"numen_request_seconds_bucket,le=+Inf{met}") == 4
     assert grown("numen_request_seconds_count,outcome=deadline_exceeded,variant=") == 1
     assert 0 < grown(f"numen_request_seconds_sum{met}") < 4
-    assert 0 < grown("numen_compute_seconds_sum,variant=fp32")
-    assert grown("numen_compute_seconds_sum,variant=fp32") <= grown(f"numen_request_seconds_sum{met}")
+    assert grown("numen_compute_seconds_sum,variant=fp32") > 0
+    assert grown("numen_compute_seconds_sum,variant=fp32") <= grown(
+        f"numen_request_seconds_sum{met}"
+    )
     assert grown("numen_queue_seconds_sum,variant=fp32") >= 0
     assert after["numen_model_live"] == 1
-    buckets = [value for key, value in after.items() if f"request_seconds_bucket" in key and met in key]
+    buckets = [
+        value for key, value in after.items() if "request_seconds_bucket" in key and met in key
+    ]
     assert buckets == sorted(buckets)
     assert after["process_resident_memory_bytes"] > 1 << 20
 

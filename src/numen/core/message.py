@@ -37,6 +37,7 @@ class Request:
         version: A version number or an alias; None is the default version.
         id: The caller's own id, echoed in the answer.
         deadline: When the answer is no longer wanted, in seconds of `time.monotonic()`.
+        rows: Number of rows, where the inputs' types and sizes were checked already, else 0.
         grant: The caller's leave, where callers need one.
         cancelled: Set when the caller has gone away; the work is dropped if it has not begun.
     """
@@ -46,6 +47,7 @@ class Request:
     version: str | None = None
     id: str | None = None
     deadline: float | None = None
+    rows: int = 0
     grant: Grant | None = None
     cancelled: bool = False
 

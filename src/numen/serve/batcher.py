@@ -229,9 +229,10 @@ class Batcher:
         outcomes: list[Outcome] = []
         name, version, variant, degraded = self._name, self._version, rung.variant, rung.degraded
         at = 0
+        named = list(outputs.items())
         for work in batch:
             end = at + work.rows
-            own = {key: array[at:end] for key, array in outputs.items()}
+            own = {key: array[at:end] for key, array in named}
             outcomes.append(Answer(name, version, own, variant, degraded))
             at = end
         return outcomes
@@ -255,7 +256,7 @@ class Batcher:
     def _finish(self, rung: Rung, batch: list[Work], outcomes: list[Outcome]) -> None:
         self._running = []
         now = time.monotonic()
-        total = self._stats.variant(rung.variant, degraded=rung.degraded).total
+        took: list[float] = []
         for work, outcome in zip(batch, outcomes, strict=True):
             done = work.done
             if done is None:  # it was told that it is late
@@ -263,12 +264,13 @@ class Batcher:
             if isinstance(outcome, NumenError):
                 self._tell(work, outcome)
                 continue
-            total.observe(now - work.arrived)
+            took.append(now - work.arrived)
             work.done = None
             try:
                 done(outcome)
             except Exception:  # one caller's defect must not take the answers of the rest
                 _log.exception("a caller failed on its answer")
+        self._stats.variant(rung.variant, degraded=rung.degraded).total.observe_all(took)
 
     def _tell(self, work: Work, failure: Outcome) -> None:
         """Tells of a failure; see `_finish` for answers."""

@@ -124,33 +124,31 @@ class Queue:
         self._tell(first, why)
 
     def _collect(self, rung: Rung, most: int, now: float) -> list[Work]:
-        works = self._works
+        works, alike = self._works, self._alike
         batch: list[Work] = []
         aside: list[Work] = []
         rows = 0
         while works:
             work = works[0]
-            if gone := work.gone(now):
-                self._drop(work, gone)
-                continue
-            if rung.degraded and work.deadline is None:
+            request = work.request
+            more = rows + work.rows
+            if request.deadline is not None or request.cancelled:
+                if gone := work.gone(now):
+                    self._drop(work, gone)
+                    continue
+                if batch and work.due < now + rung.pace.expect(more) + MARGIN:
+                    break
+            elif rung.degraded:
                 aside.append(works.popleft())
                 continue
-            if batch and not self._joins(work, batch, rung, rows + work.rows, most, now):
+            if batch and (more > most or (alike and not alike(batch[0].request, request))):
                 break
             works.popleft()
-            self.rows -= work.rows
             batch.append(work)
-            rows += work.rows
+            rows = more
+        self.rows -= rows
         works.extendleft(reversed(aside))
         return batch
-
-    def _joins(
-        self, work: Work, batch: list[Work], rung: Rung, rows: int, most: int, now: float
-    ) -> bool:
-        if rows > most or (self._alike and not self._alike(batch[0].request, work.request)):
-            return False
-        return work.deadline is None or now + rung.pace.expect(rows) + MARGIN <= work.deadline
 
 
 def _due(work: Work) -> float:

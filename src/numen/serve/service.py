@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from numen.core.bundle import Bundle
 from numen.core.errors import Internal, NotFound, NotReady, NumenError
@@ -64,7 +64,7 @@ class Endpoint:
     batcher: Batcher
     stats: Stats
     cold: Cold | None = None
-    known: dict[bytes, object] = field(default_factory=dict)
+    known: dict[bytes, Any] = field(default_factory=dict)
 
     @property
     def manifest(self) -> Manifest:
@@ -249,7 +249,7 @@ class Service:
             Overloaded: The queue is full, or the caller has too many requests under way.
             DeadlineExceeded: No answer can be had in time.
         """
-        rows = endpoint.signature.check_form(request.inputs)
+        rows = request.rows or endpoint.signature.check_form(request.inputs)
         if request.grant is None:
             endpoint.batcher.submit(request, rows, done)
             return

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
+import sys
 from math import prod
+from typing import Final
 
 import numpy as np
 
 from numen.core.errors import InvalidInput
 from numen.core.signature import Array, TensorSpec
+
+_SWAPPED: Final = sys.byteorder == "big"
 
 
 def from_bytes(data: memoryview, dtype: str, shape: tuple[int, ...], name: str) -> Array:
@@ -54,6 +58,8 @@ def _strings(data: memoryview, count: int, name: str) -> Array:
 def to_bytes(array: Array, spec: TensorSpec) -> bytes:
     """An array as a binary tensor."""
     if spec.dtype != "string":
-        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        if _SWAPPED:
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        return array.tobytes()
     items = (v if isinstance(v, bytes) else str(v).encode() for v in array.reshape(-1))
     return b"".join(struct.pack("<I", len(item)) + item for item in items)

@@ -23,7 +23,10 @@ MAX_REQUEST_ID: Final = 200
 class Head:
     """The headers that numen reads. What is wrong with one is said when it is asked for."""
 
-    __slots__ = ("_binary", "_deadline", "content_type", "encoding", "length", "request_id")
+    __slots__ = (
+        "_binary", "_deadline", "_json", "_length", "_seconds", "content_type", "encoding",
+        "length", "request_id",
+    )  # fmt: skip
 
     def __init__(self, headers: Any):
         self.length: int | None = None
@@ -32,6 +35,9 @@ class Head:
         self.request_id = b""
         self._binary: bytes | None = None
         self._deadline: bytes | None = None
+        self._seconds: float | None = None
+        self._length: int | None = None
+        self._json = False
         for name, value in headers:
             if name == b"content-length":
                 self.length = int(value)
@@ -53,14 +59,15 @@ class Head:
         Raises:
             InvalidInput: It is not a whole number.
         """
-        if self._binary is None:
-            return None
+        if self._binary is None or self._length is not None:
+            return self._length
         if not self._binary.isdigit() or len(self._binary) > 12:
             raise InvalidInput(
                 "Inference-Header-Content-Length: expected a whole number",
                 field="Inference-Header-Content-Length",
             )
-        return int(self._binary)
+        self._length = int(self._binary)
+        return self._length
 
     def deadline(self) -> float | None:
         """When the answer is no longer wanted, in seconds of `time.monotonic()`.
@@ -70,16 +77,18 @@ class Head:
         """
         if self._deadline is None:
             return None
-        try:
-            amount = float(self._deadline)
-            if not 0 <= amount < 1e12:
-                raise ValueError
-        except ValueError:
-            raise InvalidInput(
-                "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
-                field="Numen-Deadline-Ms",
-            ) from None
-        return time.monotonic() + amount / 1e3
+        if self._seconds is None:
+            try:
+                amount = float(self._deadline)
+                if not 0 <= amount < 1e12:
+                    raise ValueError
+            except ValueError:
+                raise InvalidInput(
+                    "Numen-Deadline-Ms: expected milliseconds as a number of at least 0",
+                    field="Numen-Deadline-Ms",
+                ) from None
+            self._seconds = amount / 1e3
+        return time.monotonic() + self._seconds
 
     def check_size(self, limit: int) -> None:
         """Refuses a body over `limit` bytes, where one is announced.
@@ -110,6 +119,8 @@ class Head:
         Raises:
             UnsupportedMedia: It says so.
         """
+        if self._json:
+            return
         self.check_encoding()
         if self.content_type not in JSON and not (
             self.content_type == b"application/octet-stream" and self._binary is not None
@@ -119,10 +130,19 @@ class Head:
                 f"Inference-Header-Content-Length, received {_shown(self.content_type)}",
                 field="Content-Type",
             )
+        self._json = True
 
 
 def _shown(value: bytes) -> str:
     return f'"{value[:80].decode("latin-1")}"'
+
+
+def served(answer: Answer) -> dict[str, str]:
+    """Headers that say who answered, and whether it was the best."""
+    return {
+        "numen-served-by": f"{answer.model}@{answer.version}/{answer.variant}",
+        "numen-outcome": "degraded" if answer.degraded else "met",
+    }
 
 
 async def predict(service: Service, request: Request, call: Call) -> Answer:

@@ -10,7 +10,6 @@ used: `parser`, `cycle`, `pipeline`, `flow`, `on_response_complete`, `shutdown`,
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import deque
 from typing import Any, Final
@@ -19,16 +18,17 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from numen.core.errors import Internal, InvalidInput, NotReady, NumenError, TooLarge
-from numen.serve.service import Endpoint, Service
-from numen.transport import v2
+from numen.core.errors import InvalidInput, NumenError, TooLarge
+from numen.serve.service import Service
 from numen.transport.caller import Head
-from numen.transport.hot import Hot
+from numen.transport.hot import Hot, Target
 from numen.transport.status import error_body
 
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
 _OFFERS: Final = (b"upgrade", b"http2-settings")
 _MAX_PIPELINED: Final = 64
+_MAX_HEADS: Final = 1024
+_MAX_HEAD: Final = 2048
 
 
 class _Flow(FlowControl):
@@ -56,6 +56,7 @@ class FastProtocol(HttpToolsProtocol):
 
     service: Service  # set by `protocol_for`
     max_body: int
+    heads: dict[bytes, Target]
     _lines: tuple[Any, bytes] = (None, b"")
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -65,6 +66,9 @@ class FastProtocol(HttpToolsProtocol):
         self._ended = False
         self._offered = False
         self._idle_since = 0.0
+        self._between = True  # no request has been read in part
+        self._begun = b""  # what may be the head of the request that begins
+        self._head = b""  # what may be the head of the one that is read
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -76,7 +80,14 @@ class FastProtocol(HttpToolsProtocol):
         return len(self._due) + len(self.pipeline)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what the client sent."""
+        """Takes what the client sent: a request with a known head at once, all else parsed."""
+        if self._between:
+            end = data.find(b"\r\n\r\n") + 4
+            self._begun = data[:end]
+            known = self.heads.get(self._begun)
+            if known is not None and len(data) - end == known.head.length and self._free():
+                self._enter(known).submit(self.service, data[end:])
+                return
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -106,6 +117,8 @@ class FastProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins. What the app needs of it is made when it goes that way."""
+        self._between = False
+        self._head, self._begun = self._begun, b""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -126,35 +139,63 @@ class FastProtocol(HttpToolsProtocol):
             if self._offered:
                 return
         match = _HOT.fullmatch(self.url)
-        cycle = self.cycle
         if (
             match is None
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
             or self.expect_100_continue
-            # Behind a request on the slow road, it queues there.
-            or not (cycle is None or cycle.response_complete or isinstance(cycle, Hot))
-            or self.pipeline
+            or not self._free()
         ):
             self._make_scope()
             super().on_headers_complete()
             return
         name, version = match.groups()
-        hot = Hot(
-            self, name.decode(), version.decode() if version else None,
+        target = Target(
+            name.decode(), version.decode() if version else None, Head(self.headers),
             self.parser.should_keep_alive(),
         )  # fmt: skip
-        self.cycle = hot  # type: ignore[assignment]
-        self._reading = hot
-        self._due.append(hot)
-        self._ended = not hot.keep_alive
-        if len(self._due) >= _MAX_PIPELINED:
-            self.flow.pause_reading()
-        hot.head = Head(self.headers)
+        self._remember(target)
+        hot = self._reading = self._enter(target)
         try:
             hot.head.check_size(self.max_body)
         except TooLarge as error:
             self._end_with(hot, error)
+
+    def _free(self) -> bool:
+        """Whether a request may be hot here; behind one on the slow road, it queues there."""
+        cycle = self.cycle
+        return (
+            cycle is None or isinstance(cycle, Hot) or cycle.response_complete
+        ) and not self.pipeline
+
+    def _enter(self, target: Target) -> Hot:
+        hot = Hot(self, target)
+        self.cycle = hot  # type: ignore[assignment]
+        self._due.append(hot)
+        self._ended = not target.keep_alive
+        if len(self._due) >= _MAX_PIPELINED:
+            self.flow.pause_reading()
+        return hot
+
+    def _remember(self, target: Target) -> None:
+        """Remembers a head, byte by byte, that the parser has just read and found well.
+
+        Every line ends in CR LF, so the parser's head ends where the first empty line is, as
+        that of the same bytes will next time. What changes with every call is not worth it.
+        """
+        head = self._head
+        if (
+            target.keep_alive
+            and target.head.length is not None
+            and not target.head.request_id
+            and head.startswith(b"POST ")
+            and len(head) <= _MAX_HEAD
+            and head.count(b"\n") == head.count(b"\r\n") == len(self.headers) + 2
+            and target.head.length <= self.max_body
+        ):
+            if len(self.heads) >= _MAX_HEADS:
+                self.heads.clear()
+            self.heads[head] = target
 
     def _end_with(self, hot: Hot, error: NumenError) -> None:
         # What is on its way will not be read, so the connection ends with this answer.
@@ -164,7 +205,7 @@ class FastProtocol(HttpToolsProtocol):
         hot.fail(error)
 
     def _end_with_new(self, error: NumenError) -> None:
-        hot = Hot(self, "", None, keep_alive=False)
+        hot = Hot(self, Target("", None, Head(()), keep_alive=False))
         self._due.append(hot)
         self._end_with(hot, error)
 
@@ -210,6 +251,7 @@ class FastProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Sends a whole hot request on to the Service."""
+        self._between = True
         hot = self._reading
         if hot is None:
             if not isinstance(self.cycle, Hot) and not self._offered:
@@ -218,37 +260,7 @@ class FastProtocol(HttpToolsProtocol):
         self._reading = None
         body = hot.body[0] if len(hot.body) == 1 else b"".join(hot.body)
         hot.body = []
-        try:
-            endpoint = self.service.find(*hot.version)
-        except NumenError as error:
-            hot.fail(error)
-            return
-        if isinstance(endpoint, Endpoint):
-            self._submit(hot, body, endpoint)
-        else:
-            opening = self.service.wake(endpoint)
-            opening.add_done_callback(lambda opened: self._submit_opened(hot, body, opened))
-
-    def _submit(self, hot: Hot, body: bytes, endpoint: Endpoint) -> None:
-        try:
-            hot.endpoint = endpoint
-            assert hot.head is not None
-            hot.call = v2.decode_call(hot.head, body, endpoint)
-            self.service.submit(endpoint, hot.call.request, hot.done)
-        except NumenError as error:
-            hot.fail(error)
-        except Exception:
-            hot.fail_unforeseen()
-
-    def _submit_opened(self, hot: Hot, body: bytes, opened: asyncio.Future[Endpoint]) -> None:
-        if hot.disconnected:
-            return
-        if opened.cancelled():
-            hot.fail(NotReady("the server is stopping", hint="try again"))
-        elif (error := opened.exception()) is not None:
-            hot.fail(error if isinstance(error, NumenError) else Internal("it cannot be opened"))
-        else:
-            self._submit(hot, body, opened.result())
+        hot.submit(self.service, body)
 
     def write_due(self) -> None:
         """Writes the answers that are next in order."""
@@ -274,7 +286,8 @@ class FastProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
@@ -326,4 +339,6 @@ async def _refuse(_scope: Any, _receive: Any, send: Any) -> None:
 
 def protocol_for(service: Service, max_body: int) -> type[FastProtocol]:
     """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`."""
-    return type("Protocol", (FastProtocol,), {"service": service, "max_body": max_body})
+    return type(
+        "Protocol", (FastProtocol,), {"service": service, "max_body": max_body, "heads": {}}
+    )

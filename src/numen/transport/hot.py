@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from numen.core.errors import Internal, NumenError
-from numen.core.message import Outcome
+from numen.core.errors import Internal, NotReady, NumenError
+from numen.core.message import Answer, Outcome, Request
 from numen.core.observe import logger
-from numen.serve.service import Endpoint
+from numen.serve.service import Cold, Endpoint, Service
 from numen.transport import v2
-from numen.transport.caller import Head
+from numen.transport.caller import Head, served
+from numen.transport.form import Form
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
@@ -27,33 +31,48 @@ class Connection(Protocol):
         """Header lines of every answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a request's head says: which model, and how.
+
+    Attributes:
+        name: The model called.
+        version: The version or alias called.
+        head: The headers.
+        keep_alive: Whether the connection goes on after the answer.
+    """
+
+    name: str
+    version: str | None
+    head: Head
+    keep_alive: bool
+
+
 class Hot:
     """A request in the place where uvicorn keeps the one in flight.
 
     Args:
         protocol: The connection it came on.
-        name: The model called.
-        version: The version called.
-        keep_alive: Whether the connection goes on after the answer.
+        target: What its head says.
     """
 
     __slots__ = (
-        "body", "call", "disconnected", "endpoint", "head", "keep_alive", "protocol", "reply",
-        "response_complete", "size", "version",
+        "body", "disconnected", "form", "head", "keep_alive", "protocol", "reply", "request",
+        "response_complete", "size", "target",
     )  # fmt: skip
 
-    def __init__(self, protocol: Connection, name: str, version: str | None, keep_alive: bool):
+    def __init__(self, protocol: Connection, target: Target):
         self.protocol = protocol
-        self.keep_alive = keep_alive
+        self.target = target
+        self.head = target.head
+        self.keep_alive = target.keep_alive
         self.response_complete = False
         self.disconnected = False
         self.body: list[bytes] = []
         self.size = 0
         self.reply: bytes | None = None
-        self.head: Head | None = None
-        self.call: v2.Call | None = None
-        self.version = (name, version)
-        self.endpoint: Endpoint | None = None
+        self.request: Request | None = None
+        self.form: Form | None = None
 
     @property
     def message_event(self) -> Hot:
@@ -62,30 +81,54 @@ class Hot:
 
     def set(self) -> None:
         """Drops the work of a client that is gone."""
-        if self.disconnected and self.call is not None:
-            self.call.request.cancelled = True
+        if self.disconnected and self.request is not None:
+            self.request.cancelled = True
+
+    def submit(self, service: Service, body: bytes) -> None:
+        """Sends the request on to the model it names."""
+        try:
+            endpoint = service.find(self.target.name, self.target.version)
+            if isinstance(endpoint, Cold):
+                opening = service.wake(endpoint)
+                opening.add_done_callback(lambda opened: self._opened(service, body, opened))
+                return
+            self.request, self.form = v2.decode_call(self.head, body, endpoint)
+            service.submit(endpoint, self.request, self.done)
+        except NumenError as error:
+            self.fail(error)
+        except Exception:
+            self.fail_unforeseen()
+
+    def _opened(self, service: Service, body: bytes, opened: asyncio.Future[Endpoint]) -> None:
+        error = NotReady("the server is stopping") if opened.cancelled() else opened.exception()
+        if error is None:
+            if not self.disconnected:
+                self.submit(service, body)
+        elif isinstance(error, NumenError):
+            self.fail(error)
+        else:
+            self.fail(Internal("numen failed on this request"))
 
     def done(self, outcome: Outcome) -> None:
         """Takes what the Batcher says, and lets the connection write what is due."""
         if isinstance(outcome, NumenError):
             self.fail(outcome)
             return
-        call, endpoint = self.call, self.endpoint
-        assert call is not None
-        assert endpoint is not None
+        assert self.form is not None
         try:
-            body, header_length = v2.encode(call, endpoint, outcome.outputs)
+            body, header_length = self.form.write(outcome.outputs)
+            lines = _lines(outcome.model, outcome.version, outcome.variant, outcome.degraded)
         except Exception:
             self.fail_unforeseen()
             return
         if header_length is None:
-            lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+            lines += b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
         else:
-            lines = (
+            lines += (
                 b"content-type: application/octet-stream\r\n"
                 b"inference-header-content-length: %d\r\ncontent-length: %d\r\n"
             ) % (header_length, len(body))
-        self.answer(200, lines, body)
+        self.answer(_OK, lines, body)
 
     def fail(self, error: NumenError) -> None:
         """Answers with an error."""
@@ -93,22 +136,29 @@ class Hot:
         lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
         for name, value in headers_of(error).items():
             lines += f"{name}: {value}\r\n".encode()
-        self.answer(status_of(error), lines, body)
+        self.answer(STATUS_LINE[status_of(error)], lines, body)
 
     def fail_unforeseen(self) -> None:
         """Logs the exception at hand, and answers with an error that says nothing of it."""
-        name = self.head.request_id.decode("latin-1") if self.head is not None else ""
+        name = self.head.request_id.decode("latin-1")
         _log.exception("a request failed", extra={"request_id": name} if name else None)
         self.fail(Internal("numen failed on this request"))
 
-    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+    def answer(self, status: bytes, lines: bytes, body: bytes) -> None:
         """Makes the answer's bytes; they are written in their turn."""
-        if self.head is not None and self.head.request_id:
+        if self.head.request_id:
             lines += b"x-request-id: %b\r\n" % self.head.request_id
         if not self.keep_alive:
             lines += b"connection: close\r\n"
-        self.reply = b"".join(
-            [STATUS_LINE[status], self.protocol.default_lines(), lines, b"\r\n", body]
-        )
-        self.call = None
+        self.reply = b"%b%b%b\r\n%b" % (status, self.protocol.default_lines(), lines, body)
+        self.request = None
         self.protocol.write_due()
+
+
+_OK: Final = STATUS_LINE[200]
+
+
+@lru_cache(maxsize=4096)
+def _lines(model: str, version: str, variant: str, degraded: bool) -> bytes:
+    headers = served(Answer(model, version, {}, variant, degraded))
+    return b"".join(f"{name}: {value}\r\n".encode() for name, value in headers.items())

@@ -19,7 +19,7 @@ from numen.core.signature import DATATYPES, TensorSpec
 from numen.serve.service import Endpoint, Service
 from numen.serve.stats import Histogram
 from numen.transport import v2
-from numen.transport.caller import Head, predict
+from numen.transport.caller import Head, predict, served
 from numen.transport.status import responses
 
 _TENSOR: Final[dict[str, Any]] = {
@@ -146,12 +146,13 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
         head = Head(request.headers.raw)
         body = await request.body()
         endpoint = await service.awake(name, version)
-        call = v2.decode_call(head, body, endpoint)
-        answer = await predict(service, request, call.request)
-        reply, header_length = v2.encode(call, endpoint, answer.outputs)
+        call, form = v2.decode_call(head, body, endpoint)
+        answer = await predict(service, request, call)
+        reply, header_length = form.write(answer.outputs)
+        headers = served(answer)
         if header_length is None:
-            return Response(reply, media_type="application/json")
-        headers = {"inference-header-content-length": str(header_length)}
+            return Response(reply, media_type="application/json", headers=headers)
+        headers["inference-header-content-length"] = str(header_length)
         return Response(reply, media_type="application/octet-stream", headers=headers)
 
     if repository is not None:

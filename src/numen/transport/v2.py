@@ -8,42 +8,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
-from typing import Any, Final, NamedTuple
-
-import orjson
+from typing import Any, Final
 
 from numen.core.errors import InvalidInput
 from numen.core.message import Request
-from numen.core.signature import Array, Signature
+from numen.core.signature import Array, Signature, TensorSpec
 from numen.serve.service import Endpoint
 from numen.transport import tensors
-from numen.transport.binary import from_bytes, to_bytes
+from numen.transport.binary import from_bytes
 from numen.transport.caller import Head
-from numen.transport.layout import Layout, layout_of, outline
+from numen.transport.form import Form
+from numen.transport.layout import layout_of, outline
 from numen.transport.tensors import MAX_RANK, JsonArray, JsonObject, kind, pick
 
 MAX_VALUES: Final = 1 << 48
 _TENSOR: Final = ("name", "datatype", "shape", "parameters", "data")
 
 
-@dataclass(slots=True)
-class Call:
-    """A decoded call.
-
-    Attributes:
-        request: What goes to the Service.
-        outputs: Wanted outputs and whether as binary; None is all of them.
-        binary: Whether outputs not named singly go as binary.
-    """
-
-    request: Request
-    outputs: list[tuple[str, bool]] | None = None
-    binary: bool = False
-
-
-def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> Call:
+def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> tuple[Request, Form]:
     """Reads a call from its headers and body.
 
     Raises:
@@ -52,15 +35,14 @@ def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> Call:
     """
     head.check_json()
     deadline = head.deadline()
-    call = decode(body, head.binary, endpoint)
-    check_outputs(call, endpoint.signature)
+    request, form = decode(body, head.binary, endpoint)
     if deadline is not None:
-        call.request.deadline = deadline
-    return call
+        request.deadline = deadline
+    return request, form
 
 
-def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
-    """Reads a call.
+def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> tuple[Request, Form]:
+    """Reads a call: what goes to the Service, and how its answer is to be written.
 
     Args:
         body: The request's body.
@@ -80,59 +62,72 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
             field="Inference-Header-Content-Length",
         )
     key, data = outline(body, header_length)
-    known = _known.get(key)
-    if known is not None and (inputs := known.layout.read(data)) is not None:
-        request = Request(endpoint.name, inputs, endpoint.version, known.id)
-        return Call(request, known.outputs, known.binary)
-    call = _parse(body, header_length, endpoint)
-    # A deadline counts from now, so it cannot be remembered.
-    if len(key) <= _MAX_KEY and call.request.deadline is None:
-        layout = layout_of(call.request.inputs, body, header_length)
-        if layout is not None:
-            if len(_known) >= _MAX_KNOWN:
-                _known.clear()
-            _known[key] = _Known(layout, call.request.id, call.outputs, call.binary)
-    return call
+    known = endpoint.known.get(key)
+    if known is not None:
+        layout, form, rows = known
+        inputs = layout.read(data)
+        if inputs is not None:
+            return _request(endpoint, inputs, form, rows), form
+    said = _Said()
+    inputs = _parse(body, header_length, said)
+    form = Form(endpoint, said.id, said.wanted(endpoint.signature), said.seconds)
+    request = _request(endpoint, inputs, form, 0)
+    if len(key) <= _MAX_KEY:
+        found = layout_of(inputs, body, header_length)
+        if found is not None:
+            if len(endpoint.known) >= _MAX_KNOWN:
+                endpoint.known.clear()
+            request.rows = endpoint.signature.check_form(inputs)
+            endpoint.known[key] = (found, form, request.rows)
+    return request, form
 
 
-class _Known(NamedTuple):
-    """What a message said, all but its tensors' values."""
-
-    layout: Layout
-    id: str | None
-    outputs: list[tuple[str, bool]] | None
-    binary: bool
+def _request(endpoint: Endpoint, inputs: dict[str, Array], form: Form, rows: int) -> Request:
+    deadline = None if form.seconds is None else time.monotonic() + form.seconds
+    return Request(endpoint.name, inputs, endpoint.version, form.id, deadline, rows)
 
 
-_MAX_KNOWN: Final = 1024
+_MAX_KNOWN: Final = 128
 _MAX_KEY: Final = 2048
-_known: Final[dict[bytes, _Known]] = {}
 
 
-def _parse(body: bytes, header_length: int | None, endpoint: Endpoint) -> Call:
+@dataclass(slots=True)
+class _Said:
+    """What a message says beside its tensors; `outputs` None is all, `seconds` are to answer in."""
+
+    id: str | None = None
+    seconds: float | None = None
+    binary: bool = False
+    outputs: list[tuple[str, bool | None]] | None = None
+
+    def wanted(self, signature: Signature) -> list[tuple[TensorSpec, bool]]:
+        """The outputs wanted, and which of them as binary."""
+        if not self.outputs:
+            return [(spec, self.binary) for spec in signature.outputs]
+        return [
+            (signature.output(name), self.binary if binary is None else binary)
+            for name, binary in self.outputs
+        ]
+
+
+def _parse(body: bytes, header_length: int | None, said: _Said) -> dict[str, Array]:
     head = body if header_length is None else body[:header_length]
     tail = memoryview(body)[len(head) :]
-    call = Call(Request(endpoint.name, {}, version=endpoint.version))
     with tensors.document(head) as doc:
-        inputs = _message(doc, tail, call, head.count(b"["))
+        inputs = _message(doc, tail, said, head.count(b"["))
     if inputs is None:
         raise InvalidInput('"inputs" is missing: expected an array of tensors', field="inputs")
-    call.request.inputs = inputs
-    if call.outputs is not None:
-        call.outputs = [
-            (name, call.binary if binary is None else binary) for name, binary in call.outputs
-        ] or None
-    return call
+    return inputs
 
 
-def _message(doc: Any, tail: memoryview, call: Call, brackets: int) -> dict[str, Array] | None:
+def _message(doc: Any, tail: memoryview, said: _Said, brackets: int) -> dict[str, Array] | None:
     id_, parameters, inputs, outputs = pick(doc, "id", "parameters", "inputs", "outputs")
     if parameters is not None:
-        _parameters(parameters, call)
+        _parameters(parameters, said)
     if outputs is not None:
-        call.outputs = _outputs(outputs)
+        said.outputs = _outputs(outputs)
     if id_ is not None:
-        call.request.id = _text(id_, "id")
+        said.id = _text(id_, "id")
     if inputs is None:
         return None
     return _inputs(inputs, tail, brackets - (outputs is not None))
@@ -228,7 +223,7 @@ def _binary_size(parameters: Any, name: str) -> int | None:
     return size
 
 
-def _decode_raw(body: bytes, endpoint: Endpoint) -> Call:
+def _decode_raw(body: bytes, endpoint: Endpoint) -> tuple[Request, Form]:
     specs = endpoint.signature.inputs
     if len(specs) != 1 or specs[0].dtype == "string" or None in specs[0].row:
         raise InvalidInput(
@@ -245,13 +240,15 @@ def _decode_raw(body: bytes, endpoint: Endpoint) -> Call:
         )
     shape = (len(body) // size, *(size or 0 for size in spec.row))
     array = from_bytes(memoryview(body), spec.dtype, shape, spec.name)
-    return Call(Request(endpoint.name, {spec.name: array}, endpoint.version), binary=True)
+    wanted = [(output, True) for output in endpoint.signature.outputs]
+    request = Request(endpoint.name, {spec.name: array}, endpoint.version)
+    return request, Form(endpoint, None, wanted)
 
 
-def _outputs(value: Any) -> list[tuple[str, Any]]:
+def _outputs(value: Any) -> list[tuple[str, bool | None]]:
     if not isinstance(value, JsonArray):
         raise InvalidInput(f'"outputs": expected an array, received {kind(value)}', field="outputs")
-    wanted: list[tuple[str, Any]] = []
+    wanted: list[tuple[str, bool | None]] = []
     for place, item in enumerate(value):
         if not isinstance(item, JsonObject):
             raise InvalidInput(
@@ -280,12 +277,12 @@ def _outputs(value: Any) -> list[tuple[str, Any]]:
     return wanted
 
 
-def _parameters(value: Any, call: Call) -> None:
+def _parameters(value: Any, said: _Said) -> None:
     if not isinstance(value, JsonObject):
         raise InvalidInput(
             f'"parameters": expected an object, received {kind(value)}', field="parameters"
         )
-    call.binary = bool(_flag(value, "binary_data_output"))
+    said.binary = bool(_flag(value, "binary_data_output"))
     units = (("deadline_ms", 1e3), ("timeout", 1e6))
     amounts = pick(value, "deadline_ms", "timeout")
     for (key, per_second), amount in zip(units, amounts, strict=True):
@@ -293,7 +290,7 @@ def _parameters(value: Any, call: Call) -> None:
             if type(amount) not in (int, float) or amount < 0:
                 raise InvalidInput(f'"{key}": expected a number of at least 0', field=key)
             if amount or key == "deadline_ms":  # Triton's timeout of 0 means none
-                call.request.deadline = time.monotonic() + amount / per_second
+                said.seconds = amount / per_second
 
 
 def _flag(parameters: Any, name: str) -> bool | None:
@@ -301,55 +298,3 @@ def _flag(parameters: Any, name: str) -> bool | None:
     if value is not None and not isinstance(value, bool):
         raise InvalidInput(f'"{name}": expected true or false, received {kind(value)}', field=name)
     return value
-
-
-def encode(call: Call, endpoint: Endpoint, outputs: dict[str, Array]) -> tuple[bytes, int | None]:
-    """Writes an answer.
-
-    Returns:
-        The body, and the length of its JSON where binary tensors follow, else None.
-    """
-    wanted = call.outputs
-    if wanted is None:
-        wanted = [(spec.name, call.binary) for spec in endpoint.signature.outputs]
-    parts = []
-    binary = []
-    for name, as_binary in wanted:
-        spec = endpoint.signature.output(name)
-        array = outputs[name]
-        head = _output_head(name, spec.datatype, array.shape)
-        if as_binary:
-            data = to_bytes(array, spec)
-            binary.append(data)
-            parts.append(b'%b"parameters":{"binary_data_size":%d}}' % (head, len(data)))
-        else:
-            parts.append(b'%b"data":%b}' % (head, tensors.dump(array.reshape(-1))))
-    id_ = call.request.id
-    text = b'{"model_name":"%b","model_version":"%b",%b"outputs":[%b]}' % (
-        endpoint.name.encode(),
-        endpoint.version.encode(),
-        b"" if id_ is None else b'"id":%b,' % orjson.dumps(id_),
-        b",".join(parts),
-    )
-    if not binary:
-        return text, None
-    return b"".join([text, *binary]), len(text)
-
-
-def check_outputs(call: Call, signature: Signature) -> None:
-    """Refuses a call for an output the model does not have, before it runs.
-
-    Raises:
-        InvalidInput: There is no such output.
-    """
-    for name, _ in call.outputs or ():
-        signature.output(name)
-
-
-@lru_cache(maxsize=1024)
-def _output_head(name: str, datatype: str, shape: tuple[int, ...]) -> bytes:
-    return b'{"name":%b,"datatype":"%b","shape":%b,' % (
-        orjson.dumps(name),
-        datatype.encode(),
-        orjson.dumps(shape),
-    )

@@ -181,7 +181,7 @@ def _tensors(endpoint: Endpoint, given: list[TensorInput]) -> dict[str, Array]:
         )
     except TypeError as error:
         raise InvalidInput(f"inputs: expected JSON values: {error}", field="inputs") from None
-    return v2.decode(message, None, endpoint).request.inputs
+    return v2.decode(message, None, endpoint)[0].inputs
 
 
 def _picture(text: str) -> bytes:
