@@ -6,12 +6,13 @@ binary tensor's bytes in order, little-endian; BYTES elements carry their length
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final
 
-from numen.core.errors import InvalidInput
+from numen.core.errors import InvalidInput, NumenError
 from numen.core.message import Request
 from numen.core.signature import Array, Signature, TensorSpec
 from numen.serve.service import Endpoint
@@ -75,10 +76,11 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> tuple[
     if len(key) <= _MAX_KEY:
         found = layout_of(inputs, body, header_length)
         if found is not None:
-            if len(endpoint.known) >= _MAX_KNOWN:
-                endpoint.known.clear()
-            request.rows = endpoint.signature.check_form(inputs)
-            endpoint.known[key] = (found, form, request.rows)
+            with contextlib.suppress(NumenError):  # what does not fit is refused by the Service
+                request.rows = endpoint.signature.check_form(inputs)
+                if len(endpoint.known) >= _MAX_KNOWN:
+                    endpoint.known.clear()
+                endpoint.known[key] = (found, form, request.rows)
     return request, form
 
 
