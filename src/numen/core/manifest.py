@@ -6,11 +6,15 @@ the same manifest, so nothing here is a clock or a path of the machine it was ma
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Any, Final, Literal
 
 import msgspec
 
+from numen.core.errors import InvalidInput
 from numen.core.signature import Signature
+
+_VARIANT: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")  # it stands in headers
 
 
 class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +96,13 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     runtime: str
     file: str
     metrics: dict[str, float] = {}
+
+    def __post_init__(self) -> None:
+        if not _VARIANT.fullmatch(self.name):
+            raise InvalidInput(
+                f"variant: expected a name of 1-64 of A-Z a-z 0-9 . _ -, received {self.name!r}",
+                field="variant",
+            )
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -89,12 +89,12 @@ def _refusal(what: str) -> Iterator[None]:
 
 
 def _best_first(variants: tuple[Variant, ...]) -> list[Variant]:
-    """The exact one, then the others by their measured accuracy, or as they are listed."""
+    """The exact one, then the others by what was measured of them, or as they are listed."""
     exact, *others = variants
-    known = [v.metrics.get("accuracy") for v in others]
-    if None in known:
-        return [exact, *others]
-    return [exact, *sorted(others, key=lambda v: -v.metrics["accuracy"])]
+    for metric in ("accuracy", "agreement"):
+        if all(metric in variant.metrics for variant in others):
+            return [exact, *sorted(others, key=lambda v: -v.metrics[metric])]
+    return [exact, *others]
 
 
 def _compare(golden: Golden, outputs: Arrays, *, exact: bool) -> None:
