@@ -218,7 +218,10 @@ class FastProtocol(HttpToolsProtocol):
         self._reading = None
         body = hot.body[0] if len(hot.body) == 1 else b"".join(hot.body)
         hot.body = []
+        assert hot.head is not None
         try:
+            # Before the model is looked for: what is live is not everybody's business.
+            hot.grant = self.service.admission.check(hot.head.credential, hot.version[0], "predict")
             endpoint = self.service.find(*hot.version)
         except NumenError as error:
             hot.fail(error)
@@ -234,6 +237,7 @@ class FastProtocol(HttpToolsProtocol):
             hot.endpoint = endpoint
             assert hot.head is not None
             hot.call = v2.decode_call(hot.head, body, endpoint)
+            hot.call.request.grant = hot.grant
             self.service.submit(endpoint, hot.call.request, hot.done)
         except NumenError as error:
             hot.fail(error)

@@ -7,7 +7,7 @@ from typing import Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from numen.core.errors import Internal, NumenError
-from numen.core.message import Outcome
+from numen.core.message import Grant, Outcome
 from numen.core.observe import logger
 from numen.serve.service import Endpoint
 from numen.transport import v2
@@ -38,8 +38,8 @@ class Hot:
     """
 
     __slots__ = (
-        "body", "call", "disconnected", "endpoint", "head", "keep_alive", "protocol", "reply",
-        "response_complete", "size", "version",
+        "body", "call", "disconnected", "endpoint", "grant", "head", "keep_alive", "protocol",
+        "reply", "response_complete", "size", "version",
     )  # fmt: skip
 
     def __init__(self, protocol: Connection, name: str, version: str | None, keep_alive: bool):
@@ -52,6 +52,7 @@ class Hot:
         self.reply: bytes | None = None
         self.head: Head | None = None
         self.call: v2.Call | None = None
+        self.grant: Grant | None = None
         self.version = (name, version)
         self.endpoint: Endpoint | None = None
 
