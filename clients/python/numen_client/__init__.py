@@ -164,6 +164,7 @@ _DATATYPES = {numpy: name for name, numpy in _NAMES.items()}
 
 def _headers(key: str | None) -> dict[str, str]:
     key = os.environ.get("NUMEN_KEY") if key is None else key
+    key = (key or "").strip()  # as it comes from a file with a line's end
     return {"authorization": f"Bearer {key}"} if key else {}
 
 
