@@ -109,6 +109,14 @@ def test_elsewhere_than_on_loopback_it_is_never_open_unless_one_says_so() -> Non
         assert not Admission.at(host, [revoked], insecure=False).open
 
 
+def test_who_serves_everybody_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    Admission.at("127.0.0.1", [], insecure=True)
+    Admission.at("0.0.0.0", [made()[0]], insecure=True)
+    assert caplog.text == ""
+    Admission.at("0.0.0.0", [], insecure=True)
+    assert "--insecure: whoever reaches 0.0.0.0 may use and change all models" in caplog.text
+
+
 def test_so_many_at_once_and_no_more() -> None:
     key, secret = made(max_concurrency=2)
     admission = closed(key)

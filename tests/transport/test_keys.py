@@ -427,6 +427,8 @@ def test_keys_are_not_managed_where_there_is_none(live: Live) -> None:
         )
         assert reply.status_code == 401
         assert "numen keys create" in reply.json()["hint"]
+    reply = httpx.patch(f"{live.url}/api/keys")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET, POST")
     # Where no key is asked for, what was sent as one is nobody's business.
     for sent in ("Bearer nm_any", "Basic eDp5"):
         reply = httpx.get(f"{live.url}/api/models", headers={"authorization": sent})

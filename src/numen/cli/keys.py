@@ -14,7 +14,8 @@ from numen.core.key import ACTIONS, EVERY, USUAL, Key
 app = typer.Typer(no_args_is_help=True)
 
 
-def _actions(incomplete: str) -> list[str]:
+def offer_actions(incomplete: str) -> list[str]:
+    """What the Tab key offers as an action."""
     return [action for action in ACTIONS if action.startswith(incomplete)]
 
 
@@ -29,7 +30,7 @@ def create(
         list[str] | None,
         typer.Option(
             help=f"What it may do: {', '.join(ACTIONS)}; by default {', '.join(USUAL)}.",
-            autocompletion=_actions,
+            autocompletion=offer_actions,
         ),
     ] = None,
     expires: Annotated[str | None, typer.Option(help="Such as 12h or 30d; else never.")] = None,

@@ -14,10 +14,11 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 import numen
 from numen.control import graphql, keys, models, openapi
-from numen.control.gate import Gate, Receive, Scope, Send
+from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, NumenError, TooLarge
 from numen.core.observe import logger, request_id
 from numen.core.settings import Settings
@@ -114,6 +115,9 @@ def _reply(
 
 
 def _add_errors(app: FastAPI) -> None:
+    # The router's own Allow names the methods of the first route that has a path, no other's.
+    patterns = [(compile_path(path)[0], methods) for path, methods in paths(app.routes)]
+
     @app.exception_handler(NumenError)
     async def known(_request: Request, error: NumenError) -> Response:
         return _reply(error)
@@ -129,7 +133,11 @@ def _add_errors(app: FastAPI) -> None:
         if error.status_code == 404:
             return _reply(NotFound(f"there is nothing at {request.url.path[:200]}"))
         headers = dict(error.headers or {})
-        hint = f"use {headers['Allow']}" if "Allow" in headers else None
+        hint = None
+        if error.status_code == 405:
+            here = [methods for path, methods in patterns if path.match(request.url.path)]
+            headers["Allow"] = ", ".join(sorted(frozenset().union(*here)))
+            hint = f"use {headers['Allow']}"
         return _reply(InvalidInput(str(error.detail), hint=hint), error.status_code, headers)
 
     @app.exception_handler(ClientDisconnect)
