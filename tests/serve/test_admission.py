@@ -72,6 +72,21 @@ def test_no_other_bytes_will_do(data: st.DataObject) -> None:
         closed(key).allowed(other, MODELS, "read")
 
 
+def test_what_was_let_in_is_not_let_in_for_ever() -> None:
+    key, secret = made(expires="1s")
+    admission = closed(key)
+    admission.check(secret, "digits", "predict")
+    time.sleep(max(0.0, (key.expires or 0) - time.time()))
+    with pytest.raises(Unauthenticated, match="has expired"):
+        admission.check(secret, "digits", "predict")
+    key, secret = made()
+    admission.replace([key])
+    admission.check(secret, "digits", "predict")
+    admission.replace([replace(key, revoked=1)])
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        admission.check(secret, "digits", "predict")
+
+
 def test_only_where_nobody_was_given_a_key_all_is_open() -> None:
     key, secret = made()
     admission = Admission()

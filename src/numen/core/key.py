@@ -7,12 +7,12 @@ elsewhere, and whether one opens a door is decided elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from numen.core.errors import InvalidInput
@@ -135,7 +135,7 @@ def mint(
 
 def digest(secret: bytes) -> bytes:
     """What is kept of a secret."""
-    return hashlib.sha256(secret).digest()
+    return sha256(secret).digest()
 
 
 def lifetime(text: str) -> int:

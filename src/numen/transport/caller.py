@@ -68,9 +68,11 @@ class Head:
         """
         if self._key:
             return self._key.strip()
+        if self._authorization.startswith(b"Bearer nm_"):
+            return self._authorization[7:]
         if not self._authorization:
             return b""
-        scheme, _, rest = self._authorization.strip().partition(b" ")
+        scheme, _, rest = self._authorization.partition(b" ")
         return (rest.strip() if scheme.lower() == b"bearer" else b"") or NO_KEY
 
     @property
