@@ -62,6 +62,8 @@ def test_the_secret_is_said_once_on_a_line_of_its_own(numen: Shell) -> None:
         (["create", "k", "--action", "rule"], "invalid_input", "predict, explain, read, manage"),
         (["create", "k", "--model", "No Body"], "invalid_input", "model name"),
         (["create", "k", "--max-concurrency", "0"], "invalid_input", "max_concurrency"),
+        (["create", "k", "--model", f"nm_{'A' * 43}"], "invalid_input", "nm_…"),
+        (["create", f"nm_{'A' * 43}"], "invalid_input", "name"),
         (["revoke", "00000000"], "not_found", "numen keys ls"),
         (["revoke", f"nm_{'A' * 43}"], "invalid_input", "expected its id"),
     ],
