@@ -111,8 +111,9 @@ class Admission:
             ever = True
             if key.revoked is None:
                 holder = before.get(key.id)
-                same = holder is not None and holder.key == key
-                known[key.digest] = holder if same and holder else _Holder(key)
+                if holder is None or holder.key != key:
+                    holder = _Holder(key)
+                known[key.digest] = holder
         self._known = known
         self._let_in = {}
         self._open = not known and (self._insecure or (self._local and not ever))
