@@ -521,3 +521,36 @@ def test_what_is_served_is_the_model(serving: Live, tmp_path: Path) -> None:
     reference = linear_graph(tmp_path / "m.onnx", 0)
     said = call(serving, "/v2/models/linear/infer", BODY)[1]["outputs"][0]
     np.testing.assert_allclose(said["data"], reference(X)[0], atol=1e-6)
+
+
+def test_a_key_ends_while_a_model_takes_long_to_open(tmp_path: Path, made: list[Bundle]) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("linear", made[0])
+    key, secret = registry.keys.create("k")
+    url, process = start_server(tmp_path)
+    live = Live(url, tmp_path, registry, process)
+
+    def status() -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
+        with closing(connection):
+            connection.request("GET", "/v2/models/linear", headers={"x-api-key": secret})
+            return connection.getresponse().status
+
+    try:
+        assert status() == 200
+        # It never opens: its manifest is a pipe that nobody writes to.
+        copy = tmp_path / "copy"
+        shutil.copytree(made[1].path, copy)
+        registry.blobs.put("bundles", made[1].digest, copy)
+        manifest = registry.blobs.path("bundles", made[1].digest) / "manifest.json"
+        manifest.unlink()
+        os.mkfifo(manifest)
+        registry.catalog.add_version("stuck", made[1].digest, 1, None)
+        time.sleep(1)
+        assert "stuck" not in (tmp_path / "server.log").read_text(), "neither live nor given up"
+        registry.keys.revoke(key.id)
+        until(lambda: status() == 401)
+    finally:
+        process.kill()
+        process.wait()
+        registry.catalog.close()

@@ -12,6 +12,12 @@ export const strings = {
     text: "Train one, and it appears here by itself:",
     command: "numen demo",
   },
+  key: {
+    title: "A key is needed",
+    text: "This server asks who calls. The key stays in this tab, and goes when it is closed.",
+    label: "Key",
+    send: "Use it",
+  },
   away: {
     title: "The server is away",
     text: "Trying again every two seconds. The page carries on as soon as it answers.",

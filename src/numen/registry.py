@@ -20,6 +20,7 @@ from numen.core.reference import DEFAULT_ALIAS, Reference, check_alias, check_na
 from numen.core.settings import Settings
 from numen.store.blobs import Blobs
 from numen.store.catalog import Catalog, ModelVersion
+from numen.store.keys import Keys
 
 _KIND = "bundles"
 
@@ -40,11 +41,12 @@ class Model:
 
 
 class Registry:
-    """The published models of one catalog and one blob store."""
+    """The published models of one catalog and one blob store, and the keys kept beside them."""
 
     def __init__(self, catalog: Catalog, blobs: Blobs):
         self.catalog = catalog
         self.blobs = blobs
+        self.keys = Keys(catalog.database)
 
     @classmethod
     def of(cls, settings: Settings) -> Registry:

@@ -22,6 +22,7 @@ from numen.core.observe import logger
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.registry import Model, Registry
+from numen.serve.admission import Admission
 from numen.serve.opening import Opened, open_model
 from numen.serve.service import Listed, Service, Table
 from numen.store.catalog import ModelVersion
@@ -286,7 +287,7 @@ class Server:
             on_ready: Called with the address once every model is warm and the port is open.
 
         Raises:
-            InvalidInput: The port is taken.
+            InvalidInput: The port is taken, or other machines reach it and there is no key.
             NotFound: A model to be served is not published.
         """
         with _quit_on_sigterm(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -301,6 +302,8 @@ class Server:
         host, port = listener.getsockname()[:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         try:
+            keys = self._registry.keys
+            service.admission = Admission.at(host, keys.all(), insecure=settings.insecure)
             await keeper.update(strict=bool(self._references))
             config = uvicorn.Config(
                 self._make_app(service, self._registry, settings, keeper),
@@ -316,12 +319,13 @@ class Server:
             # Not before there is something to answer with: who is early is refused, not kept.
             with _explain(settings.host, settings.port):
                 listener.listen(config.backlog)
-            following = asyncio.create_task(keeper.follow())
-            announcing = asyncio.create_task(_when_started(server, self.address, on_ready))
+            admitting = keys.follow(service.admission.replace, settings.poll)
+            announcing = _when_started(server, self.address, on_ready)
+            tasks = list(map(asyncio.create_task, (keeper.follow(), admitting, announcing)))
             try:
                 await server.serve(sockets=[listener])
             finally:
-                for task in (following, announcing):
+                for task in tasks:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await task

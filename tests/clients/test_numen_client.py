@@ -12,8 +12,10 @@ import pytest
 from numen_client import AsyncClient, Client, Prediction, ServerError
 from PIL import Image
 
+from numen.core.settings import Settings
 from numen.core.signature import DATATYPES
-from parts import LABELS, Live, linear_graph
+from numen.registry import Registry
+from parts import LABELS, Live, linear_graph, make_bundle, start_server, stop
 
 
 @pytest.fixture
@@ -179,3 +181,35 @@ def test_a_server_that_is_no_numen_is_said(live: Live) -> None:
     with Client(f"{live.url}/docs") as client, pytest.raises(ServerError) as caught:
         client.models()
     assert caught.value.status == 404
+
+
+def test_it_sends_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("linear", make_bundle(tmp_path / "make"))
+    _, secret = registry.keys.create("client")
+    url, process = start_server(tmp_path)
+
+    async def models(key: str | None) -> list[dict[str, object]]:
+        client = AsyncClient(url, key=key)
+        try:
+            return await client.models()
+        finally:
+            await client.aclose()
+
+    try:
+        monkeypatch.delenv("NUMEN_KEY", raising=False)
+        for key in (None, "", "nm_wrong"):
+            with Client(url, key=key) as client, pytest.raises(ServerError) as caught:
+                client.predict("linear", pixels(1))
+            assert (caught.value.status, caught.value.code) == (401, "unauthenticated")
+        with Client(url, key=secret) as client:
+            assert client.predict("linear", pixels(1)).model == "linear"
+            assert client.infer("linear", image=pixels(1)[None].astype(np.float32))
+        assert len(asyncio.run(models(secret))) == 1
+        monkeypatch.setenv("NUMEN_KEY", f"{secret}\n")
+        with Client(url) as client:
+            assert len(client.models()) == 1
+        assert len(asyncio.run(models(None))) == 1
+    finally:
+        stop(process)
+        registry.catalog.close()

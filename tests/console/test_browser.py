@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from parts import Live
+from numen.core.settings import Settings
+from numen.registry import Registry
+from parts import Live, make_bundle, start_server, stop
 
 pytestmark = pytest.mark.slow
 CHROMIUM = shutil.which("chromium")
@@ -107,3 +109,30 @@ def test_clear_and_theme(browser: Browser, live: Live) -> None:
     page.get_by_test_id("clear").click()
     expect(page.get_by_test_id("best")).not_to_have_text(re.compile(r"\d %"))
     page.context.close()
+
+
+def test_it_asks_for_a_key_where_one_is_needed(browser: Browser, tmp_path: Path) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("linear", make_bundle(tmp_path / "make"))
+    _, secret = registry.keys.create("page")
+    url, process = start_server(tmp_path)
+    page = browser.new_page()
+    try:
+        page.goto(url)
+        page.get_by_test_id("key").wait_for()
+        page.get_by_label("Key").fill("nm_wrong")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_test_id("refusal")).to_contain_text("not known")
+        page.get_by_label("Key").fill(secret)
+        page.get_by_role("button", name="Use it").click()
+        page.get_by_test_id("canvas").wait_for()
+        draw(page, SEVEN)
+        expect(page.get_by_test_id("best")).to_have_text(re.compile(r"\d"))
+        page.reload()  # it is kept as long as the tab is open
+        page.get_by_test_id("canvas").wait_for()
+        assert secret not in page.content()
+        assert secret not in page.url
+    finally:
+        page.close()
+        stop(process)
+        registry.catalog.close()

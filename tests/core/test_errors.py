@@ -8,8 +8,16 @@ import pytest
 
 from numen.cli import EXIT
 from numen.core import errors
-from numen.core.errors import MissingExtra, NotFound, NumenError
-from numen.transport.status import ERROR_SCHEMA, STATUS
+from numen.core.errors import (
+    Forbidden,
+    MissingExtra,
+    NotFound,
+    NotReady,
+    NumenError,
+    Overloaded,
+    Unauthenticated,
+)
+from numen.transport.status import ERROR_SCHEMA, STATUS, headers_of
 
 KINDS = NumenError.__subclasses__()
 
@@ -58,3 +66,21 @@ def test_an_error_as_text_and_as_data() -> None:
 
 def test_a_missing_extra_says_what_to_install() -> None:
     assert MissingExtra.of("training", "train").hint == 'pip install "numen[train]"'
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (Overloaded("x"), {"retry-after": "1"}),
+        (Overloaded("x", retry_after=0.001), {"retry-after": "1"}),
+        (Overloaded("x", retry_after=4.2), {"retry-after": "5"}),
+        (Overloaded("x", retry_after=1e9), {"retry-after": "3600"}),
+        (NotReady("x", retry_after=2), {"retry-after": "2"}),
+        (Unauthenticated("x"), {"www-authenticate": "Bearer"}),
+        (Forbidden("x"), {}),
+        (NotFound("x", retry_after=2), {}),
+    ],
+)
+def test_who_may_come_again_is_told_when(error: NumenError, headers: dict[str, str]) -> None:
+    assert headers_of(error) == headers
+    assert "retry_after" not in error.as_dict()

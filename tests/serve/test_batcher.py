@@ -300,8 +300,10 @@ def test_a_full_queue_refuses_and_then_has_room_again(seconds: float) -> None:
         batcher = batcher_of(runtime, seconds, max_queue=5)
         taken = [Caller(1, rows=3), Caller(2, rows=2)]
         submit(batcher, *taken)
-        with pytest.raises(Overloaded, match="5 rows wait already; try again later"):
+        with pytest.raises(Overloaded, match="5 rows wait already; try again later") as full:
             submit(batcher, Caller(3))
+        assert full.value.retry_after is not None
+        assert full.value.retry_after >= seconds
         while not all(caller.told for caller in taken):
             await asyncio.sleep(0.001)
         # A request larger than the queue is no reason for it never to be answered.

@@ -236,7 +236,7 @@ def test_sqlite_keeps_a_write_ahead_log_and_waits_for_the_disk(
     with sqlite3.connect(tmp_path / "catalog.db") as reader:
         assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
-    with catalog._engine.connect() as connection:
+    with catalog.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 

@@ -7,6 +7,7 @@ client.predict("digits", image)      # -> Prediction(label="7", probability=0.99
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -162,6 +163,8 @@ _DATATYPES = {numpy: name for name, numpy in _NAMES.items()}
 
 
 def _headers(key: str | None) -> dict[str, str]:
+    key = os.environ.get("NUMEN_KEY") if key is None else key
+    key = (key or "").strip()  # as it comes from a file with a line's end
     return {"authorization": f"Bearer {key}"} if key else {}
 
 
@@ -170,7 +173,7 @@ class Client:
 
     Args:
         url: Such as `http://127.0.0.1:8000`.
-        key: An API key, where the server asks for one.
+        key: An API key, where the server asks for one; `NUMEN_KEY` in the environment by default.
         timeout: Longest wait for an answer, in seconds.
     """
 

@@ -2,6 +2,7 @@
 // prefix. Two things go wrong: the server is Away, or it has Refused with a code and a hint.
 import { strings } from "../strings";
 import type { Card } from "./card";
+import { credential } from "./key";
 import { pack, type Tensor } from "./tensor";
 
 const PATIENCE_MS = 10_000;
@@ -14,9 +15,12 @@ export class Away extends Error {
 
 export class Refused extends Error {
   readonly hint: string;
+  /** Whether another key would help. */
+  readonly unknown: boolean;
 
   constructor(status: number, body: { error?: string; hint?: string }) {
     super(body.error ?? strings.errors.status(status));
+    this.unknown = status === 401;
     this.hint = body.hint ?? "";
   }
 }
@@ -34,7 +38,8 @@ export function origin(): string {
 
 async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  const response = await fetch(`${origin()}/${path}`, { ...init, signal }).catch(() => {
+  const headers = { ...init.headers, ...credential() };
+  const response = await fetch(`${origin()}/${path}`, { ...init, headers, signal }).catch(() => {
     throw new Away();
   });
   if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));

@@ -2,7 +2,7 @@
 // then, so that a new version shows by itself. Nothing is asked while the page is hidden.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Card } from "../api/card";
-import { listModels } from "../api/server";
+import { listModels, Refused } from "../api/server";
 
 const SOON_MS = 2_000;
 const LATER_MS = 10_000;
@@ -11,6 +11,10 @@ export interface Models {
   /** Null until the server has answered once. */
   cards: Card[] | null;
   away: boolean;
+  /** Why the server does not say, where it wants a key or another one. */
+  refused: Refused | null;
+  /** Asks again at once. */
+  retry: () => void;
   /** Says that a call found the server away. */
   onAway: () => void;
 }
@@ -18,7 +22,9 @@ export interface Models {
 export function useModels(): Models {
   const [cards, setCards] = useState<Card[] | null>(null);
   const [away, setAway] = useState(false);
+  const [refused, setRefused] = useState<Refused | null>(null);
   const retrySoon = useRef(() => {});
+  const retryNow = useRef(() => {});
   const knownAway = useRef(false);
   knownAway.current = away;
 
@@ -34,11 +40,15 @@ export function useModels(): Models {
         if (found) {
           setCards((before) => (same(before, found) ? before : found));
           setAway(false);
+          setRefused(null);
           if (found.length) wait = LATER_MS;
         }
-      } catch {
+      } catch (error) {
         if (mine !== round) return;
-        setAway(true);
+        const known = error instanceof Refused && error.unknown;
+        setRefused(known ? error : null);
+        setAway(!known);
+        if (known) wait = LATER_MS;
       }
       again(wait);
     };
@@ -47,6 +57,7 @@ export function useModels(): Models {
       timer = window.setTimeout(look, wait);
     };
     retrySoon.current = () => again(SOON_MS);
+    retryNow.current = () => void look();
     const shown = () => document.hidden || void look();
     document.addEventListener("visibilitychange", shown);
     void look();
@@ -62,7 +73,7 @@ export function useModels(): Models {
     setAway(true);
     retrySoon.current();
   };
-  return { cards, away, onAway };
+  return { cards, away, refused, retry: () => retryNow.current(), onAway };
 }
 
 function same(before: Card[] | null, found: Card[]): boolean {

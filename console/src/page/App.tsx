@@ -6,12 +6,13 @@ import { ModelCard } from "../model/ModelCard";
 import { ModelPicker } from "../model/ModelPicker";
 import { TryIt } from "../try/TryIt";
 import { Header } from "./Header";
+import { KeyAsked } from "./KeyAsked";
 import { Away, AwayNote, Empty, Loading } from "./States";
 import { useTheme } from "./theme";
 
 export function App() {
   const { theme, toggle } = useTheme();
-  const { cards, away, onAway } = useModels();
+  const { cards, away, refused, retry, onAway } = useModels();
   const wanted = useFragment();
   const card = cards?.find(({ name }) => name === wanted) ?? cards?.[0];
 
@@ -19,7 +20,9 @@ export function App() {
     <>
       <Header theme={theme} toggle={toggle} />
       <main>
-        {card && cards ? (
+        {refused ? (
+          <KeyAsked refused={refused} onKey={retry} />
+        ) : card && cards ? (
           <>
             {away && <AwayNote />}
             {cards.length > 1 && <ModelPicker cards={cards} chosen={card.name} />}

@@ -33,3 +33,18 @@ def families(incomplete: str) -> list[str]:
     """The built-in model families."""
     found = ("mlp", "cnn", "forest", "boosting")
     return [name for name in found if name.startswith(incomplete)]
+
+
+def key_ids(incomplete: str) -> list[str]:
+    """Keys that can be revoked."""
+    found: list[str] = []
+    with contextlib.suppress(NumenError, OSError):
+        from numen.api.workspace import registry
+
+        found = [key.id for key in registry().keys.all() if key.revoked is None]
+    return [id_ for id_ in found if id_.startswith(incomplete)]
+
+
+def key_models(incomplete: str) -> list[str]:
+    """What a key can be for: models by name."""
+    return [name for name in references(incomplete) if "@" not in name]

@@ -18,6 +18,9 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", help="Serve other machines without any key.")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
 ) -> None:  # fmt: skip
@@ -28,7 +31,10 @@ def serve(
     from numen.registry import Registry
     from numen.server import Server
 
-    flags = {"host": host, "port": port, "log_level": log_level, "log_format": log_format}
+    flags = {
+        "host": host, "port": port, "insecure": insecure, "log_level": log_level,
+        "log_format": log_format,
+    }  # fmt: skip
     current, _ = settings.load(flags)
     observe.setup(current.log_level, current.log_format)
     references_ = [Reference.parse(text) for text in models or ()]

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from numen.core.errors import NumenError
+from numen.core.key import redact
 
 out = Console()
 err = Console(stderr=True)
@@ -30,11 +31,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def fail(error: NumenError) -> None:
-    """Prints an error and what to do about it."""
+    """Prints an error and what to do about it; a key that was typed in a wrong place is not."""
     if "--json" in sys.argv:
-        err.file.write(msgspec.json.encode(error.as_dict()).decode() + "\n")
+        err.file.write(redact(msgspec.json.encode(error.as_dict()).decode()) + "\n")
         return
-    err.print(f"[bold red]error[/] {escape(error.message)}", highlight=False, soft_wrap=True)
+    message = escape(redact(error.message))
+    err.print(f"[bold red]error[/] {message}", highlight=False, soft_wrap=True)
     if error.hint:
         err.print(f"[dim]hint[/]  {escape(error.hint)}", highlight=False, soft_wrap=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 import numen
-from numen.control import graphql, models, openapi
+from numen.control import graphql, keys, models, openapi
+from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, NumenError, TooLarge
 from numen.core.observe import logger, request_id
 from numen.core.settings import Settings
@@ -27,9 +29,6 @@ from numen.transport.caller import MAX_REQUEST_ID
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _CONSOLE = Path(str(files("numen"))) / "console"
 
 
@@ -56,9 +55,11 @@ def build(
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
     app.include_router(graphql.router(service, registry), include_in_schema=False)
+    app.include_router(keys.router(registry))
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)
+    app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(_Edge, limit=settings.max_body)
     return app
 
@@ -102,43 +103,51 @@ def _add_console(app: FastAPI, pages: StaticFiles) -> None:
     app.router.default = rest
 
 
+def _reply(
+    error: NumenError, status: int | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    return Response(
+        error_body(error),
+        status or status_of(error),
+        media_type="application/json",
+        headers={**headers_of(error), **(headers or {})},
+    )
+
+
 def _add_errors(app: FastAPI) -> None:
-    def reply(error: NumenError, status: int | None = None) -> Response:
-        return Response(
-            error_body(error),
-            status or status_of(error),
-            media_type="application/json",
-            headers=headers_of(error),
-        )
+    # The router's own Allow names the methods of the first route that has a path, no other's.
+    patterns = [(compile_path(path)[0], methods) for path, methods in paths(app.routes)]
 
     @app.exception_handler(NumenError)
     async def known(_request: Request, error: NumenError) -> Response:
-        return reply(error)
+        return _reply(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        return reply(InvalidInput(f'"{where}": {first["msg"]}', field=where))
+        return _reply(InvalidInput(f'"{where}": {first["msg"]}', field=where))
 
     @app.exception_handler(StarletteHTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == 404:
-            return reply(NotFound(f"there is nothing at {request.url.path[:200]}"))
-        headers = error.headers or {}
-        hint = f"use {headers['Allow']}" if "Allow" in headers else None
-        response = reply(InvalidInput(str(error.detail), hint=hint), error.status_code)
-        response.headers.update(headers)
-        return response
+            return _reply(NotFound(f"there is nothing at {request.url.path[:200]}"))
+        headers = dict(error.headers or {})
+        hint = None
+        if error.status_code == 405:
+            here = [methods for path, methods in patterns if path.match(request.url.path)]
+            headers["Allow"] = ", ".join(sorted(frozenset().union(*here)))
+            hint = f"use {headers['Allow']}"
+        return _reply(InvalidInput(str(error.detail), hint=hint), error.status_code, headers)
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_request: Request, _error: ClientDisconnect) -> Response:
-        return reply(Cancelled("the caller went away"))  # which nobody reads
+        return _reply(Cancelled("the caller went away"))  # which nobody reads
 
     @app.exception_handler(Exception)
     async def unknown(_request: Request, error: Exception) -> Response:
         _log.error("a request failed", exc_info=error)
-        return reply(Internal("numen failed on this request"))
+        return _reply(Internal("numen failed on this request"))
 
 
 class _Edge:
@@ -177,11 +186,7 @@ class _Edge:
                 error = TooLarge(
                     f"body: expected at most {self._limit} bytes{received}", field="body"
                 )
-                response = Response(
-                    error_body(error), status_of(error), media_type="application/json",
-                    headers={"connection": "close"},
-                )  # fmt: skip
-                await response(scope, receive, sending)
+                await _reply(error, headers={"connection": "close"})(scope, receive, sending)
             refused = True
 
         taken = 0

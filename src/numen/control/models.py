@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
 from numen.core.bundle import Bundle
@@ -15,6 +15,7 @@ from numen.core.signature import TensorSpec
 from numen.registry import Model, Registry
 from numen.serve.service import Endpoint, Service
 from numen.store.catalog import ModelVersion
+from numen.transport.caller import Head
 from numen.transport.status import responses
 
 
@@ -33,10 +34,14 @@ def router(service: Service, registry: Registry) -> APIRouter:
     """The routes under `/api/models`."""
     routes = APIRouter(prefix="/api/models", tags=["Control"])
 
-    @routes.get("", summary="All published models")
-    async def models() -> dict[str, list[dict[str, Any]]]:
+    @routes.get("", summary="All published models that the caller may read")
+    async def models(request: Request) -> dict[str, list[dict[str, Any]]]:
+        credential = Head(request.headers.raw).credential
+        published = await asyncio.to_thread(registry.names)
+        names = service.admission.allowed(credential, published, "read")
+
         def cards() -> list[dict[str, Any]]:
-            return [card(service, registry, name) for name in registry.names()]
+            return [card(service, registry, name) for name in names]
 
         return {"models": await asyncio.to_thread(cards)}
 

@@ -34,15 +34,24 @@ class NumenError(Exception):
         message: What failed, what was expected and what was received.
         hint: What to do next, as a short imperative sentence.
         field: The input, column or setting at fault, where there is one.
+        retry_after: In how many seconds it may be otherwise, where that is known.
     """
 
     code: ClassVar[str] = "internal"
 
-    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        field: str | None = None,
+        retry_after: float | None = None,
+    ):
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.field = field
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message

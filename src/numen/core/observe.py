@@ -1,4 +1,7 @@
-"""Logs: one line an event, for people or as JSON, each with the request it belongs to."""
+"""Logs: one line an event, for people or as JSON, each with the request it belongs to.
+
+No secret of a key gets into a line, whoever put it there.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import time
 from contextvars import ContextVar
 
 import msgspec
+
+from numen.core.key import redact
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -27,7 +32,9 @@ class _Text(logging.Formatter):
             f"{time.strftime('%H:%M:%S', time.localtime(record.created))} "
             f"{record.levelname.lower():7} {record.getMessage()}{fields}"
         )
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return redact(line)
 
 
 class _Json(logging.Formatter):
@@ -40,7 +47,7 @@ class _Json(logging.Formatter):
         } | _fields(record)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        return redact(msgspec.json.encode(line, enc_hook=str).decode())
 
 
 def setup(level: str = "info", style: str = "text") -> None:

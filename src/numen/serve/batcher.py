@@ -97,7 +97,9 @@ class Batcher:
         if queue.rows + rows > self._max_queue and queue.rows:
             self._stats.failed(Overloaded.code, 0.0)
             raise Overloaded(
-                f"model {self._name}: {queue.rows} rows wait already", hint="try again later"
+                f"model {self._name}: {queue.rows} rows wait already",
+                hint="try again later",
+                retry_after=self._ladder.wait(queue.rows),
             )
         work = Work(request, rows, done)
         if work.deadline is not None:

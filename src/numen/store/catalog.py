@@ -1,4 +1,4 @@
-"""Names, versions and aliases of models and datasets, in SQLite or Postgres.
+"""Names, versions and aliases of models and datasets.
 
 Every change is one transaction and moves `revision()`, which is what servers watch. The catalog
 knows nothing of files; it holds digests.
@@ -6,18 +6,14 @@ knows nothing of files; it holds digests.
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from numen.core.errors import Conflict, NotFound
+from numen.store.database import Database
 
 _meta = sa.MetaData()
 _versions = sa.Table(
@@ -62,12 +58,6 @@ _datasets = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("created", sa.String(32), nullable=False),
 )
-_revision = sa.Table(
-    "revision",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("value", sa.BigInteger, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,29 +86,15 @@ class Catalog:
     """The catalog behind a SQLAlchemy URL; its tables are made when missing."""
 
     def __init__(self, url: str):
-        address = sa.make_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        if address.drivername == "postgresql":
-            address = address.set(drivername="postgresql+psycopg")
-        self._engine = sa.create_engine(address, pool_pre_ping=True)
-        if address.get_backend_name() == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_sqlite)
-        self._writer = self._engine.execution_options(numen_writes=True)
-        with self._writer.begin() as connection:
-            _meta.create_all(connection)
-            if connection.scalar(sa.select(_revision.c.value)) is None:
-                connection.execute(sa.insert(_revision).values(id=1, value=0))
+        self.database = Database(url, _meta)
 
     def close(self) -> None:
         """Gives back connections."""
-        self._engine.dispose()
+        self.database.close()
 
     def revision(self) -> int:
         """A number that grows with every change."""
-        with self._engine.connect() as connection:
-            return int(connection.scalar(sa.select(_revision.c.value)) or 0)
+        return self.database.revision()
 
     # Models
 
@@ -134,7 +110,7 @@ class Catalog:
             alias: Moved to this version in the same transaction, unless None.
             first_alias: Moved as well if this is the first version of the model ever.
         """
-        with self._change() as connection:
+        with self.database.change() as connection:
             newest = connection.execute(
                 sa.select(_versions)
                 .where(_versions.c.model == name)
@@ -173,7 +149,7 @@ class Catalog:
     def models(self) -> list[str]:
         """Names of all models that have a version."""
         query = sa.select(_versions.c.model).distinct().order_by(_versions.c.model)
-        with self._engine.connect() as connection:
+        with self.database.read() as connection:
             return list(connection.scalars(query))
 
     def versions(self, name: str) -> list[ModelVersion]:
@@ -183,7 +159,7 @@ class Catalog:
             NotFound: There is no such model.
         """
         query = sa.select(_versions).where(_versions.c.model == name).order_by(_versions.c.version)
-        with self._engine.connect() as connection:
+        with self.database.read() as connection:
             found = [_model_version(row) for row in connection.execute(query)]
         if not found:
             raise NotFound(f'model "{name}" is not published', hint="numen models ls shows all")
@@ -192,7 +168,7 @@ class Catalog:
     def aliases(self, name: str) -> dict[str, int]:
         """A model's aliases and the versions they stand for."""
         query = sa.select(_aliases).where(_aliases.c.model == name).order_by(_aliases.c.alias)
-        with self._engine.connect() as connection:
+        with self.database.read() as connection:
             return {row.alias: row.version for row in connection.execute(query)}
 
     def promote(self, name: str, version: int, alias: str) -> None:
@@ -201,7 +177,7 @@ class Catalog:
         Raises:
             NotFound: There is no such version.
         """
-        with self._change() as connection:
+        with self.database.change() as connection:
             if not _exists(connection, name, version):
                 raise NotFound(f"model {name}@{version} is not published")
             if not _move(connection, name, alias, version):
@@ -216,7 +192,7 @@ class Catalog:
             NotFound: The alias does not exist.
             Conflict: There is nothing to go back to.
         """
-        with self._change() as connection:
+        with self.database.change() as connection:
             current = connection.scalar(
                 sa.select(_aliases.c.version).where(
                     _aliases.c.model == name, _aliases.c.alias == alias
@@ -254,7 +230,7 @@ class Catalog:
             NotFound: There is no such version.
             Conflict: An alias stands for it.
         """
-        with self._change() as connection:
+        with self.database.change() as connection:
             found = connection.execute(
                 sa.select(_versions).where(
                     _versions.c.model == name, _versions.c.version == version
@@ -284,14 +260,14 @@ class Catalog:
     def digest_in_use(self, digest: str) -> bool:
         """Whether any version of any model is this bundle."""
         query = sa.select(_versions.c.model).where(_versions.c.digest == digest).limit(1)
-        with self._engine.connect() as connection:
+        with self.database.read() as connection:
             return connection.scalar(query) is not None
 
     # Datasets
 
     def add_dataset(self, name: str, digest: str, source: str) -> DatasetVersion:
         """Adds the next version of a dataset; the same digest as the newest adds nothing."""
-        with self._change() as connection:
+        with self.database.change() as connection:
             newest = connection.execute(
                 sa.select(_datasets)
                 .where(_datasets.c.name == name)
@@ -334,37 +310,8 @@ class Catalog:
         query = sa.select(_datasets).order_by(_datasets.c.name, _datasets.c.version)
         if name is not None:
             query = query.where(_datasets.c.name == name)
-        with self._engine.connect() as connection:
+        with self.database.read() as connection:
             return [DatasetVersion(*row) for row in connection.execute(query)]
-
-    @contextmanager
-    def _change(self) -> Iterator[sa.Connection]:
-        """One transaction; who finds nothing to change rolls it back."""
-        with self._writer.begin() as connection:
-            # First, so that writers on any database wait for one another here.
-            connection.execute(sa.update(_revision).values(value=_revision.c.value + 1))
-            yield connection
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver would begin too late; `_begin_sqlite` does
-    connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA synchronous=FULL")
-    end = time.monotonic() + 30
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:  # of all steps, a new file's first turn to WAL never waits
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer takes its lock at once: a reader that turns writer midway may not wait for it.
-    writes = connection.get_execution_options().get("numen_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:

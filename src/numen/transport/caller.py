@@ -18,14 +18,18 @@ JSON: Final = (
     b"", b"application/json", b"application/vnd.api+json", b"application/x-www-form-urlencoded",
 )  # fmt: skip
 MAX_REQUEST_ID: Final = 200
+# Not empty, as something was sent, and not a key, as none looks so.
+NO_KEY: Final = b"?"
+# Where an ASGI scope holds what Admission.check gave; set before the handler is reached.
+GRANT: Final = "numen.grant"
 
 
 class Head:
     """The headers that numen reads. What is wrong with one is said when it is asked for."""
 
     __slots__ = (
-        "_binary", "_deadline", "_json", "_length", "_seconds", "content_type", "encoding",
-        "length", "request_id",
+        "_authorization", "_binary", "_deadline", "_json", "_key", "_length", "_seconds",
+        "content_type", "encoding", "length", "request_id",
     )  # fmt: skip
 
     def __init__(self, headers: Any):
@@ -38,6 +42,8 @@ class Head:
         self._seconds: float | None = None
         self._length: int | None = None
         self._json = False
+        self._authorization = b""
+        self._key = b""
         for name, value in headers:
             if name == b"content-length":
                 self.length = int(value)
@@ -51,6 +57,26 @@ class Head:
                 self.request_id = value[:MAX_REQUEST_ID]
             elif name == b"numen-deadline-ms":
                 self._deadline = value
+            elif name == b"authorization":
+                self._authorization = value
+            elif name == b"x-api-key":
+                self._key = value
+
+    @property
+    def credential(self) -> bytes:
+        """The key as it was sent, for `Admission.check`; empty where none was.
+
+        `X-API-Key` goes before `Authorization`, which a proxy may use for its own ends. What is
+        there in another form than `Bearer …` is given back as what no key is.
+        """
+        if self._key:
+            return self._key.strip()
+        if self._authorization.startswith(b"Bearer nm_"):
+            return self._authorization[7:]
+        if not self._authorization:
+            return b""
+        scheme, _, rest = self._authorization.partition(b" ")
+        return (rest.strip() if scheme.lower() == b"bearer" else b"") or NO_KEY
 
     @property
     def binary(self) -> int | None:
@@ -148,9 +174,12 @@ def served(answer: Answer) -> dict[str, str]:
 async def predict(service: Service, request: Request, call: Call) -> Answer:
     """The Service's answer to a call whose body was read; dropped when the client is gone.
 
+    The caller's leave to make it was looked at before; it is found in the request's scope.
+
     Raises:
         NumenError: Whatever went wrong.
     """
+    call.grant = request.scope.get(GRANT)
     watching = asyncio.create_task(_watch(request, call))
     try:
         return await service.predict(call)

@@ -87,12 +87,15 @@ class Hot:
     def submit(self, service: Service, body: bytes) -> None:
         """Sends the request on to the model it names."""
         try:
+            # Before the model is looked for: what is live is not everybody's business.
+            grant = service.admission.check(self.head.credential, self.target.name, "predict")
             endpoint = service.find(self.target.name, self.target.version)
             if isinstance(endpoint, Cold):
                 opening = service.wake(endpoint)
                 opening.add_done_callback(lambda opened: self._opened(service, body, opened))
                 return
             self.request, self.form = v2.decode_call(self.head, body, endpoint)
+            self.request.grant = grant
             service.submit(endpoint, self.request, self.done)
         except NumenError as error:
             self.fail(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any, Final
 
 import orjson
@@ -27,6 +28,7 @@ STATUS: Final = {
     "internal": 500,
 }
 RETRY: Final = frozenset({429, 503})
+LONGEST_RETRY: Final = 3600
 
 
 def status_of(error: NumenError) -> int:
@@ -41,7 +43,10 @@ def error_body(error: NumenError) -> bytes:
 
 def headers_of(error: NumenError) -> dict[str, str]:
     """Headers that go with an error."""
-    return {"retry-after": "1"} if status_of(error) in RETRY else {}
+    status = status_of(error)
+    if status in RETRY:
+        return {"retry-after": str(min(max(1, ceil(error.retry_after or 1)), LONGEST_RETRY))}
+    return {"www-authenticate": "Bearer"} if status == 401 else {}
 
 
 # What the doors' OpenAPI says of errors.

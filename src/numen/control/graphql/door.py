@@ -22,6 +22,7 @@ from numen.control.graphql.errors import as_numen, entry_at, entry_of
 from numen.core.errors import InvalidInput, NumenError, UnsupportedMedia
 from numen.registry import Registry
 from numen.serve.service import Service
+from numen.transport.caller import Head
 from numen.transport.status import headers_of, status_of
 
 # The page needs its own inline script and style and this server, and nothing else.
@@ -79,23 +80,28 @@ class _Door:
         if from_other_site(request):
             error = InvalidInput("another site's page may not send files here", field="Origin")
             return _refuse(error, media, 403)
+        credential = Head(request.headers.raw).credential
         try:
+            self._service.admission.allowed(credential, (), "read")
             operation = await read(request)
         except NumenError as refused:
             return _refuse(refused, media)
         try:
-            result = await self._execute(operation, request.method)
+            result = await self._execute(operation, request.method, credential)
         except InvalidOperationTypeError as wrong:
             error = InvalidInput(wrong.as_http_error_reason(request.method), hint="use POST")
             return _refuse(error, media, 405, {"allow": "POST"})
         return _respond(result, media)
 
-    async def _execute(self, operation: Operation, method: str) -> ExecutionResult:
+    async def _execute(
+        self, operation: Operation, method: str, credential: bytes
+    ) -> ExecutionResult:
+        context = schema.Context(self._service, self._registry, credential, operation.name)
         try:
             return await self._schema.execute(
                 operation.query,
                 variable_values=operation.variables,
-                context_value=schema.Context(self._service, self._registry, operation.name),
+                context_value=context,
                 operation_name=operation.name,
                 allowed_operation_types=_ALLOWED[method],
             )

@@ -17,7 +17,7 @@ from strawberry.scalars import JSON
 
 from numen.control.graphql.fields import documented, finite
 from numen.core.errors import InvalidInput
-from numen.core.message import Request
+from numen.core.message import Grant, Request
 from numen.core.signature import Array
 from numen.runtime.process import describe, read_input
 from numen.serve.service import Endpoint, Service
@@ -113,6 +113,7 @@ async def run(
     model: str,
     version: str | None,
     given: dict[str, Any],
+    grant: Grant | None = None,
 ) -> Prediction:
     """Runs a live model.
 
@@ -121,6 +122,7 @@ async def run(
         model: The model's name.
         version: A version number or an alias; None is the default version.
         given: `inputs`, `image`, `upload` and `fields`, one of which is not None.
+        grant: The caller's leave, where callers need one.
 
     Raises:
         NumenError: Whatever went wrong.
@@ -128,7 +130,7 @@ async def run(
     begin = time.perf_counter()
     endpoint = await service.awake(model, version)
     inputs = await _read(endpoint, given)
-    answer = await service.predict(Request(model, inputs, version))
+    answer = await service.predict(Request(model, inputs, version, grant=grant))
     return Prediction(
         model=answer.model,
         version=answer.version,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NewType
 
 import msgspec
@@ -26,7 +26,9 @@ from numen.control.graphql.limits import REMEMBERED, Limits
 from numen.control.graphql.predict import Prediction, TensorInput
 from numen.core import signature
 from numen.core.bundle import Bundle
+from numen.core.key import Action
 from numen.core.manifest import Classification
+from numen.core.message import Grant
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.registry import Registry
 from numen.serve.service import Endpoint, Service
@@ -37,11 +39,16 @@ Long = NewType("Long", int)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What resolvers work with, and the operation that the request names, if any."""
+    """What resolvers work with, who asks, and the operation that is named, if any."""
 
     service: Service
     registry: Registry
+    credential: bytes = field(default=b"", repr=False)
     operation: str | None = None
+
+    def admit(self, model: str, action: Action) -> Grant | None:
+        """The leave that the caller has to do this; raises where there is none."""
+        return self.service.admission.check(self.credential, model, action)
 
     def bundle(self, version: ModelVersion) -> Bundle:
         """A version's bundle, from memory where the version is live. Blocks."""
@@ -133,7 +140,8 @@ async def _predict(
     fields: JSON | None = None,
 ) -> Prediction:
     given: dict[str, Any] = {"inputs": inputs, "image": image, "upload": upload, "fields": fields}
-    return await run.run(info.context.service, model, version, given)
+    grant = info.context.admit(model, "predict")
+    return await run.run(info.context.service, model, version, given, grant)
 
 
 _PREDICT = (
@@ -150,17 +158,20 @@ class Query:
 
     @documented
     async def models(self, info: Asked) -> list[Model]:
-        """All published models."""
+        """All published models that the caller may read."""
         context = info.context
+        published = await asyncio.to_thread(context.registry.names)
+        names = context.service.admission.allowed(context.credential, published, "read")
 
         def cards() -> list[Model]:
-            return [_card(context, name) for name in context.registry.names()]
+            return [_card(context, name) for name in names]
 
         return await asyncio.to_thread(cards)
 
     @documented
     async def model(self, info: Asked, name: str) -> Model | None:
         """One published model; null, with the error `not_found`, where there is none."""
+        info.context.admit(name, "read")
         return await asyncio.to_thread(_card, info.context, name)
 
 
@@ -173,6 +184,7 @@ class Mutation:
     @documented
     async def promote(self, info: Asked, model: str, version: str, alias: str) -> Model:
         """Makes an alias stand for a version (a number or another alias), at once."""
+        info.context.admit(model, "manage")
         reference = Reference.parse(f"{model}@{version}")
         await asyncio.to_thread(info.context.registry.promote, reference, alias)
         return await asyncio.to_thread(_card, info.context, model)
@@ -180,6 +192,7 @@ class Mutation:
     @documented
     async def rollback(self, info: Asked, model: str, alias: str = DEFAULT_ALIAS) -> Model:
         """Undoes an alias's last move."""
+        info.context.admit(model, "manage")
         await asyncio.to_thread(info.context.registry.rollback, model, alias)
         return await asyncio.to_thread(_card, info.context, model)
 
