@@ -231,7 +231,8 @@ def open_door(
         service.swap(Table({"linear": {"1": endpoint}}, {}, {"linear": "1"}))
         app = build(service, registry, Settings(max_body=max_body))
         config = uvicorn.Config(
-            app, "127.0.0.1", free_port(), http=protocol_for(service, max_body), ws="none",
+            app, "127.0.0.1", free_port(), http=protocol_for(service, max_body),
+            ws="websockets-sansio",
             lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive, timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)
