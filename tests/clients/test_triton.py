@@ -110,7 +110,6 @@ def test_it_asks_what_was_done(client: triton.InferenceServerClient) -> None:
         ("linear", (1, 28, 28), {"model_version": "9"}, "not live", "404"),
         ("linear", (1, 28, 28), {"outputs": "odd"}, 'output "odd" is unknown', "400"),
         ("linear", (1, 28, 28), {"headers": {"Numen-Deadline-Ms": "0"}}, "deadline", "504"),
-        ("linear", (1, 28, 28), {"request_compression_algorithm": "gzip"}, "Encoding", "415"),
     ],
 )
 def test_errors_are_raised(

@@ -92,7 +92,12 @@ class FastProtocol(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         """A WebSocket opens with a GET, when all that was asked before it is answered."""
         begun = self._due or not (self.cycle is None or self.cycle.response_complete)
-        return self.parser.get_method() == b"GET" and not begun and super()._should_upgrade()
+        return (
+            self.parser.get_method() == b"GET"
+            and not begun
+            and super()._should_upgrade()
+            and any(name == b"sec-websocket-key" for name, _ in self.headers)
+        )
 
     def _open_websocket(self, rest: bytes) -> None:
         """Hands the connection over to the WebSocket door, or to uvicorn's own for the app."""
@@ -243,6 +248,8 @@ class FastProtocol(HttpToolsProtocol):
         body = hot.body[0] if len(hot.body) == 1 else b"".join(hot.body)
         hot.body = []
         try:
+            if hot.head is not None and hot.head.encoding:
+                body = hot.head.unpack(body)
             endpoint = self.service.find(*hot.version)
         except NumenError as error:
             hot.fail(error)

@@ -12,6 +12,7 @@ from numen.core.observe import logger
 from numen.serve.service import Endpoint
 from numen.transport import v2
 from numen.transport.caller import Head
+from numen.transport.encoding import pack
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
@@ -78,6 +79,8 @@ class Hot:
         except Exception:
             self.fail_unforeseen()
             return
+        assert self.head is not None
+        body, encoding = pack(self.head.accepted, body)
         if header_length is None:
             lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
         else:
@@ -85,6 +88,8 @@ class Hot:
                 b"content-type: application/octet-stream\r\n"
                 b"inference-header-content-length: %d\r\ncontent-length: %d\r\n"
             ) % (header_length, len(body))
+        if encoding is not None:
+            lines += b"content-encoding: %b\r\nvary: accept-encoding\r\n" % encoding
         self.answer(200, lines, body)
 
     def fail(self, error: NumenError) -> None:

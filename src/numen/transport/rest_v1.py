@@ -112,11 +112,13 @@ def router(service: Service) -> APIRouter:
         "/{name}/versions/{version:plain}", summary="Status of a version", responses=_MISSING
     )
     async def version_status(name: str, version: str) -> dict[str, Any]:
-        return _status(service.models[name], service.find(name, version))
+        found = service.find(name, version)
+        return _status(service.models[name], found)
 
     @routes.get("/{name}/labels/{label:plain}", summary="Status of a label", responses=_MISSING)
     async def label_status(name: str, label: str) -> dict[str, Any]:
-        return _status(service.models[name], service.find(name, label))
+        found = service.find(name, label)
+        return _status(service.models[name], found)
 
     @routes.get("/{name}/metadata", summary="Metadata", responses=_MISSING)
     async def metadata(name: str) -> dict[str, Any]:
