@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import io
 import gzip
+import io
 import json
 import struct
 import zlib
