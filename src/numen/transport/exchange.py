@@ -53,8 +53,6 @@ class Exchange:
     def begin(self) -> None:
         """Sends the request on its way; a version that is not open is opened for it."""
         caller, service = self._connection.caller, self._connection.service
-        if caller.latest:
-            self._connection.supersede(self)
         try:
             found = service.find(caller.name, caller.version)
         except NumenError as error:
@@ -63,6 +61,8 @@ class Exchange:
         if isinstance(found, Endpoint):
             self._submit(found)
         else:
+            if caller.latest:
+                self._connection.supersede(self)
             service.wake(found).add_done_callback(self._opened)
 
     def _opened(self, opened: asyncio.Future[Endpoint]) -> None:
@@ -80,7 +80,7 @@ class Exchange:
             message = frames.read(self._data, self._binary, endpoint)
             message.request.grant = grant
             self._message, self._endpoint = message, endpoint
-            if message.latest:
+            if message.latest or caller.latest:
                 self._connection.supersede(self)
             service.submit(endpoint, message.request, self._done)
         except NumenError as error:
