@@ -362,6 +362,29 @@ def test_a_version_that_is_not_open_is_opened_for_its_frames(door: Door, bundle:
     assert len(opened_times) == 2
 
 
+def test_who_left_before_a_version_was_open_is_dropped(door: Door, bundle: Bundle) -> None:
+    door.gate.open_.set()
+    begun, go = threading.Event(), threading.Event()
+
+    def open_() -> Opened:
+        begun.set()
+        assert go.wait(DEADLINE)
+        ladder = Ladder([Rung("fp32", door.gate, Pace({1: 1.0}))])
+        return Opened("linear", "1", bundle, ladder)
+
+    table = Table({"linear": {"1": Cold("linear", "1", open_)}}, {}, {"linear": "1"})
+    door.call(lambda: door.service.swap(table))
+    with opened(door) as ws:
+        ws.send(text(image(1, 2)))
+        assert begun.wait(DEADLINE)
+    wait(lambda: not door.protocols)
+    go.set()
+    with opened(door) as ws:
+        ws.send(text(image(1)))
+        hear(ws)
+    assert door.gate.rows == [1]
+
+
 def test_a_silent_client_is_ended_and_a_living_one_is_not(
     bundle: Bundle, registry: Registry
 ) -> None:

@@ -40,7 +40,15 @@ class Exchange:
         binary: Whether it came in binary frames.
     """
 
-    __slots__ = ("_binary", "_connection", "_data", "_endpoint", "_message", "_superseded")
+    __slots__ = (
+        "_binary",
+        "_connection",
+        "_data",
+        "_dropped",
+        "_endpoint",
+        "_message",
+        "_superseded",
+    )
 
     def __init__(self, connection: Connection, data: bytes, binary: bool):
         self._connection = connection
@@ -48,6 +56,7 @@ class Exchange:
         self._binary = binary
         self._message: frames.Message | None = None
         self._endpoint: Endpoint | None = None
+        self._dropped = False
         self._superseded = False
 
     def begin(self) -> None:
@@ -66,11 +75,13 @@ class Exchange:
             service.wake(found).add_done_callback(self._opened)
 
     def _opened(self, opened: asyncio.Future[Endpoint]) -> None:
+        if self._dropped:
+            return
         if opened.cancelled():
             self._fail(NotReady("the server is stopping", hint="try again"))
         elif (error := opened.exception()) is not None:
             self._fail(error if isinstance(error, NumenError) else Internal("it cannot be opened"))
-        elif not self._superseded:
+        else:
             self._submit(opened.result())
 
     def _submit(self, endpoint: Endpoint) -> None:
@@ -126,6 +137,7 @@ class Exchange:
 
     def cancel(self) -> None:
         """Drops it, if it still waits."""
+        self._dropped = True
         if self._message is not None:
             self._message.request.cancelled = True
 
