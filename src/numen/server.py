@@ -308,7 +308,7 @@ class Server:
             config = uvicorn.Config(
                 self._make_app(service, self._registry, settings, keeper),
                 http=protocol_for(service, settings.max_body),
-                ws="none",
+                ws="websockets-sansio",  # for the app's own; `/ws/` is not the app's
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numen_client import AsyncClient, Client, Prediction, ServerError
 from PIL import Image
+from websockets.exceptions import InvalidStatus
 
 from numen.core.settings import Settings
 from numen.core.signature import DATATYPES
@@ -213,3 +214,27 @@ def test_it_sends_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     finally:
         stop(process)
         registry.catalog.close()
+
+
+def test_a_stream_carries_many_at_once(
+    client: Client, reference: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    x = {n: pixels(n)[None].astype(np.float32) for n in range(30)}
+    with client.stream("linear@1") as stream:
+        asked = {stream.send({"image": value}): value for value in x.values()}
+        for _ in x:
+            answer = stream.receive()
+            assert (answer.outcome, answer.served_by) == ("met", "linear@1/fp32")
+            expected = reference(asked.pop(answer.id or ""))
+            np.testing.assert_allclose(answer.outputs["probabilities"], expected, atol=1e-5)
+        assert not asked
+        late = stream.send({"image": x[0]}, deadline_ms=0)
+        answer = stream.receive()
+        assert (answer.id, answer.code, answer.outputs) == (late, "deadline_exceeded", {})
+        stream.send({"odd": x[0]})
+        assert stream.receive().code == "invalid_input"
+    with client.stream("linear", latest=True) as stream:
+        stream.send({"image": x[0]})
+        assert stream.receive().error is None
+    with pytest.raises(InvalidStatus):
+        client.stream("none")

@@ -110,7 +110,6 @@ def test_it_asks_what_was_done(client: triton.InferenceServerClient) -> None:
         ("linear", (1, 28, 28), {"model_version": "9"}, "not live", "404"),
         ("linear", (1, 28, 28), {"outputs": "odd"}, 'output "odd" is unknown', "400"),
         ("linear", (1, 28, 28), {"headers": {"Numen-Deadline-Ms": "0"}}, "deadline", "504"),
-        ("linear", (1, 28, 28), {"request_compression_algorithm": "gzip"}, "Encoding", "415"),
     ],
 )
 def test_errors_are_raised(
@@ -147,3 +146,20 @@ def test_it_unloads_and_loads(live: Live, tmp_path: Path) -> None:
             10,
         )
         client.unload_model("passing")
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("algorithm", ["gzip", "deflate"])
+def test_it_packs_both_ways(
+    client: triton.InferenceServerClient,
+    reference: Callable[[np.ndarray], np.ndarray],
+    algorithm: str,
+    binary: bool,
+) -> None:
+    x = images(4, 60)
+    result = client.infer(
+        "linear", given(x, binary),
+        outputs=[triton.InferRequestedOutput("probabilities", binary_data=binary)],
+        request_compression_algorithm=algorithm, response_compression_algorithm=algorithm,
+    )  # fmt: skip
+    np.testing.assert_allclose(result.as_numpy("probabilities"), reference(x), atol=1e-5)

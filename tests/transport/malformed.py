@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import gzip
 import io
 import json
 import struct
@@ -253,8 +254,15 @@ def _bodies() -> list[Case]:
         ):
             cases.append(Case(f"{path[:3]} as {kind[:20]}", path, _v2(), 415, "Content-Type",
                               {"content-type": kind}))  # fmt: skip
-        for coding in ("gzip", "deflate", "br", "zstd", "odd"):
+        for coding in ("br", "zstd", "odd", "gzip, gzip"):
             cases.append(Case(f"{path[:3]} in {coding}", path, _v2(), 415, "Content-Encoding",
+                              {**JSON, "content-encoding": coding}))  # fmt: skip
+        packed = gzip.compress(_v2())
+        for coding, body in [
+            ("gzip", _v2()), ("deflate", _v2()), ("gzip", packed[:-1]), ("gzip", packed + b"x"),
+            ("gzip", b""), ("deflate", packed), ("gzip", packed[:20] + b"x" + packed[21:]),
+        ]:  # fmt: skip
+            cases.append(Case(f"{path[:3]} in bad {coding} {body[-5:]}", path, body, 400, "body",
                               {**JSON, "content-encoding": coding}))  # fmt: skip
         for method in ("PUT", "DELETE", "PATCH"):
             cases.append(Case(f"{path[:3]} {method}", path, _v2(), 405, None, JSON, method))
@@ -422,7 +430,9 @@ def _friendly() -> list[Case]:
         add(f"of {name[:20]}", png, None, "image/png", status, f"/predict/{name}")
     for top in ("0", "-1", "x", "1.5", "1001", "", "9" * 400):
         add(f"top {top[:5]!r}", png, "top", "image/png", where=f"/predict/linear?top={top}")
-    cases.append(Case("predict in gzip", "/predict/linear", zlib.compress(png), 415, "Content-Encoding",
+    cases.append(Case("predict in br", "/predict/linear", png, 415, "Content-Encoding",
+                      {"content-type": "image/png", "content-encoding": "br"}))  # fmt: skip
+    cases.append(Case("predict in bad gzip", "/predict/linear", zlib.compress(png), 400, "body",
                       {"content-type": "image/png", "content-encoding": "gzip"}))  # fmt: skip
     cases.append(Case("predict deadline", "/predict/linear", png, 400, "Numen-Deadline-Ms",
                       {"content-type": "image/png", "numen-deadline-ms": "x"}))  # fmt: skip

@@ -205,10 +205,20 @@ class Door:
     service: Service
     gate: Gate
     protocols: set[Any] = field(default_factory=set)
+    loop: Any = None
+    server: Any = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def call(self, what: Callable[[], Any]) -> Any:
+        """Runs something on the server's loop."""
+
+        async def run() -> Any:
+            return what()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
 
     def wire(self, timeout: float = 10.0) -> Wire:
         return Wire(self.port, timeout)
@@ -216,7 +226,11 @@ class Door:
 
 @contextmanager
 def open_door(
-    bundle: Bundle, registry: Registry, max_body: int = 1 << 20, keep_alive: int = 5
+    bundle: Bundle,
+    registry: Registry,
+    max_body: int = 1 << 20,
+    keep_alive: int = 5,
+    ping: float = 20.0,
 ) -> Iterator[Door]:
     """Serves the bundle as `linear`, run by a Gate on a thread, as `numen serve` would."""
     gate = Gate(bundle.manifest.signature)
@@ -231,13 +245,16 @@ def open_door(
         service.swap(Table({"linear": {"1": endpoint}}, {}, {"linear": "1"}))
         app = build(service, registry, Settings(max_body=max_body))
         config = uvicorn.Config(
-            app, "127.0.0.1", free_port(), http=protocol_for(service, max_body), ws="none",
-            lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive, timeout_graceful_shutdown=2,
+            app, "127.0.0.1", free_port(), http=protocol_for(service, max_body),
+            ws="websockets-sansio",
+            lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=keep_alive, ws_ping_interval=ping,
+            timeout_graceful_shutdown=2,
         )  # fmt: skip
         server = uvicorn.Server(config)
         servers.append(server)
         watching = asyncio.create_task(_when(lambda: server.started, started.set))
-        found.append(Door(config.port, service, gate, server.server_state.connections))
+        connections, loop = server.server_state.connections, asyncio.get_running_loop()
+        found.append(Door(config.port, service, gate, connections, loop, server))
         await server.serve()
         await watching
         service.close()

@@ -16,6 +16,11 @@ from urllib.parse import quote
 
 import httpx
 import numpy as np
+from websockets.sync.client import connect
+
+from numen_client.stream import Stream, StreamAnswer
+
+__all__ = ["AsyncClient", "Client", "Prediction", "ServerError", "Stream", "StreamAnswer"]
 
 
 class ServerError(Exception):
@@ -93,6 +98,17 @@ def _infer_path(model: str) -> str:
 
 
 def _infer_body(inputs: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    body, length = _message(inputs, {}, {})
+    return body, {
+        "content-type": "application/octet-stream",
+        "inference-header-content-length": str(length),
+    }
+
+
+def _message(
+    inputs: dict[str, Any], fields: dict[str, Any], parameters: dict[str, Any]
+) -> tuple[bytes, int]:
+    """An infer message, and the length of the JSON at its beginning."""
     tensors = []
     parts = []
     for name, value in inputs.items():
@@ -111,12 +127,10 @@ def _infer_body(inputs: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
             }
         )
     head = json.dumps(
-        {"inputs": tensors, "parameters": {"binary_data_output": True}}, separators=(",", ":")
+        {**fields, "inputs": tensors, "parameters": {"binary_data_output": True, **parameters}},
+        separators=(",", ":"),
     ).encode()
-    return b"".join([head, *parts]), {
-        "content-type": "application/octet-stream",
-        "inference-header-content-length": str(len(head)),
-    }
+    return b"".join([head, *parts]), len(head)
 
 
 def _to_bytes(array: np.ndarray[Any, Any]) -> bytes:
@@ -145,9 +159,12 @@ def _infer_answer(reply: httpx.Response) -> dict[str, np.ndarray[Any, Any]]:
     if reply.is_error or length is None:
         _checked(reply)
     body = reply.content
-    head = json.loads(body[: int(length)])
+    return _outputs(json.loads(body[: int(length)]), body[int(length) :])
+
+
+def _outputs(head: dict[str, Any], body: bytes) -> dict[str, np.ndarray[Any, Any]]:
     outputs = {}
-    at = int(length)
+    at = 0
     for tensor in head["outputs"]:
         end = at + tensor["parameters"]["binary_data_size"]
         outputs[tensor["name"]] = _from_bytes(body[at:end], tensor["datatype"], tensor["shape"])
@@ -207,6 +224,27 @@ class Client:
         body, headers = _infer_body(inputs)
         reply = self._http.post(_infer_path(model), content=body, headers=headers)
         return _infer_answer(reply)
+
+    def stream(self, model: str, *, latest: bool = False) -> Stream:
+        """Opens a WebSocket to a model, for many requests under way at once.
+
+        Args:
+            model: `digits`, `digits@3` or `digits@champion`.
+            latest: Whether a newer request cancels those that wait.
+
+        Raises:
+            websockets.exceptions.InvalidHandshake: The server refused.
+        """
+        url = self._http.base_url
+        url = url.copy_with(scheme="wss" if url.scheme == "https" else "ws")
+        path = f"/ws/{quote(model, safe='@')}" + "?latest=1" * latest
+        timeout = self._http.timeout.read or 30.0
+        key = self._http.headers.get("authorization")
+        opening = connect(
+            str(url.join(path)), additional_headers={"authorization": key} if key else None,
+            compression=None, open_timeout=timeout, max_size=None,
+        )  # fmt: skip
+        return Stream(opening, _message, _outputs, timeout)
 
     def models(self) -> list[dict[str, Any]]:
         """The cards of all published models."""

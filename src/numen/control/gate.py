@@ -49,6 +49,10 @@ MANAGE: Final = Rule("manage")
 KEYS: Final = Rule("manage", always=True)
 
 _V2: Final = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+_V1: Final = (
+    "/v1/models/{name}", "/v1/models/{name}/versions/{version}", "/v1/models/{name}/labels/{label}",
+)  # fmt: skip
+_VERBS: Final = ("predict", "classify", "regress")
 RULES: Final[dict[str, Rule | None]] = {
     **dict.fromkeys(("/docs", "/docs/assets", "/openapi.json", "/healthz"), OPEN),
     **dict.fromkeys(("/v2/health/live", "/v2/health/ready", "/graphql"), OPEN),
@@ -58,14 +62,11 @@ RULES: Final[dict[str, Rule | None]] = {
     **dict.fromkeys((f"{path}/infer" for path in _V2), PREDICT),
     "/v2/repository/models/{name}/load": MANAGE,
     "/v2/repository/models/{name}/unload": MANAGE,
-    "/v1/models/{name}:predict": PREDICT,
-    "/v1/models/{name}/versions/{version}:predict": PREDICT,
-    "/v1/models/{name}/labels/{label}:predict": PREDICT,
+    **dict.fromkeys((f"{path}:{verb}" for path in _V1 for verb in _VERBS), PREDICT),
+    **dict.fromkeys((f"{path}/metadata" for path in _V1), READ),
     "/v1/models/{name:plain}": READ,
     "/v1/models/{name}/versions/{version:plain}": READ,
     "/v1/models/{name}/labels/{label:plain}": READ,
-    "/v1/models/{name}/metadata": READ,
-    "/v1/models/{name}/versions/{version}/metadata": READ,
     "/predict/{model}": PREDICT,
     "/api/models/{name}": READ,
     "/api/models/{name}/aliases/{alias}": MANAGE,

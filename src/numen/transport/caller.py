@@ -12,6 +12,7 @@ from numen.core.errors import InvalidInput, TooLarge, UnsupportedMedia
 from numen.core.message import Answer
 from numen.core.message import Request as Call
 from numen.serve.service import Service
+from numen.transport import encoding
 
 # The last is what `curl -d` says of any body.
 JSON: Final = (
@@ -28,14 +29,15 @@ class Head:
     """The headers that numen reads. What is wrong with one is said when it is asked for."""
 
     __slots__ = (
-        "_authorization", "_binary", "_deadline", "_json", "_key", "_length", "_seconds",
-        "content_type", "encoding", "length", "request_id",
+        "_authorization", "_binary", "_deadline", "_json", "_key", "_length", "_limit",
+        "_seconds", "accepted", "content_type", "encoding", "length", "request_id",
     )  # fmt: skip
 
     def __init__(self, headers: Any):
         self.length: int | None = None
         self.content_type = b""
         self.encoding = b""
+        self.accepted = b""
         self.request_id = b""
         self._binary: bytes | None = None
         self._deadline: bytes | None = None
@@ -44,6 +46,7 @@ class Head:
         self._json = False
         self._authorization = b""
         self._key = b""
+        self._limit = 0
         for name, value in headers:
             if name == b"content-length":
                 self.length = int(value)
@@ -53,6 +56,8 @@ class Head:
                 self._binary = value
             elif name == b"content-encoding":
                 self.encoding = value.strip().lower()
+            elif name == b"accept-encoding":
+                self.accepted = value
             elif name == b"x-request-id":
                 self.request_id = value[:MAX_REQUEST_ID]
             elif name == b"numen-deadline-ms":
@@ -117,27 +122,38 @@ class Head:
         return time.monotonic() + self._seconds
 
     def check_size(self, limit: int) -> None:
-        """Refuses a body over `limit` bytes, where one is announced.
+        """Refuses a body over `limit` bytes, where one is announced; `unpack` keeps to it too.
 
         Raises:
             TooLarge: It is.
         """
+        self._limit = limit
         if self.length is not None and self.length > limit:
             raise TooLarge(
                 f"body: expected at most {limit} bytes, received {self.length}", field="body"
             )
 
     def check_encoding(self) -> None:
-        """Refuses a body that is compressed.
+        """Refuses a body that is packed in a way that nobody here reads.
 
         Raises:
             UnsupportedMedia: It is.
         """
-        if self.encoding not in (b"", b"identity"):
+        if self.encoding not in (b"", b"identity") and not encoding.is_packed(self.encoding):
             raise UnsupportedMedia(
-                f"Content-Encoding: expected identity, received {_shown(self.encoding)}",
+                "Content-Encoding: expected identity, gzip or deflate, "
+                f"received {_shown(self.encoding)}",
                 field="Content-Encoding",
             )
+
+    def unpack(self, body: bytes) -> bytes:
+        """The body as it was before it was packed.
+
+        Raises:
+            InvalidInput: It is not what its encoding says.
+            TooLarge: It unpacks to more than `check_size` was told.
+        """
+        return encoding.unpack(self.encoding, body, self._limit)
 
     def check_json(self) -> None:
         """Refuses a body that is neither JSON nor JSON with binary tensors.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from functools import partial
 from typing import Any, Final
 
 import httptools
@@ -20,9 +21,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from numen.core.errors import InvalidInput, NumenError, TooLarge
 from numen.serve.service import Service
+from numen.transport import upgrade
 from numen.transport.caller import Head
 from numen.transport.hot import Hot, Target
 from numen.transport.status import error_body
+from numen.transport.websocket import WebSocket
 
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
 _OFFERS: Final = (b"upgrade", b"http2-settings")
@@ -90,13 +93,40 @@ class FastProtocol(HttpToolsProtocol):
                 return
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
+        except httptools.HttpParserUpgrade as end:
             if self._offered:
-                self._decline(data[upgrade.args[0] :])
+                self._decline(data[end.args[0] :])
             elif self._should_upgrade():
-                self.handle_websocket_upgrade()
+                self._open_websocket(data[end.args[0] :])
         except httptools.HttpParserError:
             self.send_400_response("Invalid HTTP request received.")
+
+    def _should_upgrade(self) -> bool:
+        """A WebSocket opens with a GET, when all that was asked before it is answered."""
+        begun = self._due or not (self.cycle is None or self.cycle.response_complete)
+        return (
+            self.parser.get_method() == b"GET"
+            and not begun
+            and super()._should_upgrade()
+            and any(name == b"sec-websocket-key" for name, _ in self.headers)
+        )
+
+    def _open_websocket(self, rest: bytes) -> None:
+        """Hands the connection over to the WebSocket door, or to uvicorn's own for the app."""
+        self._unset_keepalive_if_required()
+        try:
+            upgrade.check_origin(self.headers, self.service.admission)
+            if self.url.startswith(upgrade.PATH):
+                caller = upgrade.read(self.url, self.headers, self.service)
+                self.ws_protocol_class = partial(  # type: ignore[assignment]
+                    WebSocket, self.service, caller, self.max_body
+                )
+        except NumenError as error:
+            self._end_with_new(error)
+            return
+        self.handle_websocket_upgrade()
+        if rest:
+            self.transport.get_protocol().data_received(rest)  # type: ignore[attr-defined]
 
     def _decline(self, rest: bytes) -> None:
         """Reads a request that offers another protocol, such as h2c, as the HTTP/1.1 that it is.

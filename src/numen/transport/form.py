@@ -6,6 +6,7 @@ an answer's text says around the values is made once for every shape of the outp
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 import orjson
@@ -28,8 +29,6 @@ class Form:
         seconds: The time it gives for the answer, from when the message is read.
     """
 
-    __slots__ = ("_start", "_steady", "_texts", "_wanted", "id", "seconds")
-
     def __init__(
         self,
         endpoint: Endpoint,
@@ -37,6 +36,7 @@ class Form:
         wanted: list[tuple[TensorSpec, bool]],
         seconds: float | None = None,
     ):
+        self._endpoint = endpoint
         self.id = id
         self.seconds = seconds
         self._wanted = wanted
@@ -48,6 +48,11 @@ class Form:
             endpoint.version.encode(),
             b"" if id is None else b'"id":%b,' % orjson.dumps(id),
         )
+
+    @cached_property
+    def all_binary(self) -> Form:
+        """The same with all outputs as binary tensors."""
+        return Form(self._endpoint, self.id, [(spec, True) for spec, _ in self._wanted])
 
     def write(self, outputs: dict[str, Array]) -> tuple[bytes, int | None]:
         """Writes an answer.

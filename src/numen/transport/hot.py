@@ -15,6 +15,7 @@ from numen.core.observe import logger
 from numen.serve.service import Cold, Endpoint, Service
 from numen.transport import v2
 from numen.transport.caller import Head, served
+from numen.transport.encoding import pack
 from numen.transport.form import Form
 from numen.transport.status import error_body, headers_of, status_of
 
@@ -94,6 +95,8 @@ class Hot:
                 opening = service.wake(endpoint)
                 opening.add_done_callback(lambda opened: self._opened(service, body, opened))
                 return
+            if self.head.encoding:
+                body = self.head.unpack(body)
             self.request, self.form = v2.decode_call(self.head, body, endpoint)
             self.request.grant = grant
             service.submit(endpoint, self.request, self.done)
@@ -124,6 +127,9 @@ class Hot:
         except Exception:
             self.fail_unforeseen()
             return
+        encoding = None
+        if self.head.accepted:
+            body, encoding = pack(self.head.accepted, body)
         if header_length is None:
             lines += b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
         else:
@@ -131,6 +137,8 @@ class Hot:
                 b"content-type: application/octet-stream\r\n"
                 b"inference-header-content-length: %d\r\ncontent-length: %d\r\n"
             ) % (header_length, len(body))
+        if encoding is not None:
+            lines += b"content-encoding: %b\r\nvary: accept-encoding\r\n" % encoding
         self.answer(_OK, lines, body)
 
     def fail(self, error: NumenError) -> None:

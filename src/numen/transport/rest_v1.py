@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API: status, metadata, predict in row and column form.
+"""TensorFlow Serving's REST API: its routes, status, metadata, predict in rows and columns.
 
 Errors keep that API's shape (`{"error": …}`) and carry numen's code and hint beside it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,15 @@ from numen.core.signature import Array, Signature, TensorSpec
 from numen.serve.service import Endpoint, Listed, LiveModel, Service
 from numen.transport import caller, tensors
 from numen.transport.caller import Head
+from numen.transport.rest_v1_examples import (
+    CLASSIFY_DOC,
+    REGRESS_DOC,
+    Decoded,
+    Outputs,
+    check_signature_name,
+    classify,
+    regress,
+)
 from numen.transport.status import responses
 from numen.transport.tensors import JsonArray, JsonObject, kind
 
@@ -70,39 +80,53 @@ register_url_convertor("plain", _Plain())
 def router(service: Service) -> APIRouter:
     """The API's routes, for a model, one version of it, and what a label stands for."""
     routes = APIRouter(prefix="/v1/models", tags=["TensorFlow Serving"])
+    for verb, (read, doc) in {
+        "predict": (_predict, _PREDICT_DOC),
+        "classify": (classify, CLASSIFY_DOC),
+        "regress": (regress, REGRESS_DOC),
+    }.items():
+        _add_verb(routes, service, verb, read, doc)
+    _add_looks(routes, service)
+    return routes
 
-    async def predict(request: Request, name: str, version: str | None) -> Response:
+
+def _add_verb(
+    routes: APIRouter, service: Service, verb: str,
+    read: Callable[[bytes, Endpoint], Decoded], doc: dict[str, Any],
+) -> None:  # fmt: skip
+    async def run(request: Request, name: str, version: str | None) -> Response:
         head = Head(request.headers.raw)
         body = await request.body()
         endpoint = await service.awake(name, version)
         head.check_json()
         deadline = head.deadline()
-        arrays, columns = decode(body, endpoint.signature)
+        arrays, write = read(body, endpoint)
         answer = await caller.predict(
             service, request, Call(name, arrays, version, deadline=deadline)
         )
-        return Response(encode(endpoint, answer.outputs, columns), media_type="application/json")
+        return Response(write(answer.outputs), media_type="application/json")
 
-    how: dict[str, Any] = {"responses": _ERRORS, "openapi_extra": _PREDICT_DOC}
+    async def of_default(request: Request, name: str) -> Response:
+        return await run(request, name, None)
 
-    @routes.post("/{name}:predict", summary="Predict", response_class=Response, **how)
-    async def predict_default(request: Request, name: str) -> Response:
-        return await predict(request, name, None)
+    async def of_version(request: Request, name: str, version: str) -> Response:
+        return await run(request, name, version)
 
-    @routes.post(
-        "/{name}/versions/{version}:predict", summary="Predict (one version)",
-        response_class=Response, **how,
-    )  # fmt: skip
-    async def predict_version(request: Request, name: str, version: str) -> Response:
-        return await predict(request, name, version)
+    async def of_label(request: Request, name: str, label: str) -> Response:
+        return await run(request, name, label)
 
-    @routes.post(
-        "/{name}/labels/{label}:predict", summary="Predict (one label)",
-        response_class=Response, **how,
-    )  # fmt: skip
-    async def predict_label(request: Request, name: str, label: str) -> Response:
-        return await predict(request, name, label)
+    for where, handler, of in (
+        ("", of_default, ""),
+        ("/versions/{version}", of_version, " (one version)"),
+        ("/labels/{label}", of_label, " (one label)"),
+    ):
+        routes.add_api_route(
+            f"/{{name}}{where}:{verb}", handler, methods=["POST"], response_class=Response,
+            summary=verb.capitalize() + of, responses=_ERRORS, openapi_extra=doc,
+        )  # fmt: skip
 
+
+def _add_looks(routes: APIRouter, service: Service) -> None:
     @routes.get("/{name:plain}", summary="Status", responses=_MISSING)
     async def status(name: str) -> dict[str, Any]:
         service.find(name)
@@ -130,7 +154,16 @@ def router(service: Service) -> APIRouter:
     async def version_metadata(name: str, version: str) -> dict[str, Any]:
         return _metadata(await service.awake(name, version))
 
-    return routes
+    @routes.get(
+        "/{name}/labels/{label}/metadata", summary="Metadata of a label", responses=_MISSING
+    )
+    async def label_metadata(name: str, label: str) -> dict[str, Any]:
+        return _metadata(await service.awake(name, label))
+
+
+def _predict(body: bytes, endpoint: Endpoint) -> Decoded:
+    arrays, columns = decode(body, endpoint.signature)
+    return arrays, lambda outputs: encode(endpoint, outputs, columns)
 
 
 def decode(body: bytes, signature: Signature) -> tuple[dict[str, Array], bool]:
@@ -150,12 +183,7 @@ def decode(body: bytes, signature: Signature) -> tuple[dict[str, Array], bool]:
                 + ("both" if keys else "neither"),
                 field="instances",
             )
-        chosen = doc.get("signature_name")
-        if chosen not in (None, "", "serving_default"):
-            raise InvalidInput(
-                f'"signature_name": expected serving_default, received {str(chosen)[:80]!r}',
-                field="signature_name",
-            )
+        check_signature_name(doc.get("signature_name"))
         columns = keys[0] == "inputs"
         value = doc[keys[0]]
         arrays = _columns(value, signature) if columns else _rows(value, signature)
@@ -236,7 +264,7 @@ def _strings(value: Any, shape: tuple[int, ...], spec: TensorSpec) -> Array:
     return np.array(plain(value), dtype=object)
 
 
-def encode(endpoint: Endpoint, outputs: dict[str, Array], columns: bool) -> bytes:
+def encode(endpoint: Endpoint, outputs: Outputs, columns: bool) -> bytes:
     """Writes a predict answer, in the form the request had."""
     dumped = {spec.name: outputs[spec.name] for spec in endpoint.signature.outputs}
     if len(dumped) == 1:
