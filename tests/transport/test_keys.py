@@ -27,6 +27,7 @@ from numen.transport.caller import Head
 from parts import Live, make_bundle, start_server, stop
 
 V1 = {"instances": image(1).tolist()}
+EXAMPLES = {"examples": [{"image": image(1)[0].tolist()}]}
 GRAPHQL = "/graphql?query=%7Bmodels%7Bname%7D%7D"
 INFER = infer_json(image(1))
 
@@ -47,6 +48,12 @@ DOORS: list[tuple[str, str, Any, str, bool]] = [
     ("POST", "/v1/models/linear:predict", V1, "predict", True),
     ("POST", "/v1/models/linear/versions/1:predict", V1, "predict", True),
     ("POST", "/v1/models/linear/labels/champion:predict", V1, "predict", True),
+    *(
+        ("POST", f"/v1/models/linear{which}:{verb}", EXAMPLES, "predict", True)
+        for which in ("", "/versions/1", "/labels/champion")
+        for verb in ("classify", "regress")
+    ),
+    ("GET", "/v1/models/linear/labels/champion/metadata", None, "read", True),
     ("GET", "/v1/models/linear", None, "read", True),
     ("GET", "/v1/models/linear/versions/1", None, "read", True),
     ("GET", "/v1/models/linear/labels/champion", None, "read", True),

@@ -405,6 +405,8 @@ def test_a_silent_client_is_ended_and_a_living_one_is_not(
 class Keys(Admission):
     """Lets the key `nm_good` call `linear`."""
 
+    open = False
+
     def check(self, credential: bytes, model: str, action: Action) -> None:
         if credential != b"nm_good" or action != "predict":
             raise Unauthenticated("no key that is known")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from numen.core.errors import Internal, NotReady, NumenError
-from numen.core.message import Answer, Outcome, Request
+from numen.core.message import Answer, Grant, Outcome, Request
 from numen.core.observe import logger
 from numen.serve.service import Cold, Endpoint, Service
 from numen.transport import v2
@@ -86,34 +86,41 @@ class Hot:
             self.request.cancelled = True
 
     def submit(self, service: Service, body: bytes) -> None:
-        """Sends the request on to the model it names."""
+        """Sends the request on to the model it names, for who may call it."""
         try:
             # Before the model is looked for: what is live is not everybody's business.
             grant = service.admission.check(self.head.credential, self.target.name, "predict")
+            if self.head.encoding:
+                body = self.head.unpack(body)
             endpoint = service.find(self.target.name, self.target.version)
             if isinstance(endpoint, Cold):
                 opening = service.wake(endpoint)
-                opening.add_done_callback(lambda opened: self._opened(service, body, opened))
-                return
-            if self.head.encoding:
-                body = self.head.unpack(body)
-            self.request, self.form = v2.decode_call(self.head, body, endpoint)
-            self.request.grant = grant
-            service.submit(endpoint, self.request, self.done)
+                opening.add_done_callback(partial(self._opened, service, body, grant))
+            else:
+                self._ask(service, body, grant, endpoint)
         except NumenError as error:
             self.fail(error)
         except Exception:
             self.fail_unforeseen()
 
-    def _opened(self, service: Service, body: bytes, opened: asyncio.Future[Endpoint]) -> None:
-        error = NotReady("the server is stopping") if opened.cancelled() else opened.exception()
-        if error is None:
-            if not self.disconnected:
-                self.submit(service, body)
-        elif isinstance(error, NumenError):
+    def _ask(self, service: Service, body: bytes, grant: Grant | None, endpoint: Endpoint) -> None:
+        self.request, self.form = v2.decode_call(self.head, body, endpoint)
+        self.request.grant = grant
+        service.submit(endpoint, self.request, self.done)
+
+    def _opened(
+        self, service: Service, body: bytes, grant: Grant | None, opened: asyncio.Future[Endpoint]
+    ) -> None:
+        if self.disconnected:
+            return
+        try:
+            if opened.cancelled():
+                raise NotReady("the server is stopping", hint="try again")
+            self._ask(service, body, grant, opened.result())
+        except NumenError as error:
             self.fail(error)
-        else:
-            self.fail(Internal("numen failed on this request"))
+        except Exception:
+            self.fail_unforeseen()
 
     def done(self, outcome: Outcome) -> None:
         """Takes what the Batcher says, and lets the connection write what is due."""
