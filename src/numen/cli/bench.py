@@ -1,0 +1,183 @@
+"""`numen bench`: what this machine holds, in the words of a game developer."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from numen.cli import show
+from numen.cli.complete import references
+
+if TYPE_CHECKING:
+    from numen.api.bench import Report
+    from numen.api.measure import Phase, Step
+
+_PHASES: Final = {"ramp": "doubling", "narrow": "narrowing", "confirm": "confirming"}
+_GLYPHS: Final = {
+    "0": "█▀█ █ █ ▀▀▀", "1": "▀█   █  ▀▀▀", "2": "▀▀█ █▀▀ ▀▀▀", "3": "▀▀█  ▀█ ▀▀▀",
+    "4": "█ █ ▀▀█   ▀", "5": "█▀▀ ▀▀█ ▀▀▀", "6": "█▀▀ █▀█ ▀▀▀", "7": "▀▀█   █   ▀",
+    "8": "█▀█ █▀█ ▀▀▀", "9": "█▀█ ▀▀█ ▀▀▀",
+}  # fmt: skip
+
+
+def bench(
+    model: Annotated[
+        str, typer.Argument(help="name, name@3 or name@alias.", autocompletion=references)
+    ],
+    deadline_ms: Annotated[
+        float, typer.Option(help="When an answer is too late, in ms after it was due.")
+    ] = 16.0,
+    hz: Annotated[float, typer.Option(help="Requests a player a second.")] = 60.0,
+    seconds: Annotated[float, typer.Option(help="Longest time for the search.")] = 45.0,
+    url: Annotated[
+        str | None, typer.Option(help="A server that runs already; else one is started.")
+    ] = None,
+    yours: Annotated[
+        bool, typer.Option("--i-own-this-server", help="The URL may be another machine's.")
+    ] = False,
+    as_json: show.Json = False,
+) -> None:
+    """Find how many players a model holds on this machine."""
+    from numen.api.bench import bench as bench_
+
+    with _Bar() as bar:
+        report = bench_(
+            model, deadline_ms=deadline_ms, hz=hz, seconds=seconds, url=url, yours=yours,
+            watcher=bar,
+        )  # fmt: skip
+    if as_json:
+        show.print_json(report)
+        return
+    _verdict(report)
+    _histogram(report)
+    _steps(report)
+
+
+class _Bar:
+    """Draws the search, on the standard error."""
+
+    def __init__(self) -> None:
+        # The load shares the machine with this bar, so it is drawn seldom.
+        self._bar = Progress(
+            TextColumn("[bold]{task.description:>10}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[now]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[last]}"),
+            console=show.err,
+            transient=True,
+            refresh_per_second=2,
+        )
+        self._task = self._bar.add_task("starting", total=1.0, now="the server", last="")
+
+    def __enter__(self) -> _Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def trying(self, phase: Phase, players: int, part: float) -> None:
+        """A run begins."""
+        self._bar.update(
+            self._task, description=_PHASES[phase], completed=part,
+            now=f"[bold]{players:>7,}[/] players",
+        )  # fmt: skip
+
+    def tried(self, step: Step) -> None:
+        """A run is over."""
+        self._bar.update(
+            self._task, last=f"{_mark(step)} {step.players:,}  p99 {_ms(step.p99_ms)} ms"
+        )
+
+
+def _verdict(report: Report) -> None:
+    run = report.run
+    colour = "green" if report.confirmed else "yellow" if report.players else "red"
+    how, _, rest = report.sentence.partition(f"{report.players:,} ") if report.players else (
+        "", "", report.sentence
+    )  # fmt: skip
+    said = [
+        f"[bold {colour}]{how}[/]" if how else "",
+        f"[bold]{rest}[/]",
+        f"[dim]{escape(report.model)}  {run.requests_per_second:,.0f} requests/s  p50 "
+        f"{_ms(run.p50_ms)}  p99 {_ms(run.p99_ms)}  p99.9 {_ms(run.p999_ms)} ms  "
+        f"missed {run.misses:.2%}[/]",
+    ]
+    show.out.print()
+    for glyphs, text in zip(_large(f"{report.players:,}"), said, strict=True):
+        show.out.print(f"  [bold {colour}]{glyphs}[/]   {text}", highlight=False)
+    show.out.print(f"\n  {_limit(report)}", highlight=False)
+
+
+def _large(number: str) -> list[str]:
+    """A whole number in three rows of blocks."""
+    rows = [_GLYPHS[c] if c in _GLYPHS else "        ▄  "[::4] for c in number]
+    return [" ".join(row[4 * i : 4 * i + 3] for row in rows) for i in range(3)]
+
+
+def _limit(report: Report) -> str:
+    apart = bool(report.load_cores) and (bool(report.server_cores) or report.run.players == 0)
+    if not report.players:
+        return f"one player's p99 is {_ms(report.run.p99_ms)} ms"
+    where = "on a core apart from the load's" if apart else "sharing its cores with the load"
+    return {
+        "server": f"The server was the limit, {where}.",
+        "load": "This load generator was the limit, not the server: it may hold more.",
+        "time": "The time was up before anything failed: --seconds gives it more.",
+    }[report.limit]
+
+
+def _histogram(report: Report) -> None:
+    bins = report.run.histogram
+    if not bins:
+        return
+    most = max(one.count for one in bins)
+    show.out.print(f"\n  [bold]answers of {report.run.players:,} players[/] [dim]after ms[/]")
+    for one in bins:
+        late = one.from_ms >= report.deadline_ms
+        show.out.print(
+            f"  {_ms(one.from_ms):>6} – {_ms(one.to_ms):<6} "
+            f"[{'red' if late else 'cyan'}]{show.bar(one.count / most, 40):<40}[/] "
+            f"{one.count / report.run.due:7.2%}",
+            highlight=False,
+        )
+
+
+def _steps(report: Report) -> None:
+    drawn = Table(box=None, header_style="bold dim")
+    drawn.add_column("")
+    for name in ("players", "requests/s", "p50 ms", "p99", "p99.9", "missed", "load late by"):
+        drawn.add_column(name, justify="right")
+    drawn.add_column("")
+    for step in report.steps:
+        drawn.add_row(
+            _PHASES[step.phase], f"{step.players:,}", f"{step.requests_per_second:,.0f}",
+            *(_ms(value) for value in (step.p50_ms, step.p99_ms, step.p999_ms)),
+            f"{step.misses:.2%}", _ms(step.lag_ms), _mark(step), end_section=False,
+        )  # fmt: skip
+    show.out.print()
+    show.out.print(drawn)
+
+
+def _mark(step: Step) -> str:
+    if step.holds:
+        return "[green]✓[/]"
+    return "[yellow]✗ load late[/]" if step.load_late else "[red]✗[/]"
+
+
+def _ms(value: float) -> str:
+    if math.isinf(value):
+        return "∞"
+    return f"{value:.2f}" if value < 10 else f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
