@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -39,6 +40,15 @@ class Serving:
     address: str
     seconds: float
     process: subprocess.Popen[bytes]
+
+
+def waited(process: subprocess.Popen[bytes]) -> float:
+    """Seconds in all that a process was ready to run while others had its cores; 0 if unknown."""
+    total = 0
+    for thread in Path(f"/proc/{process.pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):  # it has just ended
+            total += int(thread.read_text().split()[1])
+    return total / 1e9
 
 
 @contextlib.contextmanager
@@ -104,7 +114,7 @@ class Load:
     """The open-loop generator in its process, to which plans are sent; see `generating`."""
 
     def __init__(self, process: subprocess.Popen[bytes]):
-        self._process = process
+        self.process = process
 
     def run(self, plan: Plan) -> Tally:
         """Runs a plan there.
@@ -113,7 +123,7 @@ class Load:
             NotReady: No connection could be made.
             Internal: The generator stopped.
         """
-        process = self._process
+        process = self.process
         assert process.stdin is not None
         assert process.stdout is not None
         longest = plan.warm + plan.seconds + 2 * plan.patience + 2 * CONNECT + 20

@@ -49,6 +49,7 @@ class Step(msgspec.Struct, frozen=True):
         outcomes: What the server said of its answers.
         lag_ms: So late were requests sent, 99th percentile.
         load_late: The generator was too late to blame the server.
+        crowded: Share of the time in which other programs had the server's or the load's core.
         holds: p99 is before the deadline, and misses are few enough.
         histogram: Of the answers' latencies.
     """
@@ -68,17 +69,19 @@ class Step(msgspec.Struct, frozen=True):
     outcomes: dict[str, int]
     lag_ms: float
     load_late: bool
+    crowded: float
     holds: bool
     histogram: list[Bin]
 
 
-def judge(plan: Plan, tally: Tally, phase: Phase = "confirm") -> Step:
+def judge(plan: Plan, tally: Tally, phase: Phase = "confirm", crowded: float = 0.0) -> Step:
     """What became of a plan.
 
     Args:
         plan: What was to be done.
         tally: What was.
         phase: What it was for.
+        crowded: Share of the time in which other programs had the processes' cores.
     """
     latencies = np.sort(np.frombuffer(tally.latencies))
     lags = np.sort(np.frombuffer(tally.lags))
@@ -105,6 +108,7 @@ def judge(plan: Plan, tally: Tally, phase: Phase = "confirm") -> Step:
         outcomes=tally.outcomes,
         lag_ms=lag * 1e3,
         load_late=lag > _MAX_LAG * plan.deadline,
+        crowded=crowded,
         holds=p99 < plan.deadline and misses <= MAX_MISSES and not tally.gave_up,
         histogram=histogram(latencies, plan.deadline),
     )

@@ -126,9 +126,7 @@ def _address(url: str, yours: bool) -> tuple[str, int]:
         raise InvalidInput(f"url: expected such as http://127.0.0.1:8000, received {url}",
                            field="url")  # fmt: skip
     try:
-        found = [
-            str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        ]
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise NotReady(f"url: there is no {host}: {error.strerror}", field="url") from error
     found = [str(entry[4][0]) for entry in entries]

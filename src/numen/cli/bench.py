@@ -128,13 +128,12 @@ def _large(number: str) -> list[str]:
 
 
 def _limit(report: Report) -> str:
-    apart = bool(report.load_cores) and (bool(report.server_cores) or report.run.players == 0)
-    if not report.players:
-        return f"one player's p99 is {_ms(report.run.p99_ms)} ms"
-    where = "on a core apart from the load's" if apart else "sharing its cores with the load"
+    crowded = max(step.crowded for step in report.steps)
+    apart = " on its own core" if report.server_cores else ""
     return {
-        "server": f"The server was the limit, {where}.",
-        "load": "This load generator was the limit, not the server: it may hold more.",
+        "server": f"The server was the limit{apart}; the load was on time.",
+        "load": "This load generator was the limit, not the server: it may well hold more.",
+        "machine": f"Other programs took up to {crowded:.0%} of a core: run it when it is quiet.",
         "time": "The time was up before anything failed: --seconds gives it more.",
     }[report.limit]
 
@@ -158,14 +157,14 @@ def _histogram(report: Report) -> None:
 def _steps(report: Report) -> None:
     drawn = Table(box=None, header_style="bold dim")
     drawn.add_column("")
-    for name in ("players", "requests/s", "p50 ms", "p99", "p99.9", "missed", "load late by"):
+    for name in ("players", "requests/s", "p50 ms", "p99", "p99.9", "missed", "load late", "others"):
         drawn.add_column(name, justify="right")
     drawn.add_column("")
     for step in report.steps:
         drawn.add_row(
             _PHASES[step.phase], f"{step.players:,}", f"{step.requests_per_second:,.0f}",
             *(_ms(value) for value in (step.p50_ms, step.p99_ms, step.p999_ms)),
-            f"{step.misses:.2%}", _ms(step.lag_ms), _mark(step), end_section=False,
+            f"{step.misses:.2%}", _ms(step.lag_ms), f"{step.crowded:.1%}", _mark(step),
         )  # fmt: skip
     show.out.print()
     show.out.print(drawn)
@@ -174,7 +173,7 @@ def _steps(report: Report) -> None:
 def _mark(step: Step) -> str:
     if step.holds:
         return "[green]✓[/]"
-    return "[yellow]✗ load late[/]" if step.load_late else "[red]✗[/]"
+    return "[yellow]✗[/]" if step.load_late else "[red]✗[/]"
 
 
 def _ms(value: float) -> str:
