@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 _PHASES: Final = {"ramp": "doubling", "narrow": "narrowing", "confirm": "confirming"}
 _GLYPHS: Final = {
-    "0": "█▀█ █ █ ▀▀▀", "1": "▀█   █  ▀▀▀", "2": "▀▀█ █▀▀ ▀▀▀", "3": "▀▀█  ▀█ ▀▀▀",
-    "4": "█ █ ▀▀█   ▀", "5": "█▀▀ ▀▀█ ▀▀▀", "6": "█▀▀ █▀█ ▀▀▀", "7": "▀▀█   █   ▀",
-    "8": "█▀█ █▀█ ▀▀▀", "9": "█▀█ ▀▀█ ▀▀▀",
+    "0": "█▀█/█ █/▀▀▀", "1": "▀█ / █ /▀▀▀", "2": "▀▀█/█▀▀/▀▀▀", "3": "▀▀█/ ▀█/▀▀▀",
+    "4": "█ █/▀▀█/  ▀", "5": "█▀▀/▀▀█/▀▀▀", "6": "█▀▀/█▀█/▀▀▀", "7": "▀▀█/  █/  ▀",
+    "8": "█▀█/█▀█/▀▀▀", "9": "█▀█/▀▀█/▀▀▀", ",": " / /▞",
 }  # fmt: skip
 
 
@@ -105,26 +105,21 @@ class _Bar:
 def _verdict(report: Report) -> None:
     run = report.run
     colour = "green" if report.confirmed else "yellow" if report.players else "red"
-    how, _, rest = report.sentence.partition(f"{report.players:,} ") if report.players else (
-        "", "", report.sentence
-    )  # fmt: skip
-    said = [
-        f"[bold {colour}]{how}[/]" if how else "",
-        f"[bold]{rest}[/]",
-        f"[dim]{escape(report.model)}  {run.requests_per_second:,.0f} requests/s  p50 "
-        f"{_ms(run.p50_ms)}  p99 {_ms(run.p99_ms)}  p99.9 {_ms(run.p999_ms)} ms  "
-        f"missed {run.misses:.2%}[/]",
-    ]
+    said = (
+        f"[bold]{report.sentence}[/]",
+        f"{escape(report.model)}, {run.requests_per_second:,.0f} requests/s: p50 {_ms(run.p50_ms)}"
+        f", p99 {_ms(run.p99_ms)}, p99.9 {_ms(run.p999_ms)} ms, missed {run.misses:.2%}",
+        f"[dim]{_limit(report)}[/]",
+    )
     show.out.print()
     for glyphs, text in zip(_large(f"{report.players:,}"), said, strict=True):
         show.out.print(f"  [bold {colour}]{glyphs}[/]   {text}", highlight=False)
-    show.out.print(f"\n  {_limit(report)}", highlight=False)
 
 
 def _large(number: str) -> list[str]:
     """A whole number in three rows of blocks."""
-    rows = [_GLYPHS[c] if c in _GLYPHS else "        ▄  "[::4] for c in number]
-    return [" ".join(row[4 * i : 4 * i + 3] for row in rows) for i in range(3)]
+    glyphs = [_GLYPHS[character].split("/") for character in number]
+    return [" ".join(rows) for rows in zip(*glyphs, strict=True)]
 
 
 def _limit(report: Report) -> str:
@@ -139,25 +134,38 @@ def _limit(report: Report) -> str:
 
 
 def _histogram(report: Report) -> None:
-    bins = report.run.histogram
-    if not bins:
+    run = report.run
+    if not run.histogram:
         return
-    most = max(one.count for one in bins)
-    show.out.print(f"\n  [bold]answers of {report.run.players:,} players[/] [dim]after ms[/]")
-    for one in bins:
-        late = one.from_ms >= report.deadline_ms
-        show.out.print(
-            f"  {_ms(one.from_ms):>6} – {_ms(one.to_ms):<6} "
-            f"[{'red' if late else 'cyan'}]{show.bar(one.count / most, 40):<40}[/] "
-            f"{one.count / report.run.due:7.2%}",
-            highlight=False,
-        )
+    most = max(one.count for one in run.histogram)
+    show.out.print(f"\n  [bold]answers to {run.players:,} players[/], ms after they were due")
+    for one in run.histogram:
+        span = f"{_ms(one.from_ms):>5} - {_ms(one.to_ms):<5}"
+        colour = "red" if one.from_ms >= report.deadline_ms else "cyan"
+        _bar_line(span, colour, one.count / most, one.count / run.due)
+    never = run.refused + run.failed + run.unanswered
+    if never:
+        _bar_line("none", "red", min(1.0, never / most), never / run.due)
+
+
+def _bar_line(span: str, colour: str, length: float, share: float) -> None:
+    bar = show.bar(length, 40)
+    show.out.print(f"  {span:>13} [{colour}]{bar:<40}[/] {share:7.2%}", highlight=False)
 
 
 def _steps(report: Report) -> None:
     drawn = Table(box=None, header_style="bold dim")
     drawn.add_column("")
-    for name in ("players", "requests/s", "p50 ms", "p99", "p99.9", "missed", "load late", "others"):
+    for name in (
+        "players",
+        "requests/s",
+        "p50 ms",
+        "p99",
+        "p99.9",
+        "missed",
+        "load late",
+        "others",
+    ):
         drawn.add_column(name, justify="right")
     drawn.add_column("")
     for step in report.steps:
