@@ -23,6 +23,7 @@ from numen.api.workspace import registry
 from numen.core.errors import InvalidInput
 
 _LENGTH: Final[dict[Phase, float]] = {"ramp": 0.5, "narrow": 1.0, "confirm": 2.0}
+_CONFIRMS: Final = 3  # for as many, time is kept
 _WARM: Final = 0.25
 _BETWEEN: Final = 0.15  # seconds to open connections, to start and to end a run
 
@@ -187,12 +188,12 @@ class _Runs:
         self._seconds = seconds
         self._watcher = watcher
         self._begin = time.monotonic()
-        self._unit = min(2.0, seconds / 22)
+        self._unit = min(2.0, seconds / 24)
 
     def measure(self, phase: Phase, players: int) -> Step | None:
         """A run, or None where the time for such is up."""
         spent = time.monotonic() - self._begin
-        kept = 0.0 if phase == "confirm" else 2 * self._takes("confirm")
+        kept = 0.0 if phase == "confirm" else _CONFIRMS * self._takes("confirm")
         if self.steps and spent + self._takes(phase) + kept > self._seconds:
             return None
         self._watcher.trying(phase, players, spent / self._seconds)

@@ -13,9 +13,9 @@ from typing import Final, Literal
 
 from numen.api.measure import Phase, Step
 
-_FIRST: Final = 8
+_FIRST: Final = 16
 _RESOLUTION: Final = 0.02  # two runs on one machine differ by more
-_STEP_DOWN: Final = 0.95
+_STEP_DOWN: Final = 0.05  # of the players, and twice that the next time
 _BEYOND_DOUBT: Final = 0.5  # of all requests missed: no second look is needed
 _LOOKS: Final = 3
 _CROWDED: Final = 0.03  # of the time; a third of that is what an idle system takes
@@ -31,8 +31,8 @@ class Found:
     """Where a search ended.
 
     Attributes:
-        players: The largest number that held.
-        run: The run that says so.
+        players: The largest number that held, or was yet to be confirmed when the time was up.
+        run: The last run, which says so.
         confirmed: It held for longer.
         failed: The runs that did not hold, even when looked at again.
     """
@@ -91,14 +91,14 @@ def search(measure: Measure, first: int = _FIRST, resolution: float = _RESOLUTIO
             break
         low, high = (step, high) if step.holds else (low, step)
     players = low.players if low else 0
-    run = low or high
+    run, down = low or high, _STEP_DOWN
     assert run is not None
     while players and (step := measure("confirm", players)) is not None:
         run = step
         if step.holds:
             return Found(players, run, True, failed)
         failed.append(step)
-        players = min(players - 1, int(players * _STEP_DOWN))
+        players, down = min(players - 1, int(players * (1 - down))), min(2 * down, 0.5)
     return Found(players, run, False, failed)
 
 

@@ -123,7 +123,7 @@ def _address(url: str, yours: bool) -> tuple[str, int]:
     except ValueError:
         host = None
     if host is None or parts.scheme != "http" or parts.path not in ("", "/"):
-        raise InvalidInput(f"url: expected such as http://127.0.0.1:8000, received {url}",
+        raise InvalidInput(f"url: expected an address such as http://127.0.0.1:8000, received {url}",
                            field="url")  # fmt: skip
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

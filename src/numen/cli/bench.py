@@ -125,6 +125,8 @@ def _large(number: str) -> list[str]:
 def _limit(report: Report) -> str:
     crowded = max(step.crowded for step in report.steps)
     apart = " on its own core" if report.server_cores else ""
+    if report.players and not report.confirmed:
+        return "It held for a moment only; --seconds gives it time to find what lasts."
     return {
         "server": f"The server was the limit{apart}; the load was on time.",
         "load": "This load generator was the limit, not the server: it may well hold more.",
@@ -138,7 +140,9 @@ def _histogram(report: Report) -> None:
     if not run.histogram:
         return
     most = max(one.count for one in run.histogram)
-    show.out.print(f"\n  [bold]answers to {run.players:,} players[/], ms after they were due")
+    show.out.print(
+        f"\n  [bold]answers at {run.requests_per_second:,.0f} requests/s[/], ms after they were due"
+    )
     for one in run.histogram:
         span = f"{_ms(one.from_ms):>5} - {_ms(one.to_ms):<5}"
         colour = "red" if one.from_ms >= report.deadline_ms else "cyan"
