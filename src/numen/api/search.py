@@ -55,7 +55,10 @@ class Found:
     def sentence(self, hz: float, deadline_ms: float) -> str:
         """The verdict in words."""
         if not self.players:
-            return f"not one player at {hz:g} Hz, p99 < {deadline_ms:g} ms"
+            few = (
+                "not one player" if self.run.players == 1 else f"under {self.run.players:,} players"
+            )
+            return f"{few} at {hz:g} Hz, p99 < {deadline_ms:g} ms"
         how = "about " if not self.confirmed else "" if self.limit == "server" else "at least "
         noun = "player" if self.players == 1 else "players"
         return f"{how}{self.players:,} {noun} at {hz:g} Hz, p99 < {deadline_ms:g} ms"

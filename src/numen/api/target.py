@@ -123,8 +123,9 @@ def _address(url: str, yours: bool) -> tuple[str, int]:
     except ValueError:
         host = None
     if host is None or parts.scheme != "http" or parts.path not in ("", "/"):
-        raise InvalidInput(f"url: expected an address such as http://127.0.0.1:8000, received {url}",
-                           field="url")  # fmt: skip
+        raise InvalidInput(
+            f"url: expected an address such as http://127.0.0.1:8000, received {url}", field="url"
+        )
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:

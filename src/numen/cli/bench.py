@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numen.api.measure import Phase, Step
 
 _PHASES: Final = {"ramp": "doubling", "narrow": "narrowing", "confirm": "confirming"}
+_COLUMNS: Final = (
+    "players", "requests/s", "p50 ms", "p99", "p99.9", "missed", "late*", "others*",
+)  # fmt: skip
 _GLYPHS: Final = {
     "0": "█▀█/█ █/▀▀▀", "1": "▀█ / █ /▀▀▀", "2": "▀▀█/█▀▀/▀▀▀", "3": "▀▀█/ ▀█/▀▀▀",
     "4": "█ █/▀▀█/  ▀", "5": "█▀▀/▀▀█/▀▀▀", "6": "█▀▀/█▀█/▀▀▀", "7": "▀▀█/  █/  ▀",
@@ -107,13 +110,16 @@ def _verdict(report: Report) -> None:
     colour = "green" if report.confirmed else "yellow" if report.players else "red"
     said = (
         f"[bold]{report.sentence}[/]",
-        f"{escape(report.model)}, {run.requests_per_second:,.0f} requests/s: p50 {_ms(run.p50_ms)}"
-        f", p99 {_ms(run.p99_ms)}, p99.9 {_ms(run.p999_ms)} ms, missed {run.misses:.2%}",
+        f"{escape(report.model)}  {run.requests_per_second:,.0f} requests/s  "
+        f"p99 {_ms(run.p99_ms)} ms  missed {run.misses:.2%}",
         f"[dim]{_limit(report)}[/]",
     )
     show.out.print()
     for glyphs, text in zip(_large(f"{report.players:,}"), said, strict=True):
         show.out.print(f"  [bold {colour}]{glyphs}[/]   {text}", highlight=False)
+    if total := sum(run.outcomes.values()):
+        parts = (f"{name} {count / total:.1%}" for name, count in sorted(run.outcomes.items()))
+        show.out.print(f"\n  the server said: {escape(', '.join(parts))}", highlight=False)
 
 
 def _large(number: str) -> list[str]:
@@ -123,15 +129,17 @@ def _large(number: str) -> list[str]:
 
 
 def _limit(report: Report) -> str:
+    if report.players and not report.confirmed and report.limit != "machine":
+        return "Not for long, though: --seconds finds what lasts."
     crowded = max(step.crowded for step in report.steps)
-    apart = " on its own core" if report.server_cores else ""
-    if report.players and not report.confirmed:
-        return "It held for a moment only; --seconds gives it time to find what lasts."
+    where = ", on a core of its own" if report.server_cores else ""
+    if not report.load_cores:
+        where = ", on the cores that the load has too"
     return {
-        "server": f"The server was the limit{apart}; the load was on time.",
-        "load": "This load generator was the limit, not the server: it may well hold more.",
-        "machine": f"Other programs took up to {crowded:.0%} of a core: run it when it is quiet.",
-        "time": "The time was up before anything failed: --seconds gives it more.",
+        "server": f"The server was the limit{where}.",
+        "load": "The load generator was the limit: it may hold more.",
+        "machine": f"Others took up to {crowded:.0%} of a core: try when it is quiet.",
+        "time": "Nothing failed in the time: --seconds gives it more.",
     }[report.limit]
 
 
@@ -158,18 +166,9 @@ def _bar_line(span: str, colour: str, length: float, share: float) -> None:
 
 
 def _steps(report: Report) -> None:
-    drawn = Table(box=None, header_style="bold dim")
+    drawn = Table(box=None, header_style="bold dim", padding=(0, 1, 0, 0))
     drawn.add_column("")
-    for name in (
-        "players",
-        "requests/s",
-        "p50 ms",
-        "p99",
-        "p99.9",
-        "missed",
-        "load late",
-        "others",
-    ):
+    for name in _COLUMNS:
         drawn.add_column(name, justify="right")
     drawn.add_column("")
     for step in report.steps:
@@ -180,6 +179,7 @@ def _steps(report: Report) -> None:
         )  # fmt: skip
     show.out.print()
     show.out.print(drawn)
+    show.out.print("  [dim]* p99 of how late requests left, in ms; time others had the cores[/]")
 
 
 def _mark(step: Step) -> str:
