@@ -107,7 +107,8 @@ class _Bar:
 
 def _verdict(report: Report) -> None:
     run = report.run
-    colour = "green" if report.confirmed else "yellow" if report.players else "red"
+    sure = report.confirmed and report.limit != "machine"
+    colour = "green" if sure else "yellow" if report.players else "red"
     said = (
         f"[bold]{report.sentence}[/]",
         f"{escape(report.model)}  {run.requests_per_second:,.0f} requests/s  "
