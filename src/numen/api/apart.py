@@ -10,12 +10,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import httpx
 import msgspec
@@ -70,29 +71,32 @@ def serving(
     chosen = _free(host, port)
     address = f"http://{f'[{host}]' if ':' in host else host}:{chosen}"
     begin = time.perf_counter()
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "numen", "serve", reference, "--host", host, "--port", str(chosen),
-         "--log-level", "warning"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _pin(process.pid, cores)
-        _wait(address, process, reference)
-        yield Serving(address, time.perf_counter() - begin, process)
-    finally:
-        process.terminate()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "numen", "serve", reference, "--host", host,
+             "--port", str(chosen), "--log-level", "warning"],
+            stdout=subprocess.DEVNULL, stderr=log,
+        )  # fmt: skip
         try:
-            process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _pin(process.pid, cores)
+            _wait(address, process, log)
+            yield Serving(address, time.perf_counter() - begin, process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
-def _wait(address: str, process: subprocess.Popen[bytes], reference: str) -> None:
+def _wait(address: str, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
     end = time.monotonic() + _START
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise Internal("the server stopped", hint=f"run numen serve {reference} to see why")
+            log.seek(0)
+            said = " ".join(log.read().decode(errors="replace").split())
+            raise Internal(f"the server stopped: {said[-400:] or 'it said nothing'}")
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{address}/v2/health/ready", trust_env=False).status_code == 200:
                 return

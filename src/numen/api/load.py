@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import math
 import sys
 import time
@@ -361,6 +362,8 @@ def read(stream: IO[bytes]) -> bytes:
 
 def main() -> None:
     """The generator's own process, until there are no more plans."""
+    # What is written to a connection that has just gone is counted, not logged.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     with contextlib.suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
         while True:
             plan = msgspec.msgpack.decode(read(sys.stdin.buffer), type=Plan)

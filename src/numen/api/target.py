@@ -62,7 +62,8 @@ class _Tensor(msgspec.Struct):
 
     def spec(self) -> TensorSpec:
         dtype = DATATYPES.get(self.datatype, self.datatype)
-        return TensorSpec(self.name, dtype, tuple(s if s >= 0 else None for s in self.shape))
+        shape = tuple(size if size >= 0 else None for size in self.shape)
+        return TensorSpec(self.name, dtype, shape, missing=True)  # whether it may, nobody says
 
 
 class _Metadata(msgspec.Struct):
