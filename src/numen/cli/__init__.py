@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Final
 
@@ -32,6 +33,8 @@ EXIT: Final = {
 
 def main() -> None:
     """The `numen` command."""
+    # As tidy as Ctrl-C: what was started is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except NumenError as error:

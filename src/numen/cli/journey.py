@@ -5,10 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +14,10 @@ import numpy as np
 from PIL import Image
 from rich.rule import Rule
 
+from numen.api.apart import serving
 from numen.cli import show
 from numen.core import settings
-from numen.core.errors import Internal, NotReady
+from numen.core.errors import Internal
 
 _MODEL = "digits"
 
@@ -96,49 +93,11 @@ def _train(epochs: int) -> None:
 @contextlib.contextmanager
 def _serving(port: int | None) -> Iterator[str]:
     current = settings.load({"port": port})[0]
-    chosen = _free(current.host, current.port)
-    if chosen != current.port:
-        show.out.print(f"  [dim]port {current.port} is taken; {chosen} is free[/]")
-    address = f"http://{current.host}:{chosen}"
-    process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "numen", "serve", _MODEL, "--port", str(chosen),
-         "--log-level", "warning"],
-        env={**os.environ, "NUMEN_HOST": current.host},
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        _wait(address, process)
-        yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _free(host: str, port: int) -> int:
-    for wanted in (port, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, wanted))
-            return int(probe.getsockname()[1])
-    raise NotReady(f"no port is free on {host}")
-
-
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < 60:
-        if process.poll() is not None:
-            raise Internal("the server stopped", hint=f"run numen serve {_MODEL} to see why")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{address}/v2/health/ready").status_code == 200:
-                took = time.perf_counter() - begin
-                show.out.print(f"  ready in {took:.1f} s at [bold]{address}[/]")
-                return
-        time.sleep(0.05)
-    raise NotReady("the server did not become ready within 60 s")
+    with serving(_MODEL, current.host, current.port) as server:
+        if current.port and not server.address.endswith(f":{current.port}"):
+            show.out.print(f"  [dim]port {current.port} is taken; this one is free[/]")
+        show.out.print(f"  ready in {server.seconds:.1f} s at [bold]{server.address}[/]")
+        yield server.address
 
 
 def _predict(address: str, dataset: Any) -> None:
