@@ -9,7 +9,7 @@ import pytest
 from numen.cli import EXIT
 from numen.core import errors
 from numen.core.errors import MissingExtra, NotFound, NumenError
-from numen.transport.status import ERROR_SCHEMA, STATUS
+from numen.transport.status import ERROR_SCHEMA, GRPC, STATUS
 
 KINDS = NumenError.__subclasses__()
 
@@ -28,8 +28,8 @@ def test_codes_are_unique_and_follow_the_names() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [STATUS, EXIT, dict.fromkeys(ERROR_SCHEMA["properties"]["code"]["enum"])],
-    ids=["http", "exit", "openapi"],
+    [STATUS, GRPC, EXIT, dict.fromkeys(ERROR_SCHEMA["properties"]["code"]["enum"])],
+    ids=["http", "grpc", "exit", "openapi"],
 )
 def test_every_door_knows_every_code_and_no_other(table: dict[str, object]) -> None:
     assert set(table) == errors.codes()
