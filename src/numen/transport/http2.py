@@ -56,7 +56,6 @@ class Connection(Sender, asyncio.Protocol):
         self._last = 0
         self._credit = _CONNECTION_WINDOW
         self._block: tuple[int, int, bytearray] | None = None
-        self._patience = wire.Patience()
         self._heard = self._paused_at = time.monotonic()
         self._asked = 0.0
         self._leaving = False
@@ -158,7 +157,7 @@ class Connection(Sender, asyncio.Protocol):
                     raise Broken(wire.PROTOCOL_ERROR, "settings come first")
                 self._frames[kind](flags, id_, data[begin:at])
             else:
-                self._patience.try_()
+                self.patience.try_()
             if self._transport is None:
                 return
         self._rest = data[at:] if at < size else b""
@@ -181,7 +180,7 @@ class Connection(Sender, asyncio.Protocol):
         stream = self.streams.get(id_)
         if stream is None:
             self._check_not_idle(id_)
-            self._patience.try_()
+            self.patience.try_()
             return
         if stream.ended:
             self._abort(stream, wire.STREAM_CLOSED)
@@ -193,7 +192,7 @@ class Connection(Sender, asyncio.Protocol):
         if flags & wire.END_STREAM:
             stream.ended = True
         elif not payload:
-            self._patience.try_()
+            self.patience.try_()
         stream.held += len(payload)
         self.held += len(payload)
         self._handler.receive(stream, payload)
@@ -218,7 +217,7 @@ class Connection(Sender, asyncio.Protocol):
             raise Broken(wire.PROTOCOL_ERROR, "a continuation continues nothing")
         first, _, block = self._block
         block += payload
-        self._patience.try_()
+        self.patience.try_()
         if len(block) > _MAX_BLOCK:
             raise Broken(wire.ENHANCE_YOUR_CALM, "the headers are too large")
         if flags & wire.END_HEADERS:
@@ -235,11 +234,11 @@ class Connection(Sender, asyncio.Protocol):
         if head is None:
             head = self._reader.request(block)
         if self._refusing or len(self.streams) >= MAX_STREAMS:
-            self._patience.try_()
+            self.patience.try_()
             self.put(frame(wire.RST_STREAM, 0, id_, pack_32(wire.REFUSED_STREAM)))
             return
         if head is None:
-            self._patience.try_()
+            self.patience.try_()
             self.put(frame(wire.RST_STREAM, 0, id_, pack_32(wire.PROTOCOL_ERROR)))
             return
         stream = self.streams[id_] = Stream(self, id_, head, self._initial_window)
@@ -252,7 +251,7 @@ class Connection(Sender, asyncio.Protocol):
     def _on_trailers(self, flags: int, id_: int) -> None:
         stream = self.streams.get(id_)
         if stream is None:  # it was answered before it ended
-            self._patience.try_()
+            self.patience.try_()
         elif stream.ended or not flags & wire.END_STREAM:
             self._abort(stream, wire.STREAM_CLOSED if stream.ended else wire.PROTOCOL_ERROR)
         else:
@@ -262,7 +261,7 @@ class Connection(Sender, asyncio.Protocol):
     # All other frames.
 
     def _on_priority(self, _flags: int, id_: int, payload: bytes) -> None:
-        self._patience.try_()
+        self.patience.try_()
         if id_ == 0:
             raise Broken(wire.PROTOCOL_ERROR, "a priority of no stream")
         if len(payload) != 5:
@@ -278,16 +277,16 @@ class Connection(Sender, asyncio.Protocol):
         stream = self.streams.get(id_)
         if stream is not None:
             self._abandon(stream)
-            self._patience.try_(_RESET_COST)
+            self.patience.try_(_RESET_COST)
         else:
-            self._patience.try_()
+            self.patience.try_()
 
     def _on_settings(self, flags: int, id_: int, payload: bytes) -> None:
         if id_:
             raise Broken(wire.PROTOCOL_ERROR, "settings are not a stream's")
         if len(payload) % 6 or (flags & wire.ACK and payload):
             raise Broken(wire.FRAME_SIZE_ERROR, "settings are of the wrong size")
-        self._patience.try_()
+        self.patience.try_()
         if flags & wire.ACK:
             return
         self._settled = True
@@ -307,7 +306,7 @@ class Connection(Sender, asyncio.Protocol):
             raise Broken(wire.PROTOCOL_ERROR, "a ping is not a stream's")
         if len(payload) != 8:
             raise Broken(wire.FRAME_SIZE_ERROR, "a ping is of the wrong size")
-        self._patience.try_()
+        self.patience.try_()
         if not flags & wire.ACK:
             self.put(frame(wire.PING, wire.ACK, 0, payload))
         elif payload == _LEAVING and self._leaving:
@@ -324,7 +323,7 @@ class Connection(Sender, asyncio.Protocol):
     def _on_window(self, _flags: int, id_: int, payload: bytes) -> None:
         if len(payload) != 4:
             raise Broken(wire.FRAME_SIZE_ERROR, "a window update is of the wrong size")
-        self._patience.try_()
+        self.patience.try_()
         size = int.from_bytes(payload, "big") & 0x7FFFFFFF
         stream = None
         if id_:
@@ -350,7 +349,6 @@ class Connection(Sender, asyncio.Protocol):
         """Forgets a stream; closes the connection after its last one where it is to end."""
         if stream.id in self.streams:
             self.held -= stream.held
-            self._patience.please()
         super().drop(stream)
         if self._refusing and not self.streams:
             self.close()
@@ -360,7 +358,7 @@ class Connection(Sender, asyncio.Protocol):
         self._handler.reset(stream)
 
     def _abort(self, stream: Stream, code: int) -> None:
-        self._patience.try_(_RESET_COST)
+        self.patience.try_(_RESET_COST)
         stream.reset(code)
         self._handler.reset(stream)
 

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from numen.transport import http2_wire as wire
-from numen.transport.http2_wire import Broken, HeaderList, frame, pack_32
+from numen.transport.http2_wire import Broken, HeaderList, Patience, frame, pack_32
 
 WINDOW: Final = 1 << 20
 
@@ -80,6 +80,7 @@ class Stream:
             self.send(trailers, last=True)
             return
         connection.window -= size
+        connection.patience.earned += Patience.AN_ANSWER
         connection.put(
             b"%b\x01\x04%b%b%b\x00\x00%b%b%b\x01\x05%b%b"
             % (
@@ -148,6 +149,7 @@ class Sender:
         window: Bytes of bodies that the peer still takes.
         max_frame: Most bytes that it takes in one frame.
         held: Bytes of requests that are kept.
+        patience: With what the peer does to no purpose.
         paused: Whether the peer does not read what it is sent.
     """
 
@@ -158,6 +160,7 @@ class Sender:
         self.max_frame = wire.MAX_FRAME
         self.held = 0
         self.paused = False
+        self.patience = Patience()
         self._transport: asyncio.Transport | None = None
         self._initial_window = 65_535
         self._blocked: dict[int, Stream] = {}
@@ -216,6 +219,7 @@ class Sender:
                 self.window -= size
                 stream.window -= size
                 most -= size
+                self.patience.earned += Patience.AN_ANSWER
                 self.put(frame(wire.DATA, 0, stream.id, data[:size]))
                 if size < len(data):
                     backlog[0] = (False, False, data[size:])

@@ -49,15 +49,21 @@ class Broken(Exception):
 
 
 class Patience:
-    """With a peer that does things to no purpose: so much at once, and so much a second."""
+    """With a peer that does things to no purpose: so much at once, a second, and an answer.
 
-    __slots__ = ("_left", "_since")
+    Attributes:
+        earned: What the peer may do more, because of what it was sent.
+    """
+
+    __slots__ = ("_left", "_since", "earned")
     MOST = 2000.0
     A_SECOND = 400.0
+    AN_ANSWER = 4.0  # windows, pings
 
     def __init__(self) -> None:
         self._left = self.MOST
         self._since = time.monotonic()
+        self.earned = 0.0
 
     def try_(self, cost: float = 1.0) -> None:
         """Bears one more.
@@ -68,14 +74,12 @@ class Patience:
         self._left -= cost
         if self._left < 0:
             now = time.monotonic()
-            self._left += min((now - self._since) * self.A_SECOND, self.MOST)
+            more = (now - self._since) * self.A_SECOND + self.earned
+            self._left += min(more, self.MOST)
             self._since = now
+            self.earned = 0.0
             if self._left < 0:
                 raise Broken(ENHANCE_YOUR_CALM, "too many frames to no purpose")
-
-    def please(self) -> None:
-        """A request came to its end."""
-        self._left = min(self._left + 2, self.MOST)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes | memoryview = b"") -> bytes:
