@@ -264,8 +264,10 @@ class Sender:
         """
         change = size - self._initial_window
         self._initial_window = size
-        for stream in list(self.streams.values()):
+        widest = size
+        for stream in self.streams.values():
             stream.window += change
-            if size > wire.MAX_WINDOW or stream.window > wire.MAX_WINDOW:
-                raise Broken(wire.FLOW_CONTROL_ERROR, "the window is too large")
+            widest = max(widest, stream.window)
+        if widest > wire.MAX_WINDOW:
+            raise Broken(wire.FLOW_CONTROL_ERROR, "the window is too large")
         self.pump_all()
