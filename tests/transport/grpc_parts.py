@@ -71,7 +71,9 @@ def open_grpc_door(
 
     async def serve() -> None:
         service = Service()
-        opened = Opened("linear", "1", bundle, Ladder([Rung("fp32", gate, Pace({1: 0.001, 8192: 0.002}))]))
+        opened = Opened(
+            "linear", "1", bundle, Ladder([Rung("fp32", gate, Pace({1: 0.001, 8192: 0.002}))])
+        )
         endpoint = service.admit(opened)
         service.swap(Table({"linear": {"1": endpoint}}, {"linear": {"best": "1"}}, {"linear": "1"}))
         listener = socket.socket()

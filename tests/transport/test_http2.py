@@ -682,7 +682,7 @@ def test_a_client_that_is_gone_is_not_worked_for(gated: GrpcDoor) -> None:
         until(lambda: endpoint.batcher.waiting == 5)
         second.send(frame(RST, 0, 3, struct.pack(">I", 8)))
         second.close()
-        until(lambda: len(gated.handle._carrier._connections) == 1)
+        until(lambda: len(gated.handle._carrier._home.connections) == 1)
         gated.gate.open_.set()
         well(first.answer(1), image(1))
         first.call(3, infer_message(image(1, 4)))
@@ -693,17 +693,17 @@ def test_a_client_that_is_gone_is_not_worked_for(gated: GrpcDoor) -> None:
 def test_silent_connections_are_asked_and_then_ended(served: GrpcDoor) -> None:
     def look(later: float) -> None:
         def do() -> None:
-            for connection in list(served.handle._carrier._connections):
+            for connection in list(served.handle._carrier._home.connections):
                 connection.look(time.monotonic() + later)
 
         served.loop.call_soon_threadsafe(do)
 
-    until(lambda: not served.handle._carrier._connections)
+    until(lambda: not served.handle._carrier._home.connections)
     with served.wire() as wire, served.wire(greet=False) as silent:
         wire.call(1, infer_message(image(1)))
         well(wire.answer(1), image(1))
-        until(lambda: len(served.handle._carrier._connections) == 2)
-        look(5)
+        until(lambda: len(served.handle._carrier._home.connections) == 2)
+        look(0)
         look(30)
         with pytest.raises((Closed, ConnectionError)):  # it never said anything
             silent.read()
@@ -711,12 +711,14 @@ def test_silent_connections_are_asked_and_then_ended(served: GrpcDoor) -> None:
         _, _, _, payload = wire.until(PING)
         wire.send(frame(PING, 1, 0, payload))
         time.sleep(0.1)
-        look(59)
+        look(62)
+        look(100)  # it answered, so it is not ended
         wire.call(3, infer_message(image(1)))
         well(wire.answer(3), image(1))
-        look(61)
+        look(101)
+        look(162)
         wire.until(PING)
-        look(90)
+        look(190)
         with pytest.raises((Closed, ConnectionError)):
             wire.read()
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -22,15 +23,27 @@ from numen.core.errors import (
     TooLarge,
 )
 from numen.core.observe import logger
-from numen.transport.grpc_head import DONE, OPENING, Head, refusal, status_of, trailer, unpacked
+from numen.transport.grpc_head import (
+    DONE,
+    DONE_FRAMED,
+    OPENING,
+    OPENING_FRAMED,
+    Head,
+    refusal,
+    status_of,
+    trailer,
+    unpacked,
+)
 from numen.transport.grpc_infer import Caller, Infer
 from numen.transport.grpc_service import Servicer
 from numen.transport.grpc_v2 import Reply
 from numen.transport.http2_out import WINDOW, Stream
-from numen.transport.http2_wire import HeaderList
+from numen.transport.http2_wire import Framed, HeaderList, framed
 
 _log = logger(__name__)
 _PREFIX: Final = 5  # a message's flag and length
+_pack_prefix: Final = struct.Struct(">BI").pack
+_unpack_prefix: Final = struct.Struct(">BI").unpack_from
 _MAX_TRAILERS: Final = 1024
 
 
@@ -47,7 +60,7 @@ class Door:
         self._max_body = max_body
         # A connection may have one large message under way while the next one comes.
         self._max_held = 2 * max_body + WINDOW
-        self._trailers: dict[tuple[tuple[str, str], ...], bytes] = {}
+        self._trailers: dict[tuple[tuple[str, str], ...], Framed] = {}
 
     def understand(self, headers: HeaderList) -> Head:
         """What a request's headers say."""
@@ -70,7 +83,8 @@ class Door:
             call.receive(data)
             return
         try:
-            self._check_held(stream)
+            if stream.connection.held > self._max_held:
+                self._check_held(stream)
             if call is None:
                 if stream.ended:
                     self._ask(stream, data)
@@ -100,20 +114,17 @@ class Door:
         """One message is there, with its prefix."""
         head: Head = stream.head
         size = len(data) - _PREFIX
-        if size != int.from_bytes(data[1:5], "big") or size < 0 or data[0]:
+        if size < 0 or _unpack_prefix(data) != (0, size):
             body = self._unusual(head, data)
         elif size > self._max_body:
             raise _too_large(size, self._max_body)
         else:
             body = data[_PREFIX:]
-        seconds = head.seconds
-        deadline = None if seconds is None else time.monotonic() + seconds
-        caller = Caller(head.credential, deadline)
         if head.infer:
-            infer = stream.call = self._servicer.infer(caller)
+            infer = stream.call = self._servicer.infer(head.now())
             infer.begin(body, partial(self._told, stream))
         else:
-            stream.call = asyncio.ensure_future(self._answer(stream, caller, body))
+            stream.call = asyncio.ensure_future(self._answer(stream, head.now(), body))
 
     def _unusual(self, head: Head, data: bytes) -> bytes:
         if len(data) < _PREFIX or len(data) - _PREFIX < int.from_bytes(data[1:5], "big"):
@@ -133,8 +144,8 @@ class Door:
         if trailers is None:
             if len(self._trailers) >= _MAX_TRAILERS:
                 self._trailers.clear()
-            trailers = self._trailers[metadata] = trailer(0, "", metadata)
-        stream.respond(OPENING, b"\x00%b%b" % (len(body).to_bytes(4, "big"), body), trailers)
+            trailers = self._trailers[metadata] = framed(trailer(0, "", metadata), last=True)
+        stream.respond(OPENING_FRAMED, _pack_prefix(0, len(body)), body, trailers)
 
     async def _answer(self, stream: Stream, caller: Caller, body: bytes) -> None:
         call = stream.head.call
@@ -146,7 +157,8 @@ class Door:
         except NumenError as error:
             fail(stream, error)
         else:
-            stream.respond(OPENING, b"\x00%b%b" % (len(answer).to_bytes(4, "big"), answer), DONE)
+            prefix = _pack_prefix(0, len(answer))
+            stream.respond(OPENING_FRAMED, prefix, answer, DONE_FRAMED)
 
 
 class _Pieces:
@@ -191,9 +203,7 @@ class _Dialogue:
         self._failure: NumenError | None = None
         self._news = asyncio.Event()
         head: Head = stream.head
-        deadline = None if head.seconds is None else time.monotonic() + head.seconds
-        caller = Caller(head.credential, deadline)
-        self._task = asyncio.ensure_future(self._run(caller))
+        self._task = asyncio.ensure_future(self._run(head.now()))
 
     def receive(self, data: bytes) -> None:
         """A piece of the messages."""
@@ -261,7 +271,7 @@ class _Dialogue:
                 aclosing(call.streaming(caller, self._messages())) as answers,
             ):
                 async for answer in answers:
-                    stream.write(b"\x00%b%b" % (len(answer).to_bytes(4, "big"), answer))
+                    stream.write(_pack_prefix(0, len(answer)) + answer)
                     await stream.sent()
         except TimeoutError:
             stream.send(trailer(*status_of(DeadlineExceeded("the deadline passed"))), last=True)

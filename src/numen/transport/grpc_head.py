@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from numen.core.errors import InvalidInput, NumenError, TooLarge
+from numen.transport.grpc_infer import Caller
 from numen.transport.grpc_service import INFER, Call
-from numen.transport.http2_wire import HeaderList, literal
+from numen.transport.http2_wire import HeaderList, framed, literal
 from numen.transport.status import GRPC
 
 MAX_MESSAGE_TEXT: Final = 1024
@@ -23,7 +25,9 @@ OPENING: Final = (
     + literal(b"content-type", b"application/grpc")
     + literal(b"grpc-accept-encoding", b",".join(_ENCODINGS))
 )
+OPENING_FRAMED: Final = framed(OPENING)
 DONE: Final = literal(b"grpc-status", b"0")
+DONE_FRAMED: Final = framed(DONE, last=True)
 
 
 class Head:
@@ -34,18 +38,18 @@ class Head:
         infer: Whether it is `ModelInfer`.
         refusal: The header block of an answer that is nothing but a refusal.
         seconds: How long the answer is wanted.
-        credential: The caller's key.
+        caller: Who calls, where no time is given.
         packed: Whether compressed messages may come.
     """
 
-    __slots__ = ("call", "credential", "infer", "packed", "refusal", "seconds")
+    __slots__ = ("call", "caller", "infer", "packed", "refusal", "seconds")
 
     def __init__(self, headers: HeaderList, calls: Mapping[str, Call]):
         given = dict(headers)
         path = given[b":path"].decode("latin-1")
         self.call = calls.get(path)
         self.infer = path == INFER
-        self.credential = credential(given.get(b"authorization"), given.get(b"x-api-key"))
+        self.caller = Caller(credential(given.get(b"authorization"), given.get(b"x-api-key")))
         encoding = given.get(b"grpc-encoding", b"identity")
         self.packed = encoding != b"identity"
         self.refusal = b""
@@ -70,6 +74,12 @@ class Head:
                 self.refusal = refusal(_INVALID, "grpc-timeout: expected digits and a unit")
             else:
                 self.seconds = int(match[1]) * _UNITS[match[2]]
+
+    def now(self) -> Caller:
+        """Who calls, and until when, if the call is made now."""
+        if self.seconds is None:
+            return self.caller
+        return Caller(self.caller.credential, time.monotonic() + self.seconds)
 
 
 def credential(authorization: bytes | None, key: bytes | None) -> bytes:

@@ -13,7 +13,7 @@ from numen.core.message import Outcome
 from numen.core.observe import logger
 from numen.serve.service import Endpoint, Service
 from numen.transport import grpc_v2
-from numen.transport.grpc_outline import varint
+from numen.transport.grpc_outline import Memory, varint
 from numen.transport.grpc_v2 import Reply
 from numen.transport.proto import INFERENCE
 
@@ -45,27 +45,28 @@ class Caller:
 class Infer:
     """One message on its way through the Service."""
 
-    __slots__ = ("_call", "_caller", "_cancelled", "_endpoint", "_service", "_tell", "_waking")
+    __slots__ = (
+        "_call", "_caller", "_cancelled", "_endpoint", "_memory", "_service", "_tell", "_waking",
+    )  # fmt: skip
 
     def __init__(self, service: Service, caller: Caller):
         self._service = service
         self._caller = caller
         self._cancelled = False
         self._call: grpc_v2.Call | None = None
-        self._endpoint: Endpoint | None = None
-        self._waking: asyncio.Task[None] | None = None
-        self._tell: Tell | None = None
 
     def begin(self, body: bytes, tell: Tell) -> None:
         """Sends the message on; `tell` is called once with the outcome, perhaps at once."""
-        self._tell = tell
+        self._tell: Tell = tell
         try:
             name, version = grpc_v2.target(body)
             found = self._service.find(name, version)
             if isinstance(found, Endpoint):
                 self._submit(body, found)
             else:
-                self._waking = asyncio.ensure_future(self._wake(body, name, version))
+                self._waking: asyncio.Task[None] = asyncio.ensure_future(
+                    self._wake(body, name, version)
+                )
         except NumenError as error:
             tell(error)
         except Exception:
@@ -75,10 +76,9 @@ class Infer:
         """Nobody waits any longer: the work is dropped where it has not begun."""
         self._cancelled = True
         if self._call is not None:
-            self._call.request.cancelled = True
+            self._call[0].cancelled = True
 
     async def _wake(self, body: bytes, name: str, version: str | None) -> None:
-        assert self._tell is not None
         deadline = self._caller.deadline
         left = None if deadline is None else max(deadline - time.monotonic(), 0)
         try:
@@ -94,27 +94,26 @@ class Infer:
     def _submit(self, body: bytes, endpoint: Endpoint) -> None:
         caller = self._caller
         grant = self._service.admission.check(caller.credential, endpoint.name, "predict")
-        call = grpc_v2.decode(body, endpoint)
-        request = call.request
+        memory: Memory = grpc_v2.memory_of(endpoint)
+        self._memory = memory
+        call = self._call = grpc_v2.decode(body, endpoint, memory)
+        request = call[0]
         request.grant = grant
         request.cancelled = self._cancelled
         if caller.deadline is not None and (
             request.deadline is None or caller.deadline < request.deadline
         ):
             request.deadline = caller.deadline
-        self._call = call
         self._endpoint = endpoint
         self._service.submit(endpoint, request, self._done)
 
     def _done(self, outcome: Outcome) -> None:
-        assert self._tell is not None
         if isinstance(outcome, NumenError):
             self._tell(outcome)
             return
         assert self._call is not None
-        assert self._endpoint is not None
         try:
-            reply = grpc_v2.encode(self._call, self._endpoint, outcome)
+            reply = grpc_v2.encode(self._call, self._endpoint, self._memory, outcome)
         except Exception:
             self._tell(_unforeseen())
             return
@@ -172,12 +171,12 @@ async def stream_infer(
 def _in_stream(outcome: Reply | NumenError, body: bytes) -> bytes:
     """An answer as one of a stream; a failure is its message and the request's id."""
     if not isinstance(outcome, NumenError):
-        length = varint(len(outcome.body) + len(_LAST))
-        return b"".join((b"\x12", length, outcome.body, _LAST))
+        message, _ = outcome
+        return b"".join((b"\x12", varint(len(message) + len(_LAST)), message, _LAST))
     answer = INFERENCE.ModelStreamInferResponse(error_message=str(outcome))
     try:
         answer.infer_response.id = INFERENCE.ModelInferRequest.FromString(body).id
     except Exception:
         answer.infer_response.id = ""
-    message: bytes = answer.SerializeToString()
-    return message
+    refused: bytes = answer.SerializeToString()
+    return refused

@@ -87,9 +87,10 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
             raise
         if isinstance(outcome, NumenError):
             await _abort(context, outcome)
-        assert isinstance(outcome, tuple)
-        context.set_trailing_metadata(outcome.metadata)
-        return outcome.body
+            raise outcome
+        message, metadata = outcome
+        context.set_trailing_metadata(metadata)
+        return message
 
     def _unary(self, call: Call) -> Any:
         async def unary(body: bytes, context: Any) -> bytes:

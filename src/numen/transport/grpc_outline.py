@@ -17,7 +17,7 @@ from numen.core.signature import Array
 MAX_FIXED: Final = 2048
 _MAX_LENGTHS: Final = 256
 _MAX_ALIKE: Final = 4
-_MAX_OPENINGS: Final = 1024
+_MAX_FORMS: Final = 1024
 _VALUE: Final = 2  # the wire type of bytes, texts and messages
 # Fields on the way to a tensor's values.
 _ID, _INPUTS, _RAW, _CONTENTS, _FP32, _FP64 = 3, 5, 7, 5, 6, 7
@@ -104,14 +104,14 @@ class Memory:
 
     Attributes:
         outlines: Kinds of messages by their length.
-        openings: How answers begin, by their form.
+        forms: What answers say beside their values.
     """
 
-    __slots__ = ("openings", "outlines")
+    __slots__ = ("forms", "outlines")
 
     def __init__(self) -> None:
         self.outlines: dict[int, list[Outline]] = {}
-        self.openings: dict[Any, Any] = {}
+        self.forms: dict[Any, Any] = {}
 
     def learn(self, outline: Outline | None) -> None:
         """Remembers one more kind; forgets others where there are too many."""
@@ -123,11 +123,11 @@ class Memory:
         alike.insert(0, outline)
         del alike[_MAX_ALIKE:]
 
-    def learn_opening(self, form: Any, opening: Any) -> None:
-        """Remembers how answers of a form begin; forgets others where there are too many."""
-        if len(self.openings) >= _MAX_OPENINGS:
-            self.openings.clear()
-        self.openings[form] = opening
+    def learn_form(self, key: Any, form: Any) -> None:
+        """Remembers what answers of a form say; forgets others where there are too many."""
+        if len(self.forms) >= _MAX_FORMS:
+            self.forms.clear()
+        self.forms[key] = form
 
 
 def varint(number: int) -> bytes:

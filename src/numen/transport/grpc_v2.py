@@ -6,16 +6,17 @@ Answers are always raw. What a message says beside its values is remembered; see
 
 from __future__ import annotations
 
+import sys
 import time
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
 from numen.core.errors import InvalidInput
 from numen.core.message import Answer, Request
-from numen.core.signature import Array
+from numen.core.signature import Array, TensorSpec
 from numen.serve.service import Endpoint
 from numen.transport import tensors
 from numen.transport.binary import from_bytes, to_bytes
@@ -34,27 +35,15 @@ _CONTENTS: Final = {
     "float32": "fp32_contents", "float64": "fp64_contents",
     "string": "bytes_contents",
 }  # fmt: skip
-_ID: Final = 0x1A
-_RAW_OUTPUT: Final = 0x32
+_ID: Final = b"\x1a"
+_RAW_OUTPUT: Final = b"\x32"
 
 
-class Call(NamedTuple):
-    """A decoded call.
-
-    Attributes:
-        request: What goes to the Service.
-        outputs: Names of the wanted outputs; None is all of them.
-    """
-
-    request: Request
-    outputs: tuple[str, ...] | None
-
-
-class Reply(NamedTuple):
-    """An answer's message and what is said beside it, as pairs of text."""
-
-    body: bytes
-    metadata: tuple[tuple[str, str], ...]
+# What goes to the Service, and the names of the wanted outputs; None is all of them.
+Call: TypeAlias = tuple[Request, tuple[str, ...] | None]
+Metadata: TypeAlias = tuple[tuple[str, str], ...]
+# An answer's message, and what is said beside it.
+Reply: TypeAlias = tuple[bytes, Metadata]
 
 
 def target(body: bytes) -> tuple[str, str | None]:
@@ -78,20 +67,19 @@ def target(body: bytes) -> tuple[str, str | None]:
     return message.model_name, message.model_version or None
 
 
-def decode(body: bytes, endpoint: Endpoint) -> Call:
-    """Reads a call of the endpoint.
+def decode(body: bytes, endpoint: Endpoint, memory: Memory) -> Call:
+    """Reads a call of the endpoint, whose messages' memory is given.
 
     Raises:
         InvalidInput: The message is malformed; what it lacks or has wrong is named.
     """
-    memory = memory_of(endpoint)
     for outline in memory.outlines.get(len(body), ()):
         inputs = outline.read(body)
         if inputs is not None:
             request = Request(endpoint.name, inputs, endpoint.version, outline.id_of(body))
             if outline.seconds is not None:
                 request.deadline = time.monotonic() + outline.seconds
-            return Call(request, outline.outputs)
+            return request, outline.outputs
     message = _parse(body)
     if (message.model_name, message.model_version or None) != target(body):
         raise InvalidInput('"model_name" or "model_version" is given twice', field="model_name")
@@ -101,7 +89,7 @@ def decode(body: bytes, endpoint: Endpoint) -> Call:
     memory.learn(Outline.of(body, inputs, outputs, seconds))
     deadline = None if seconds is None else time.monotonic() + seconds
     request = Request(endpoint.name, inputs, endpoint.version, message.id or None, deadline)
-    return Call(request, outputs)
+    return request, outputs
 
 
 def memory_of(endpoint: Endpoint) -> Memory:
@@ -240,41 +228,55 @@ def _seconds(parameters: Any) -> float | None:
     return seconds
 
 
-def encode(call: Call, endpoint: Endpoint, answer: Answer) -> Reply:
+def encode(call: Call, endpoint: Endpoint, memory: Memory, answer: Answer) -> Reply:
     """Writes an answer."""
+    request, wanted = call
     outputs = answer.outputs
-    names = call.outputs or tuple(outputs)
-    shapes = [outputs[name].shape for name in names]
-    key = (answer.variant, answer.degraded, call.outputs, *shapes)
-    memory = memory_of(endpoint)
-    opening = memory.openings.get(key)
-    if opening is None:
-        opening = _opening(call, endpoint, answer)
-        memory.learn_opening(key, opening)
-    begin, metadata, names = opening
-    parts = [begin]
-    if call.request.id is not None:
-        id_ = call.request.id.encode()
-        parts += (bytes((_ID,)), varint(len(id_)), id_)
-    for name in names:
-        data = to_bytes(outputs[name], endpoint.signature.output(name))
-        parts += (bytes((_RAW_OUTPUT,)), varint(len(data)), data)
-    return Reply(b"".join(parts), metadata)
+    key: tuple[object, ...] = (
+        answer.variant, answer.degraded, wanted, *[array.shape for array in outputs.values()]
+    )  # fmt: skip
+    form = memory.forms.get(key)
+    if form is None:
+        form = _form(wanted, endpoint, answer)
+        memory.learn_form(key, form)
+    metadata, parts = form
+    if len(parts) == 1 and request.id is None:
+        head, name, spec = parts[0]
+        if spec is None:
+            return head + outputs[name].tobytes(), metadata
+    pieces: list[bytes] = []
+    for head, name, spec in parts:
+        if spec is None:
+            pieces += (head, outputs[name].tobytes())
+        else:
+            data = to_bytes(outputs[name], spec)
+            pieces += (head, _RAW_OUTPUT, varint(len(data)), data)
+    if request.id is not None:
+        id_ = request.id.encode()
+        pieces += (_ID, varint(len(id_)), id_)
+    return b"".join(pieces), metadata
 
 
-Opening = tuple[bytes, tuple[tuple[str, str], ...], tuple[str, ...]]
+# The metadata that go along with all answers of one form, and for each output what comes before
+# its bytes, its name and, where their number is not known beforehand, its spec.
+Form: TypeAlias = tuple[Metadata, list[tuple[bytes, str, TensorSpec | None]]]
 
 
-def _opening(call: Call, endpoint: Endpoint, answer: Answer) -> Opening:
-    """What all answers of this form begin with, the metadata that go along, the outputs' names."""
+def _form(wanted: tuple[str, ...] | None, endpoint: Endpoint, answer: Answer) -> Form:
     served_by = f"{endpoint.name}@{endpoint.version}/{answer.variant}"
     outcome = "degraded" if answer.degraded else "met"
     message = _RESPONSE(model_name=endpoint.name, model_version=endpoint.version)
     message.parameters["numen_served_by"].string_param = served_by
     message.parameters["numen_outcome"].string_param = outcome
-    names = call.outputs or tuple(spec.name for spec in endpoint.signature.outputs)
-    for name in names:
-        spec = endpoint.signature.output(name)
-        message.outputs.add(name=name, datatype=spec.datatype, shape=answer.outputs[name].shape)
-    metadata = (("numen-served-by", served_by), ("numen-outcome", outcome))
-    return message.SerializeToString(), metadata, names
+    specs = [endpoint.signature.output(name) for name in wanted or ()]
+    parts: list[tuple[bytes, str, TensorSpec | None]] = []
+    for spec in specs or endpoint.signature.outputs:
+        array = answer.outputs[spec.name]
+        message.outputs.add(name=spec.name, datatype=spec.datatype, shape=array.shape)
+        if array.dtype.kind == "O" or array.dtype.byteorder == ">" or sys.byteorder == "big":
+            parts.append((b"", spec.name, spec))
+        else:
+            parts.append((_RAW_OUTPUT + varint(array.nbytes), spec.name, None))
+    first, name, unknown = parts[0]
+    parts[0] = (message.SerializeToString() + first, name, unknown)
+    return (("numen-served-by", served_by), ("numen-outcome", outcome)), parts

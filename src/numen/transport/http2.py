@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from numen.core.observe import logger
 from numen.transport import http2_wire as wire
-from numen.transport.http2_out import WINDOW, Handler, Sender, Stream
+from numen.transport.http2_out import WINDOW, Handler, Home, Sender, Stream
 from numen.transport.http2_wire import Broken, HeadReader, frame, pack_32
 
 _log = logger(__name__)
@@ -41,13 +41,12 @@ class Connection(Sender, asyncio.Protocol):
 
     Args:
         handler: Who serves its requests.
-        home: Where it is listed while it is open.
+        home: What it shares with the others.
     """
 
-    def __init__(self, handler: Handler, home: set[Connection]):
-        super().__init__()
+    def __init__(self, handler: Handler, home: Home):
+        super().__init__(home)
         self._handler = handler
-        self._home = home
         self._reader = HeadReader(handler.understand)
         self._known = self._reader.known
         self._rest = b""
@@ -57,16 +56,15 @@ class Connection(Sender, asyncio.Protocol):
         self._credit = _CONNECTION_WINDOW
         self._block: tuple[int, int, bytearray] | None = None
         self._heard = self._paused_at = time.monotonic()
+        self._spoke = False
         self._asked = 0.0
         self._leaving = False
-        self._refusing = False
         self._frames: dict[int, Callable[[int, int, bytes], None]] = {
             wire.DATA: self._on_padded_data,
             wire.HEADERS: self._on_headers,
             wire.PRIORITY: self._on_priority,
             wire.RST_STREAM: self._on_reset,
             wire.SETTINGS: self._on_settings,
-            wire.PUSH_PROMISE: self._on_push,
             wire.PING: self._on_ping,
             wire.GOAWAY: self._on_goaway,
             wire.WINDOW_UPDATE: self._on_window,
@@ -76,7 +74,7 @@ class Connection(Sender, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         self._transport = cast(asyncio.Transport, transport)
-        self._home.add(self)
+        self._home.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone: so is all that was asked."""
@@ -84,7 +82,7 @@ class Connection(Sender, asyncio.Protocol):
         self._transport = None
         for stream in list(self.streams.values()):
             self._abandon(stream)
-        self._home.discard(self)
+        self._home.connections.discard(self)
 
     def eof_received(self) -> None:
         """It says no more, so it reads no more either."""
@@ -147,22 +145,25 @@ class Connection(Sender, asyncio.Protocol):
                 at = begin - 9
                 break
             kind = word & 0xFF
-            id_ &= 0x7FFFFFFF
             if self._block is not None and kind != wire.CONTINUATION:
                 raise Broken(wire.PROTOCOL_ERROR, "a header block is not ended")
-            if kind == 0 and not flags & wire.PADDED:
+            id_ &= 0x7FFFFFFF
+            if kind == 0 and flags < 2:
                 self._on_data(flags, id_, data[begin:at], length)
+            elif kind == 1 and flags == wire.END_HEADERS and self._settled:
+                self._on_block(flags, id_, data[begin:at])
             elif kind in self._frames:
                 if not self._settled and kind != wire.SETTINGS:
                     raise Broken(wire.PROTOCOL_ERROR, "settings come first")
                 self._frames[kind](flags, id_, data[begin:at])
+            elif kind == wire.PUSH_PROMISE:
+                raise Broken(wire.PROTOCOL_ERROR, "clients push nothing")
             else:
                 self.patience.try_()
             if self._transport is None:
                 return
         self._rest = data[at:] if at < size else b""
-        self._asked = 0.0
-        self._heard = time.monotonic()
+        self._spoke = True
 
     # Bodies.
 
@@ -205,8 +206,6 @@ class Connection(Sender, asyncio.Protocol):
             if len(block) < 5:
                 raise Broken(wire.FRAME_SIZE_ERROR, "a priority is cut short")
             block = block[5:]
-        if not id_ & 1:
-            raise Broken(wire.PROTOCOL_ERROR, "a client's streams have odd numbers")
         if flags & wire.END_HEADERS:
             self._on_block(flags, id_, block)
         else:
@@ -226,9 +225,13 @@ class Connection(Sender, asyncio.Protocol):
 
     def _on_block(self, flags: int, id_: int, block: bytes) -> None:
         if id_ <= self._last:
+            if not id_ & 1:
+                raise Broken(wire.PROTOCOL_ERROR, "a client's streams have odd numbers")
             self._reader.decode(block)
             self._on_trailers(flags, id_)
             return
+        if not id_ & 1:
+            raise Broken(wire.PROTOCOL_ERROR, "a client's streams have odd numbers")
         self._last = id_
         head = self._known.get(block)
         if head is None:
@@ -266,9 +269,6 @@ class Connection(Sender, asyncio.Protocol):
             raise Broken(wire.PROTOCOL_ERROR, "a priority of no stream")
         if len(payload) != 5:
             raise Broken(wire.FRAME_SIZE_ERROR, "a priority is of the wrong size")
-
-    def _on_push(self, _flags: int, _id: int, _payload: bytes) -> None:
-        raise Broken(wire.PROTOCOL_ERROR, "clients push nothing")
 
     def _on_reset(self, _flags: int, id_: int, payload: bytes) -> None:
         self._check_not_idle(id_)
@@ -345,14 +345,6 @@ class Connection(Sender, asyncio.Protocol):
         if id_ == 0 or id_ > self._last:
             raise Broken(wire.PROTOCOL_ERROR, "a frame of a stream that was not begun")
 
-    def drop(self, stream: Stream) -> None:
-        """Forgets a stream; closes the connection after its last one where it is to end."""
-        if stream.id in self.streams:
-            self.held -= stream.held
-        super().drop(stream)
-        if self._refusing and not self.streams:
-            self.close()
-
     def _abandon(self, stream: Stream) -> None:
         self.drop(stream)
         self._handler.reset(stream)
@@ -392,6 +384,10 @@ class Connection(Sender, asyncio.Protocol):
         """Ends the connection where nobody seems to be there; called every few seconds."""
         if self._transport is None:
             return
+        if self._spoke:
+            self._spoke = False
+            self._heard = now
+            self._asked = 0.0
         silent = now - self._heard
         if (not self._settled and silent > _GREETING_TIME) or (
             self.paused and now - self._paused_at > _SILENCE

@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any, Final, Protocol
 
 from numen.transport import http2_wire as wire
-from numen.transport.http2_wire import Broken, HeaderList, Patience, frame, pack_32
+from numen.transport.http2_wire import Broken, Framed, HeaderList, Patience, frame, pack_32
 
 WINDOW: Final = 1 << 20
 
@@ -63,10 +63,10 @@ class Stream:
         self.backlog: deque[tuple[bool, bool, bytes | memoryview]] | None = None
         self.waiter: asyncio.Future[None] | None = None
 
-    def respond(self, block: bytes, data: bytes, trailers: bytes) -> None:
-        """All of an answer at once."""
+    def respond(self, opening: Framed, prefix: bytes, data: bytes, trailers: Framed) -> None:
+        """All of an answer at once; its body is `prefix` and `data`."""
         connection = self.connection
-        size = len(data)
+        size = len(prefix) + len(data)
         if self.closed:
             return
         if (
@@ -75,18 +75,20 @@ class Stream:
             or size > connection.window
             or size > connection.max_frame
         ):
-            self.send(block)
-            self.write(data)
-            self.send(trailers, last=True)
+            self.send(opening[1])
+            self.write(prefix + data)
+            self.send(trailers[1], last=True)
             return
         connection.window -= size
         connection.patience.earned += Patience.AN_ANSWER
+        id_ = pack_32(self.id)
         connection.put(
-            b"%b\x01\x04%b%b%b\x00\x00%b%b%b\x01\x05%b%b"
-            % (
-                pack_32(len(block))[1:], id_ := pack_32(self.id), block,
-                pack_32(size)[1:], id_, data,
-                pack_32(len(trailers))[1:], id_, trailers,
+            b"".join(
+                (
+                    opening[0], id_, opening[1],
+                    wire.pack_data_head(size >> 16, size & 0xFFFF, 0, self.id), prefix, data,
+                    trailers[0], id_, trailers[1],
+                )
             )
         )  # fmt: skip
         connection.finish(self)
@@ -141,6 +143,30 @@ class Stream:
             self.waiter = None
 
 
+class Home:
+    """What the connections of one port share: their list, and the time to write.
+
+    Attributes:
+        connections: Those that are open.
+    """
+
+    def __init__(self) -> None:
+        self.connections: set[Sender] = set()
+        self._loop = asyncio.get_running_loop()
+        self._due: list[Sender] = []
+
+    def soon(self, connection: Sender) -> None:
+        """Has what a connection has to write written at the end of this turn of the loop."""
+        if not self._due:
+            self._loop.call_soon(self._flush)
+        self._due.append(connection)
+
+    def _flush(self) -> None:
+        due, self._due = self._due, []
+        for connection in due:
+            connection.flush()
+
+
 class Sender:
     """The sending half of a connection.
 
@@ -153,8 +179,10 @@ class Sender:
         paused: Whether the peer does not read what it is sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, home: Home) -> None:
         self.loop = asyncio.get_running_loop()
+        self._home = home
+        self._refusing = False  # whether it ends with the last of its streams
         self.streams: dict[int, Stream] = {}
         self.window = 65_535
         self.max_frame = wire.MAX_FRAME
@@ -169,7 +197,7 @@ class Sender:
     def put(self, data: bytes) -> None:
         """Writes frames at the end of this turn of the loop."""
         if not self._out:
-            self.loop.call_soon(self.flush)
+            self._home.soon(self)
         self._out.append(data)
 
     def flush(self) -> None:
@@ -177,6 +205,14 @@ class Sender:
         out, self._out = self._out, []
         if self._transport is not None and out:
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def leave(self) -> None:
+        """Ends the connection when all that was asked is answered."""
+        raise NotImplementedError
+
+    def look(self, now: float) -> None:
+        """Ends the connection where nobody seems to be there; called every few seconds."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Writes what is due and ends the connection."""
@@ -199,9 +235,14 @@ class Sender:
         """Forgets a stream."""
         stream.closed = True
         stream.backlog = None
-        self.streams.pop(stream.id, None)
-        self._blocked.pop(stream.id, None)
-        stream.wake()
+        if self.streams.pop(stream.id, None) is not None:
+            self.held -= stream.held
+        if self._blocked:
+            self._blocked.pop(stream.id, None)
+        if stream.waiter is not None:
+            stream.wake()
+        if self._refusing and not self.streams:
+            self.close()
 
     def pump(self, stream: Stream, most: int = wire.MAX_WINDOW) -> None:
         """Sends what waits on a stream, as far as the windows go and `most` bytes."""

@@ -36,8 +36,10 @@ _MAX_KNOWN: Final = 64
 _MAX_KNOWN_SIZE: Final = 1024
 
 HeaderList = list[tuple[bytes, bytes]]
+Framed = tuple[bytes, bytes]
 unpack_head: Final = struct.Struct(">IBI").unpack_from
 pack_32: Final = struct.Struct(">I").pack
+pack_data_head: Final = struct.Struct(">BHHI").pack  # size in two parts, 0, stream
 
 
 class Broken(Exception):
@@ -86,6 +88,12 @@ def frame(kind: int, flags: int, stream: int, payload: bytes | memoryview = b"")
     """A frame."""
     head = struct.pack(">IBI", len(payload) << 8 | kind, flags, stream)
     return b"".join((head, payload))
+
+
+def framed(block: bytes, *, last: bool = False) -> Framed:
+    """A header block, and what stands before the stream's number in its frame."""
+    flags = END_HEADERS | (END_STREAM if last else 0)
+    return pack_32(len(block))[1:] + bytes((HEADERS, flags)), block
 
 
 def settings(**values: int) -> bytes:
