@@ -11,13 +11,13 @@ import gc
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
-from numen.core.errors import Conflict, InvalidInput, MissingExtra, NotFound
+from numen.core.errors import Conflict, InvalidInput, NotFound
 from numen.core.observe import logger
 from numen.core.reference import Reference
 from numen.core.settings import Settings
@@ -26,7 +26,7 @@ from numen.serve.opening import Opened, open_model
 from numen.serve.service import Listed, Service, Table
 from numen.store.catalog import ModelVersion
 from numen.transport.fast import protocol_for
-from numen.transport.grpc_port import open_grpc
+from numen.transport.grpc_port import serving_grpc
 
 _log = logger(__name__)
 Key = tuple[str, int]
@@ -320,7 +320,7 @@ class Server:
             following = asyncio.create_task(keeper.follow())
             announcing = asyncio.create_task(_when_started(server, self.address, on_ready))
             try:
-                async with _grpc(service, keeper, settings):
+                async with serving_grpc(service, keeper, settings, _bind):
                     await server.serve(sockets=[listener])
             finally:
                 for task in (following, announcing):
@@ -330,25 +330,6 @@ class Server:
         finally:
             service.close()
             listener.close()
-
-
-@contextlib.asynccontextmanager
-async def _grpc(service: Service, keeper: Keeper, settings: Settings) -> AsyncIterator[None]:
-    """The gRPC port, open where it can be."""
-    try:
-        listener = _bind(settings.host, settings.grpc_port)
-        port = await open_grpc(service, keeper, settings, listener)
-    except (MissingExtra, InvalidInput) as error:
-        if isinstance(error, InvalidInput) and settings.grpc_port != Settings().grpc_port:
-            raise
-        _log.info("gRPC is off: %s", error)
-        yield
-        return
-    _log.info("serving gRPC at %s:%d", *port.address)
-    try:
-        yield
-    finally:
-        await port.close()
 
 
 async def _when_started(

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
-from numen.core.errors import MissingExtra
+from numen.core.errors import InvalidInput, MissingExtra
+from numen.core.observe import logger
 from numen.core.settings import Settings
 from numen.serve.service import Service
 from numen.transport.rest_v2 import Repository
+
+_log = logger(__name__)
 
 
 class Carrier(Protocol):
@@ -54,6 +59,40 @@ async def open_grpc(
         listener.close()
         raise MissingExtra.of("gRPC", "grpc") from error
     return Port(servicer, carrier, address)
+
+
+@asynccontextmanager
+async def serving_grpc(
+    service: Service,
+    repository: Repository | None,
+    settings: Settings,
+    bind: Callable[[str, int], socket.socket],
+) -> AsyncIterator[None]:
+    """Serves gRPC inside the `with`, where it can be; see `open_grpc`.
+
+    Without the optional packages, or where another server has the default port, it is off and
+    the log says so.
+
+    Args:
+        bind: Binds a host and a port.
+
+    Raises:
+        InvalidInput: A port that was asked for is taken.
+    """
+    try:
+        listener = bind(settings.host, settings.grpc_port)
+        port = await open_grpc(service, repository, settings, listener)
+    except (MissingExtra, InvalidInput) as error:
+        if isinstance(error, InvalidInput) and settings.grpc_port != Settings().grpc_port:
+            raise
+        _log.warning("gRPC is off: %s", error)
+        yield
+        return
+    _log.info("serving gRPC at %s:%d", *port.address)
+    try:
+        yield
+    finally:
+        await port.close()
 
 
 class Port:

@@ -120,10 +120,8 @@ class Connection(Sender, asyncio.Protocol):
     def _greet(self, data: bytes) -> bool:
         start = data[: len(wire.PREFACE)]
         if not wire.PREFACE.startswith(start):
-            if self._transport is not None:
-                self._transport.write(_PLAIN_HTTP)
-                self._transport.close()
-            self._rest = b""
+            self.put(_PLAIN_HTTP)
+            self.close()
             return False
         self._rest = data
         self._greeted = len(start) == len(wire.PREFACE)
