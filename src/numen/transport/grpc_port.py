@@ -74,6 +74,9 @@ async def serving_grpc(
     the log says so.
 
     Args:
+        service: The live models.
+        repository: Who loads and unloads them.
+        settings: numen's settings.
         bind: Binds a host and a port.
 
     Raises:
