@@ -2,7 +2,8 @@
 
 Both serve the same 784-128-10 network, one process pinned to core 0; h2load drives them from
 core 1 with one call at a time a connection. Rounds alternate between the servers, so that a noisy
-machine is noisy for all; medians are compared. numen on grpcio's carrier runs as well.
+machine is noisy for all; medians are compared. numen on grpcio's carrier runs as well. The
+server's processor time a request is the figure that neighbours on the machine disturb least.
 """
 
 from __future__ import annotations
@@ -54,6 +55,11 @@ class Server:
             live = channel.unary_unary(f"{SERVICE}/ServerLive")
             live(b"", timeout=60, wait_for_ready=True)
 
+    def cpu(self) -> float:
+        """Processor time that it has taken, in microseconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") * 1e6
+
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
@@ -63,6 +69,7 @@ def load(server: Server, body: Path, connections: int, seconds: int, core: int) 
     """One run of h2load: its figures."""
     log = body.with_suffix(".log")
     log.unlink(missing_ok=True)
+    before = server.cpu()
     run = subprocess.run(
         [
             "taskset", "-c", str(core), "h2load", "-m1", f"-c{connections}", "-t1", f"-D{seconds}",
@@ -74,9 +81,10 @@ def load(server: Server, body: Path, connections: int, seconds: int, core: int) 
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", run.stdout)
     assert counts is not None, run.stdout
     good, *bad = map(int, counts.groups())
+    cpu = (server.cpu() - before) / max(good, 1)
     times = np.sort([int(line.rsplit("\t", 1)[1]) for line in log.read_text().splitlines()])
     p50, p99 = (float(times[int(len(times) * share)]) if len(times) else 0 for share in (0.5, 0.99))
-    return {"rps": good / seconds, "bad": sum(bad), "p50": p50, "p99": p99}
+    return {"rps": good / seconds, "bad": sum(bad), "p50": p50, "p99": p99, "cpu": cpu}
 
 
 def verify(server: Server, model: Path) -> tuple[int, int, float]:
@@ -148,20 +156,21 @@ def run(folder: Path, arguments: argparse.Namespace) -> list[dict]:
         for server in servers:
             server.stop()
     result = [{"check": "crossed answers", "requests": count, "wrong": wrong, "gap": gap}]
-    table = Table("server", "connections", "requests/s", "p50 ms", "p99 ms", "× peer")
+    table = Table("server", "connections", "requests/s", "p50 ms", "p99 ms", "CPU µs", "× peer")
     for (name, connections), runs in measured.items():
         rps = statistics.median(one["rps"] for one in runs)
         peer = statistics.median(one["rps"] for one in measured[PEER, connections])
         p50, p99 = (statistics.median(one[p] for one in runs) / 1e3 for p in ("p50", "p99"))
+        cpu = statistics.median(one["cpu"] for one in runs)
         bad = sum(one["bad"] for one in runs)
         table.add_row(
-            name, str(connections), f"{rps:,.0f}", f"{p50:.2f}", f"{p99:.2f}",
+            name, str(connections), f"{rps:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{cpu:.0f}",
             f"{rps / peer:.1f}" + (f"  ({bad} failed)" if bad else ""),
         )  # fmt: skip
         result.append(
             {
                 "server": name, "connections": connections, "rps": rps, "p50_ms": p50,
-                "p99_ms": p99, "ratio": rps / peer, "failed": bad,
+                "p99_ms": p99, "cpu_us": cpu, "ratio": rps / peer, "failed": bad,
             }
         )  # fmt: skip
     console.print(table)
