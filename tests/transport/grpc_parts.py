@@ -59,9 +59,14 @@ class GrpcDoor:
 
 @contextmanager
 def open_grpc_door(
-    bundle: Bundle, carrier: str = "numen", max_body: int = 1 << 20, *, open_gate: bool = False
+    bundle: Bundle,
+    carrier: str = "numen",
+    max_body: int = 1 << 20,
+    *,
+    open_gate: bool = False,
+    slow: bool = False,
 ) -> Iterator[GrpcDoor]:
-    """Serves the bundle as `linear`, run by a Gate on a thread."""
+    """Serves the bundle as `linear`, run by a Gate on a thread; where slow, with a worse variant."""
     gate = Gate(bundle.manifest.signature)
     if open_gate:
         gate.open_.set()
@@ -71,9 +76,10 @@ def open_grpc_door(
 
     async def serve() -> None:
         service = Service()
-        opened = Opened(
-            "linear", "1", bundle, Ladder([Rung("fp32", gate, Pace({1: 0.001, 8192: 0.002}))])
-        )
+        rungs = [Rung("fp32", gate, Pace({1: 0.001, 8192: 0.002}))]
+        if slow:
+            rungs = [Rung("fp32", gate, Pace({1: 5.0})), Rung("int8", gate, Pace({1: 0.001}), True)]
+        opened = Opened("linear", "1", bundle, Ladder(rungs))
         endpoint = service.admit(opened)
         service.swap(Table({"linear": {"1": endpoint}}, {"linear": {"best": "1"}}, {"linear": "1"}))
         listener = socket.socket()

@@ -201,6 +201,23 @@ def test_an_answer_says_who_gave_it(channel: grpc.Channel) -> None:
     assert beside["numen-outcome"] == "met"
 
 
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_an_answer_says_that_it_is_not_the_best(bundle: Bundle, carrier: str) -> None:
+    with (
+        open_grpc_door(bundle, carrier, open_gate=True, slow=True) as door,
+        door.channel() as channel,
+    ):
+        call = channel.unary_unary(f"{SERVICE}ModelInfer")
+        message = infer_message(image(1)).SerializeToString()
+        for seconds, variant, outcome in ((1, "int8", "degraded"), (60, "fp32", "met")):
+            body, done = call.with_call(message, timeout=seconds)
+            answer = INFERENCE.ModelInferResponse.FromString(body)
+            beside = dict(done.trailing_metadata())
+            assert beside["numen-served-by"] == f"linear@1/{variant}"
+            assert beside["numen-outcome"] == outcome
+            assert answer.parameters["numen_outcome"].string_param == outcome
+
+
 def test_many_at_once_get_their_own_answers(channel: grpc.Channel) -> None:
     call = channel.unary_unary(
         f"{SERVICE}ModelInfer", INFERENCE.ModelInferRequest.SerializeToString,

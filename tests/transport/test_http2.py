@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import shutil
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -277,6 +280,24 @@ def test_another_library_agrees(served: GrpcDoor) -> None:
                     ended.add(event.stream_id)
     for body in bodies.values():
         well(({":status": "200", "content-type": "application/grpc", "grpc-status": "0"}, body), x)
+
+
+@pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
+@pytest.mark.parametrize(("connections", "streams"), [(8, 1), (2, 50)])
+def test_a_load_generator_is_served(
+    served: GrpcDoor, tmp_path: Path, connections: int, streams: int
+) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(prefixed(infer_message(image(1))))
+    run = subprocess.run(
+        [
+            "h2load", "-n2000", f"-c{connections}", f"-m{streams}", "-d", str(body),
+            "-H", "content-type: application/grpc", "-H", "te: trailers",
+            f"http://127.0.0.1:{served.port}{SERVICE}ModelInfer",
+        ],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert "2000 succeeded, 0 failed, 0 errored, 0 timeout" in run.stdout, run.stdout
 
 
 # What may not be done.
@@ -580,6 +601,21 @@ def test_compressed_messages(served: GrpcDoor) -> None:
             assert answer[0]["grpc-status"] == status
             if status == "0":
                 well(answer, x)
+
+
+def test_small_messages_that_become_large_are_bounded(bundle: Bundle) -> None:
+    """What is kept counts as it is unpacked."""
+    large = gzip.compress(infer_message(np.zeros((300, 28, 28), np.float32)).SerializeToString())
+    with open_grpc_door(bundle) as door, door.wire() as wire:
+        for number in range(12):
+            body = b"\x01" + struct.pack(">I", len(large)) + large
+            wire.send(frame(HEADERS, 4, 2 * number + 1, wire.head(grpc_encoding="gzip")))
+            wire.send(frame(DATA, ENDED, 2 * number + 1, body))
+        kind, _, _, payload = wire.until(HEADERS)
+        seen = dict(wire.decoder.decode(payload))
+        assert (kind, seen["grpc-status"]) == (HEADERS, "8")
+        (endpoint,) = door.service.endpoints()
+        assert endpoint.batcher.waiting <= 4 * 300
 
 
 def test_a_message_that_says_it_is_too_large(gated: GrpcDoor) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
@@ -115,7 +114,7 @@ class Door:
         head: Head = stream.head
         size = len(data) - _PREFIX
         if size < 0 or _unpack_prefix(data) != (0, size):
-            body = self._unusual(head, data)
+            body = self._unusual(stream, data)
         elif size > self._max_body:
             raise _too_large(size, self._max_body)
         else:
@@ -126,12 +125,15 @@ class Door:
         else:
             stream.call = asyncio.ensure_future(self._answer(stream, head.now(), body))
 
-    def _unusual(self, head: Head, data: bytes) -> bytes:
+    def _unusual(self, stream: Stream, data: bytes) -> bytes:
         if len(data) < _PREFIX or len(data) - _PREFIX < int.from_bytes(data[1:5], "big"):
             raise InvalidInput("expected one message, received none or a part of one")
         if len(data) - _PREFIX > int.from_bytes(data[1:5], "big"):
             raise InvalidInput("expected one message, received more than one")
-        return _plain(head, data[0], data[_PREFIX:], self._max_body)
+        body = _plain(stream.head, data[0], data[_PREFIX:], self._max_body)
+        stream.release(-len(body))  # it is kept as well
+        self._check_held(stream)
+        return body
 
     def _told(self, stream: Stream, outcome: Reply | NumenError) -> None:
         if stream.closed:
@@ -190,15 +192,13 @@ class _Pieces:
 
 
 class _Dialogue:
-    """A call of many messages: those that came and were not yet taken, and who answers."""
+    """A call of many messages: what came and was not yet taken, and who answers."""
 
     def __init__(self, stream: Stream, limit: int, check_held: Callable[[Stream], None]):
         self._stream = stream
         self._limit = limit
         self._check_held = check_held
         self._rest = bytearray()
-        self._due: deque[bytes] = deque()
-        self._waiting = 0  # bytes in `_due`
         self._owed = 0
         self._failure: NumenError | None = None
         self._news = asyncio.Event()
@@ -208,14 +208,13 @@ class _Dialogue:
     def receive(self, data: bytes) -> None:
         """A piece of the messages."""
         self._rest += data
+        self._owed += len(data)
         try:
-            self._split()
             self._check_held(self._stream)
+            self._grant()
         except NumenError as error:
             self._failure = error
         self._news.set()
-        self._owed += len(data)
-        self._grant()
 
     def cancel(self) -> None:
         """Nobody waits any longer."""
@@ -223,42 +222,38 @@ class _Dialogue:
 
     def _grant(self) -> None:
         # A client whose messages are not taken is let to send no more of them.
-        if self._waiting < WINDOW // 2:
+        if len(self._rest) < WINDOW // 2 or self._next() is None:
             self._stream.grant(self._owed)
             self._owed = 0
 
-    def _split(self) -> None:
-        rest = self._rest
-        at = 0
-        while len(rest) - at >= _PREFIX:
-            size = int.from_bytes(rest[at + 1 : at + _PREFIX], "big")
-            if size > self._limit:
-                raise _too_large(size, self._limit)
-            end = at + _PREFIX + size
-            if end > len(rest):
-                break
-            body = bytes(rest[at + _PREFIX : end])
-            self._due.append(_plain(self._stream.head, rest[at], body, self._limit))
-            self._waiting += len(self._due[-1])
-            at = end
-        del rest[:at]
-        self._stream.release(at)
-        if self._stream.ended and rest:
-            raise InvalidInput("the last message is cut short")
+    def _next(self) -> int | None:
+        """Where the next message ends; None where it is not all there."""
+        if len(self._rest) < _PREFIX:
+            return None
+        _, size = _unpack_prefix(self._rest)
+        if size > self._limit:
+            raise _too_large(size, self._limit)
+        end: int = _PREFIX + size
+        return end if end <= len(self._rest) else None
 
     async def _messages(self) -> AsyncIterator[bytes]:
         while True:
-            while self._due:
-                body = self._due.popleft()
-                self._waiting -= len(body)
-                self._grant()
-                yield body
             if self._failure is not None:
                 raise self._failure
-            if self._stream.ended:
+            end = self._next()
+            if end is not None:
+                flag, body = self._rest[0], bytes(self._rest[_PREFIX:end])
+                del self._rest[:end]
+                self._stream.release(end)
+                self._grant()
+                yield _plain(self._stream.head, flag, body, self._limit)
+            elif self._stream.ended:
+                if self._rest:
+                    raise InvalidInput("the last message is cut short")
                 return
-            self._news.clear()
-            await self._news.wait()
+            else:
+                self._news.clear()
+                await self._news.wait()
 
     async def _run(self, caller: Caller) -> None:
         stream = self._stream
