@@ -23,6 +23,7 @@ from numen.core.settings import Settings
 from numen.serve.ladder import Ladder, Pace, Rung
 from numen.serve.opening import Opened
 from numen.serve.service import Service, Table
+from numen.server import _loop_factory
 from numen.transport.grpc_port import open_grpc
 from numen.transport.proto import INFERENCE
 
@@ -95,7 +96,11 @@ def open_grpc_door(
         # What was cancelled ends before the loop does.
         await asyncio.sleep(0.05)
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
+    def run() -> None:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     assert started.wait(20)
     try:
@@ -160,6 +165,7 @@ class Frames:
 
     def __init__(self, port: int, *, greet: bool = True, **values: int):
         self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder()
         self.left = b""

@@ -105,7 +105,7 @@ class Door:
 
     def reset(self, stream: Stream) -> None:
         """The client has taken the request back, or is gone."""
-        call = stream.call
+        call, stream.call = stream.call, None
         if isinstance(call, Infer | _Dialogue | asyncio.Task):
             call.cancel()
 
@@ -136,6 +136,7 @@ class Door:
         return body
 
     def _told(self, stream: Stream, outcome: Reply | NumenError) -> None:
+        stream.call = None  # or the two would keep each other until the collector comes
         if stream.closed:
             return
         if isinstance(outcome, NumenError):

@@ -179,7 +179,8 @@ class Connection(Sender, asyncio.Protocol):
         stream = self.streams.get(id_)
         if stream is None:
             self._check_not_idle(id_)
-            self.patience.try_()
+            if not payload:  # what was on its way when its stream was answered is nobody's fault
+                self.patience.try_()
             return
         if stream.ended:
             self._abort(stream, wire.STREAM_CLOSED)
