@@ -22,7 +22,7 @@ from numen.core.bundle import Bundle
 from numen.core.settings import Settings
 from numen.serve.ladder import Ladder, Pace, Rung
 from numen.serve.opening import Opened
-from numen.serve.service import Service, Table
+from numen.serve.service import Cold, Service, Table
 from numen.server import _loop_factory
 from numen.transport.grpc_port import open_grpc
 from numen.transport.proto import INFERENCE
@@ -66,8 +66,12 @@ def open_grpc_door(
     *,
     open_gate: bool = False,
     slow: bool = False,
+    opening: float | None = None,
 ) -> Iterator[GrpcDoor]:
-    """Serves the bundle as `linear`, run by a Gate on a thread; where slow, with a worse variant."""
+    """Serves the bundle as `linear`, run by a Gate on a thread; where slow, with a worse variant.
+
+    Where an opening time is given, it is opened when it is first asked.
+    """
     gate = Gate(bundle.manifest.signature)
     if open_gate:
         gate.open_.set()
@@ -81,8 +85,10 @@ def open_grpc_door(
         if slow:
             rungs = [Rung("fp32", gate, Pace({1: 5.0})), Rung("int8", gate, Pace({1: 0.001}), True)]
         opened = Opened("linear", "1", bundle, Ladder(rungs))
-        endpoint = service.admit(opened)
-        service.swap(Table({"linear": {"1": endpoint}}, {"linear": {"best": "1"}}, {"linear": "1"}))
+        listed: Any = service.admit(opened) if opening is None else None
+        if opening is not None:
+            listed = Cold("linear", "1", lambda: time.sleep(opening) or opened)
+        service.swap(Table({"linear": {"1": listed}}, {"linear": {"best": "1"}}, {"linear": "1"}))
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         settings = Settings(max_body=max_body, grpc_carrier=carrier)

@@ -480,6 +480,21 @@ def test_a_call_that_is_cancelled_is_dropped(door: GrpcDoor) -> None:
     assert door.gate.rows == [1, 4]
 
 
+@pytest.mark.parametrize("carrier", CARRIERS)
+def test_a_model_is_opened_when_it_is_first_asked(bundle: Bundle, carrier: str) -> None:
+    with (
+        open_grpc_door(bundle, carrier, open_gate=True, opening=1.0) as door,
+        door.channel() as channel,
+    ):
+        assert not door.service.endpoints()
+        error = refused(channel, infer_message(image(1)), timeout=0.2)
+        assert error.code() is CODE.DEADLINE_EXCEEDED
+        answers = stream_infer(channel, iter([infer_message(image(1), "7")]))
+        assert [one.infer_response.id for one in answers] == ["7"]
+        infer(channel, infer_message(image(1)))
+        assert len(door.service.endpoints()) == 1
+
+
 def test_a_message_over_the_limit(door: GrpcDoor) -> None:
     door.gate.open_.set()
     with door.channel() as channel:
