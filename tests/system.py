@@ -10,7 +10,10 @@ import os
 import shutil
 import subprocess
 
-PROGRAMS = {"chromium": "chromium", "wrk": "wrk", "node": "nodejs", "npm": "npm"}
+PROGRAMS = {
+    "chromium": "chromium", "wrk": "wrk", "h2load": "nghttp2-client",
+    "node": "nodejs", "npm": "npm",
+}  # fmt: skip
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from numen.serve.opening import Opened, open_model
 from numen.serve.service import Listed, Service, Table
 from numen.store.catalog import ModelVersion
 from numen.transport.fast import protocol_for
+from numen.transport.grpc_port import serving_grpc
 
 _log = logger(__name__)
 Key = tuple[str, int]
@@ -323,7 +324,8 @@ class Server:
             announcing = _when_started(server, self.address, on_ready)
             tasks = list(map(asyncio.create_task, (keeper.follow(), admitting, announcing)))
             try:
-                await server.serve(sockets=[listener])
+                async with serving_grpc(service, keeper, settings, _bind):
+                    await server.serve(sockets=[listener])
             finally:
                 for task in tasks:
                     task.cancel()
@@ -386,7 +388,7 @@ def _explain(host: str, port: int) -> Iterator[None]:
     except OSError as error:
         raise InvalidInput(
             f"cannot listen on {host}:{port}: {error.strerror}",
-            hint="choose another with --port, or 0 for any that is free",
+            hint="choose another with --port or --grpc-port, or 0 for any that is free",
             field="port",
         ) from error
 

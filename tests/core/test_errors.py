@@ -17,7 +17,7 @@ from numen.core.errors import (
     Overloaded,
     Unauthenticated,
 )
-from numen.transport.status import ERROR_SCHEMA, STATUS, headers_of
+from numen.transport.status import ERROR_SCHEMA, GRPC, STATUS, headers_of
 
 KINDS = NumenError.__subclasses__()
 
@@ -36,8 +36,8 @@ def test_codes_are_unique_and_follow_the_names() -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [STATUS, EXIT, dict.fromkeys(ERROR_SCHEMA["properties"]["code"]["enum"])],
-    ids=["http", "exit", "openapi"],
+    [STATUS, GRPC, EXIT, dict.fromkeys(ERROR_SCHEMA["properties"]["code"]["enum"])],
+    ids=["http", "grpc", "exit", "openapi"],
 )
 def test_every_door_knows_every_code_and_no_other(table: dict[str, object]) -> None:
     assert set(table) == errors.codes()

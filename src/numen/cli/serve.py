@@ -18,13 +18,16 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(help="Port for gRPC; 0 takes a free one.")
+    ] = None,
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Serve other machines without any key.")
     ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
 ) -> None:  # fmt: skip
-    """Serve published models: REST, TensorFlow Serving, GraphQL, the console."""
+    """Serve published models: REST, TensorFlow Serving, GraphQL, gRPC, the console."""
     from numen.control.app import build
     from numen.core import observe, settings
     from numen.core.reference import Reference
@@ -32,8 +35,8 @@ def serve(
     from numen.server import Server
 
     flags = {
-        "host": host, "port": port, "insecure": insecure, "log_level": log_level,
-        "log_format": log_format,
+        "host": host, "port": port, "grpc_port": grpc_port, "insecure": insecure,
+        "log_level": log_level, "log_format": log_format,
     }  # fmt: skip
     current, _ = settings.load(flags)
     observe.setup(current.log_level, current.log_format)

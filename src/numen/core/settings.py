@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         host: Address the server binds.
         port: Its port; 0 takes a free one.
         insecure: Serve other machines although there is no key.
+        grpc_port: The port for gRPC, where that is installed; 0 takes a free one.
+        grpc_carrier: Who speaks HTTP/2 there: numen itself, or grpcio.
         log_level: Least severe message that is logged.
         log_format: `text` for people, `json` for machines.
         max_body: Largest request body, in bytes.
@@ -45,6 +47,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Port = 8000
     insecure: bool = False
+    grpc_port: Port = 8001
+    grpc_carrier: Literal["numen", "grpcio"] = "numen"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     max_body: Positive = 64 << 20

@@ -1,4 +1,4 @@
-"""Which HTTP status stands for which error code. A test proves the table complete."""
+"""Which HTTP and gRPC status stands for which error code. A test proves the tables complete."""
 
 from __future__ import annotations
 
@@ -29,6 +29,25 @@ STATUS: Final = {
 }
 RETRY: Final = frozenset({429, 503})
 LONGEST_RETRY: Final = 3600
+# 3 invalid argument, 8 resource exhausted, 9 failed precondition, 12 unimplemented, 15 data loss.
+GRPC: Final = {
+    "invalid_input": 3,
+    "invalid_data": 3,
+    "unsupported_media": 12,
+    "too_large": 8,
+    "unauthenticated": 16,
+    "forbidden": 7,
+    "not_found": 5,
+    "conflict": 9,
+    "missing_extra": 12,
+    "export_failed": 9,
+    "corrupt_bundle": 15,
+    "not_ready": 14,
+    "overloaded": 8,
+    "deadline_exceeded": 4,
+    "cancelled": 1,
+    "internal": 13,
+}
 
 
 def status_of(error: NumenError) -> int:

@@ -1,0 +1,1 @@
+"""The protocols' own `.proto` files, which `transport.proto` reads."""
