@@ -18,6 +18,7 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
 ) -> None:  # fmt: skip
@@ -26,9 +27,12 @@ def serve(
     from numen.core import observe, settings
     from numen.core.reference import Reference
     from numen.registry import Registry
-    from numen.server import Server
+    from numen.server import Server, Supervisor
 
-    flags = {"host": host, "port": port, "log_level": log_level, "log_format": log_format}
+    flags = {
+        "host": host, "port": port, "workers": workers,
+        "log_level": log_level, "log_format": log_format,
+    }  # fmt: skip
     current, _ = settings.load(flags)
     observe.setup(current.log_level, current.log_format)
     references_ = [Reference.parse(text) for text in models or ()]
@@ -39,4 +43,7 @@ def serve(
             f"[dim]console {address}/  docs {address}/docs  Ctrl-C stops[/]"
         )
 
-    Server(current, Registry.of(current), build, references_).run(ready)
+    if current.workers > 1:
+        Supervisor(current, build, references_).run(ready)
+    else:
+        Server(current, Registry.of(current), build, references_).run(ready)

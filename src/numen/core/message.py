@@ -39,6 +39,7 @@ class Request:
         deadline: When the answer is no longer wanted, in seconds of `time.monotonic()`.
         grant: The caller's leave, where callers need one.
         cancelled: Set when the caller has gone away; the work is dropped if it has not begun.
+        probe: Whether the server asks itself, which is not counted.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Request:
     deadline: float | None = None
     grant: Grant | None = None
     cancelled: bool = False
+    probe: bool = False
 
 
 @dataclass(slots=True)

@@ -65,7 +65,7 @@ def open_model(
             undo.callback(runtime.close)
             exact = variant is manifest.variants[0]
             with _refusal(f"model {name}@{version}: recorded samples"):
-                _compare(golden, runtime.predict(golden.inputs), exact=exact)
+                compare(golden, runtime.predict(golden.inputs), exact=exact)
             sizes = max_rows if manifest.batched else 0
             pace = Pace(_measure(runtime, golden.inputs, sizes))
             if rungs and pace.per_row >= rungs[-1].pace.per_row:
@@ -97,7 +97,12 @@ def _best_first(variants: tuple[Variant, ...]) -> list[Variant]:
     return [exact, *sorted(others, key=lambda v: -v.metrics["accuracy"])]
 
 
-def _compare(golden: Golden, outputs: Arrays, *, exact: bool) -> None:
+def compare(golden: Golden, outputs: Arrays, *, exact: bool = True) -> None:
+    """Refuses outputs that are not those recorded; shapes only where they need not be `exact`.
+
+    Raises:
+        CorruptBundle: They differ by more than rounding.
+    """
     for key, expected in golden.outputs.items():
         received = outputs.get(key)
         if received is None or received.shape != expected.shape:

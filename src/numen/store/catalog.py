@@ -18,56 +18,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from numen.core.errors import Conflict, NotFound
-
-_meta = sa.MetaData()
-_versions = sa.Table(
-    "model_versions",
-    _meta,
-    sa.Column("model", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("size", sa.BigInteger, nullable=False),
-    sa.Column("created", sa.String(32), nullable=False),
-)
-# Highest number ever given, so that a removed version's number is never used again.
-_models = sa.Table(
-    "models",
-    _meta,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("last", sa.Integer, nullable=False),
-)
-_aliases = sa.Table(
-    "aliases",
-    _meta,
-    sa.Column("model", sa.String(64), primary_key=True),
-    sa.Column("alias", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),
-)
-_moves = sa.Table(
-    "alias_moves",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("model", sa.String(64), nullable=False),
-    sa.Column("alias", sa.String(64), nullable=False),
-    sa.Column("before", sa.Integer),
-    sa.Column("after", sa.Integer, nullable=False),
-    sa.Column("at", sa.String(32), nullable=False),
-)
-_datasets = sa.Table(
-    "datasets",
-    _meta,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("created", sa.String(32), nullable=False),
-)
-_revision = sa.Table(
-    "revision",
-    _meta,
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("value", sa.BigInteger, nullable=False),
-)
+from numen.store.tables import aliases as _aliases
+from numen.store.tables import datasets as _datasets
+from numen.store.tables import meta as _meta
+from numen.store.tables import models as _models
+from numen.store.tables import moves as _moves
+from numen.store.tables import revision as _revision
+from numen.store.tables import versions as _versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +36,15 @@ class ModelVersion:
     digest: str
     size: int
     created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All models at one moment: the revision, versions (oldest first a model), and aliases."""
+
+    revision: int
+    versions: dict[str, list[ModelVersion]]
+    aliases: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +87,18 @@ class Catalog:
             return int(connection.scalar(sa.select(_revision.c.value)) or 0)
 
     # Models
+
+    def snapshot(self) -> Snapshot:
+        """All models, in three queries however many there are."""
+        found = Snapshot(self.revision(), {}, {})
+        with self._engine.connect() as connection:
+            # Aliases first: what they stand for is then among the versions, however new.
+            for row in connection.execute(sa.select(_aliases).order_by(_aliases.c.alias)):
+                found.aliases.setdefault(row.model, {})[row.alias] = row.version
+            query = sa.select(_versions).order_by(_versions.c.model, _versions.c.version)
+            for row in connection.execute(query):
+                found.versions.setdefault(row.model, []).append(_model_version(row))
+        return found
 
     def add_version(
         self, name: str, digest: str, size: int, alias: str | None, first_alias: str | None = None

@@ -412,7 +412,7 @@ def test_what_was_named_may_be_removed_and_the_rest_is_still_followed(
 
 
 def slow_bundle(folder: Path, turns: int) -> Bundle:
-    """A model that takes about half a second, whatever it is given."""
+    """A model that takes a few tenths of a second, whatever it is given."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     def value(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> object:
@@ -456,7 +456,7 @@ def slow_bundle(folder: Path, turns: int) -> Bundle:
 def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
     registry = Registry.of(Settings(home=str(tmp_path)))
     registry.publish("linear", made[0])
-    registry.publish("slow", slow_bundle(tmp_path, 40))
+    registry.publish("slow", slow_bundle(tmp_path, 200))
     url, process = start_server(tmp_path)
     yield Live(url, tmp_path, registry, process)
     stop(process)
@@ -497,7 +497,7 @@ def test_sigterm_under_load_finishes_what_was_asked_and_exits_with_0(leaving: Li
 
 def test_sigterm_while_models_load_exits_with_0(tmp_path: Path) -> None:
     registry = Registry.of(Settings(home=str(tmp_path)))
-    registry.publish("slow", slow_bundle(tmp_path, 80))
+    registry.publish("slow", slow_bundle(tmp_path, 300))
     registry.catalog.close()
     port = free_port()
     process = serve(tmp_path, "--port", str(port))
