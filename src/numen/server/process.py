@@ -34,6 +34,8 @@ MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
 # Seconds between signs of life, and between counts written down unasked.
 _LIFE: Final = 0.25
 _COUNTS: Final = 1.0
+# Longest that a model's last run is waited for at the end, in seconds.
+_FINISH: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,8 @@ class Server:
                 async with _alongside(keeper.follow(), pulse.beat(), announcing):
                     await server.serve(sockets=[listener])
         finally:
-            service.close()
             listener.close()
+            await _finish(service)
 
     def _join(
         self, service: Service, pulse: Pulse
@@ -147,6 +149,15 @@ class Server:
             desk=board.desk, followed=board.followed,
         )  # fmt: skip
         return keeper, [resting.watch(), _live(board, pulse, keeper)]
+
+
+async def _finish(service: Service) -> None:
+    """Closes all models, and waits for what still runs on a thread though nobody waits for it."""
+    endpoints = service.endpoints()
+    service.close()
+    end = time.monotonic() + _FINISH
+    while time.monotonic() < end and not all(endpoint.batcher.idle for endpoint in endpoints):
+        await asyncio.sleep(0.01)
 
 
 async def _live(board: Board, pulse: Pulse, keeper: Keeper) -> None:
