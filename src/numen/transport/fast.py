@@ -29,6 +29,9 @@ from numen.transport.status import error_body
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
 _OFFERS: Final = (b"upgrade", b"http2-settings")
 _MAX_PIPELINED: Final = 64
+# A request must have come whole within so many seconds, and longer by what it brings at this pace.
+_READING: Final = 20.0
+_SLOWEST: Final = 16 << 10
 
 
 class _Flow(FlowControl):
@@ -65,11 +68,15 @@ class FastProtocol(HttpToolsProtocol):
         self._ended = False
         self._offered = False
         self._idle_since = 0.0
+        self._received = 0
+        self._between = True  # no request has been read in part
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
         super().connection_made(transport)
         self.flow = _Flow(self)
+        self._idle_since = self.loop.time()
+        self._watch_idle(self.timeout_keep_alive)
 
     def waiting(self) -> int:
         """How many requests wait for their answers, or to be begun."""
@@ -77,6 +84,7 @@ class FastProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parses what the client sent."""
+        self._received += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -110,6 +118,8 @@ class FastProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._idle_since = self.loop.time()
+        self._received = 0
+        self._between = False
 
     def _make_scope(self) -> None:
         url, headers, expect = self.url, self.headers, self.expect_100_continue
@@ -210,6 +220,7 @@ class FastProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Sends a whole hot request on to the Service."""
+        self._between = True
         hot = self._reading
         if hot is None:
             if not isinstance(self.cycle, Hot) and not self._offered:
@@ -289,11 +300,15 @@ class FastProtocol(HttpToolsProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Closes a connection that has been idle for long."""
+        """Closes a connection that has been idle for long, or whose request never comes whole."""
         busy = self._due or not (self.cycle is None or self.cycle.response_complete)
-        idle = 0.0 if busy else self.loop.time() - self._idle_since
-        if idle < self.timeout_keep_alive:
-            self._watch_idle(self.timeout_keep_alive - idle)
+        now, since, most = self.loop.time(), self._idle_since, self.timeout_keep_alive
+        if not self._between and not self.flow.read_paused:
+            most = _READING + self._received / _SLOWEST
+        elif busy:
+            since = now
+        if now - since < most:
+            self._watch_idle(since + most - now)
         else:
             super().timeout_keep_alive_handler()
 
