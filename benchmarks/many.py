@@ -24,12 +24,11 @@ import httpx
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from parts import make_bundle, start_server, stop
-
 from numen.core.settings import Settings
 from numen.registry import Registry
 from numen.serve.service import Service
 from numen.server import Keeper
+from parts import make_bundle, start_server, stop
 
 BODY = json.dumps(
     {
@@ -82,7 +81,8 @@ def serve(home: Path, models: int, preload: int, first: int) -> None:
         if times:
             times.sort()
             now, _ = memory(process.pid)
-            print(f"  first requests to {first} cold models: median {statistics.median(times):.1f} ms, "
+            print(f"  first requests to {first} cold models: "
+                  f"median {statistics.median(times):.1f} ms, "
                   f"99th of 100 {times[int(len(times) * 0.99)]:.1f} ms, worst {times[-1]:.1f} ms; "
                   f"then {now:.0f} MB, {(now - idle) / first * 1024:.0f} KB a model")  # fmt: skip
     finally:

@@ -7,10 +7,12 @@ named, the first so many are, and the others are listed, to be opened by their f
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from numen.core.errors import Conflict, Internal, NotFound, NotReady, NumenError
@@ -78,6 +80,7 @@ class Keeper:
         self._followed = followed
         self._broken: dict[Key, NumenError] = {}
         self._away: dict[Key, float] = {}
+        self._prepared = settings.home_path / "cache" / "prepared"
         self._turn = asyncio.Lock()
 
     async def follow(self) -> None:
@@ -121,6 +124,8 @@ class Keeper:
                     again = again or key in self._away
             # Callers' keys are brought to what the catalog says here as well, once there are any.
             self._service.swap(self._table(wanted, added))
+            if self.revision is None:
+                await asyncio.to_thread(_prune, self._prepared, published)
             self.revision = None if again else revision
             self.orders = orders
 
@@ -184,6 +189,7 @@ class Keeper:
                 self._registry.open(version),
                 max_rows=self._settings.max_batch,
                 threads=self._settings.threads,
+                cache=self._prepared,
             )
         except OSError as error:
             if key not in self._away:
@@ -326,6 +332,15 @@ class Keeper:
         if found is not None:
             return {"state": "READY", "reason": "opened by its first request"}
         return {"state": "UNAVAILABLE", "reason": "not loaded"}
+
+
+def _prune(prepared: Path, published: Mapping[str, Model]) -> None:
+    """Removes what was prepared of bundles that are published no more."""
+    models = published.values()
+    kept = {v.digest.replace(":", "-") for model in models for v in model.versions}
+    for folder in prepared.glob("*"):
+        if folder.name not in kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _anew(error: NumenError) -> NumenError:

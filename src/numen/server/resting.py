@@ -18,7 +18,7 @@ _log = logger(__name__)
 _EVERY: Final = 1.0
 # What an open model takes beside its weights, and how often it holds them (packed anew), as
 # measured by benchmarks/many.py.
-_BASE: Final = 1 << 20
+_BASE: Final = 256 << 10
 _COPIES: Final = 2
 
 

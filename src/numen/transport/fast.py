@@ -302,7 +302,8 @@ class FastProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Closes a connection that has been idle for long, or whose request never comes whole."""
         busy = self._due or not (self.cycle is None or self.cycle.response_complete)
-        now, since, most = self.loop.time(), self._idle_since, self.timeout_keep_alive
+        now, since = self.loop.time(), self._idle_since
+        most: float = self.timeout_keep_alive
         if not self._between and not self.flow.read_paused:
             most = _READING + self._received / _SLOWEST
         elif busy:
