@@ -225,14 +225,21 @@ class Service:
 
         Raises:
             NotFound: It is not live.
-            NotReady: Nothing is live yet, or it was taken out of service meanwhile.
+            NotReady: Nothing is live yet, or its store is away.
             CorruptBundle: It does not open.
         """
         found = self.find(name, version)
-        return found if isinstance(found, Endpoint) else await asyncio.shield(self.wake(found))
+        while not isinstance(found, Endpoint):
+            await asyncio.shield(self.wake(found))
+            # By now it may be closed again, or another version may stand for the name.
+            found = self.find(name, version)
+        return found
 
     def wake(self, cold: Cold) -> asyncio.Task[Endpoint]:
-        """Opens a listed version, once for all who ask meanwhile."""
+        """Opens a listed version, once for all who ask meanwhile.
+
+        By the time they have it, it may be closed again, or out of service: `find` tells.
+        """
         task = self._waking.get(cold)
         if task is None:
             task = self._waking[cold] = asyncio.create_task(self._wake(cold))
@@ -250,7 +257,6 @@ class Service:
         endpoint = self.admit(opened, cold)
         if not self._replace(cold, endpoint):
             endpoint.batcher.close()
-            raise NotReady(f"model {cold.name} is being unloaded", hint="try again")
         return endpoint
 
     def rest(self, endpoint: Endpoint) -> None:

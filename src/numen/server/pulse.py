@@ -99,16 +99,20 @@ class Pulse:
             golden = self._samples.get(endpoint)
             if golden is None:
                 golden = self._samples[endpoint] = await asyncio.to_thread(_sample, endpoint)
+                if not self._listed(endpoint):  # or asking it would open it again
+                    return ""
             request = Request(endpoint.name, golden.inputs, endpoint.version, probe=True)
             answer = await asyncio.wait_for(self._service.predict(request), FRESH)
             compare(golden, answer.outputs)
         except (NotFound, NotReady):  # it is being closed
             return ""
-        except (Overloaded, TimeoutError):
+        except (Overloaded, TimeoutError) as error:
             # Too much to do is no trouble, as long as it is done.
-            if await _answers_more(endpoint, before):
-                return ""
-            return f"{name} has not answered for {FRESH:.0f} s"
+            end = time.monotonic() + (FRESH if isinstance(error, Overloaded) else 0.0)
+            while _answers(endpoint) == before:
+                if time.monotonic() >= end:
+                    return f"{name} has not answered for {FRESH:.0f} s"
+                await asyncio.sleep(_TICK)
         except NumenError as error:
             return f"{name}: {error}"
         return ""
@@ -116,16 +120,6 @@ class Pulse:
 
 def _answers(endpoint: Endpoint) -> int:
     return sum(variant.total.count for variant in endpoint.stats.variants.values())
-
-
-async def _answers_more(endpoint: Endpoint, before: int) -> bool:
-    """Whether a model has answered anybody since, or does so within `FRESH` seconds."""
-    end = time.monotonic() + FRESH
-    while _answers(endpoint) == before:
-        if time.monotonic() > end:
-            return False
-        await asyncio.sleep(_TICK)
-    return True
 
 
 def _sample(endpoint: Endpoint) -> Golden:
