@@ -157,8 +157,9 @@ class Service:
         return self.own_tally() if self.fleet is None else self.fleet.tally()
 
     def own_tally(self) -> Tally:
-        """What this process has done; the counts are the live ones."""
-        tally = Tally(self._counts, workers=1)
+        """What this process has done; the counts are the live ones. For any thread."""
+        counts = {name: dict(versions) for name, versions in dict(self._counts).items()}
+        tally = Tally(counts, workers=1)
         for endpoint in self.endpoints():
             name = endpoint.name
             tally.open.setdefault(name, {})[endpoint.version] = 1

@@ -20,6 +20,7 @@ _EVERY: Final = 1.0
 # measured by benchmarks/many.py.
 _BASE: Final = 256 << 10
 _COPIES: Final = 2
+_UNKNOWN: Final = 4 << 30
 
 
 class Resting:
@@ -78,6 +79,8 @@ def weight(endpoint: Endpoint) -> int:
 
 def half_the_memory() -> int:
     """Half of what this machine, or the container, has, in bytes."""
+    if not hasattr(os, "sysconf"):  # Windows, which does not say
+        return _UNKNOWN
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
         limit = int(Path("/sys/fs/cgroup/memory.max").read_text())

@@ -54,14 +54,14 @@ class _Models:
         ]
         for names, stats in counted:
             live.add_metric(names, tally.open.get(names[0], {}).get(names[1], 0))
-            for name, variant in stats.variants.items():
+            for name, variant in list(stats.variants.items()):
                 which = (*names, name)
                 rows.add_metric(which, variant.rows)
                 _add(queue, which, variant.queue)
                 _add(compute, which, variant.compute)
                 outcome = "degraded" if variant.degraded else "met"
                 _add(total, (*which, outcome), variant.total)
-            for code, histogram in stats.failures.items():
+            for code, histogram in list(stats.failures.items()):
                 _add(total, (*names, "", code), histogram)
         yield from (live, waiting, rows, queue, compute, total)
 
@@ -73,7 +73,7 @@ def _add(family: HistogramMetricFamily, labels: tuple[str, ...], histogram: Hist
 
 
 def exposition(service: Service) -> bytes:
-    """The metrics in Prometheus's text format, of all processes that serve together."""
+    """The metrics in Prometheus's text format, of all processes that serve together. Blocks."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
