@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
+import numpy as np
+
+from numen.core.bundle import Bundle
+from numen.core.message import Request
 from numen.serve.fleet import Tally
+from numen.serve.opening import open_model
 from numen.serve.service import Service, Table
 from numen.serve.stats import Stats
 from numen.server.board import Board, Folder, Life
@@ -74,13 +80,18 @@ def test_a_process_is_as_well_as_the_least_well_of_all(tmp_path: Path) -> None:
     assert board.trouble() == "worker 2 is not there"
 
 
-def test_counts_of_versions_taken_out_stay(tmp_path: Path) -> None:
-    service = Service()
-    service.own_tally().counts.setdefault("m", {})["1"] = done(2).counts["m"]["1"]
-    board = Board(service, Pulse(service), Folder(tmp_path, 1), 1)
-    service.swap(Table())
-    assert asked(board.tally()) == 2
-    assert asked(board.tally()) == 2
+def test_counts_of_versions_taken_out_stay_and_go_on(tmp_path: Path, bundle: Bundle) -> None:
+    async def scene() -> None:
+        service = Service()
+        board = Board(service, Pulse(service), Folder(tmp_path, 1), 1)
+        for turn in (1, 2):
+            endpoint = service.admit(open_model("m", "1", bundle))
+            service.swap(Table({"m": {"1": endpoint}}, {}, {"m": "1"}))
+            await service.predict(Request("m", {"image": np.zeros((1, 28, 28), np.float32)}))
+            service.swap(Table())
+            assert asked(board.tally()) == asked(board.tally()) == turn
+
+    asyncio.run(scene())
 
 
 def test_orders_replace_one_another() -> None:
