@@ -32,6 +32,8 @@ _MAX_PIPELINED: Final = 64
 # A request must have come whole within so many seconds, and longer by what it brings at this pace.
 _READING: Final = 20.0
 _SLOWEST: Final = 16 << 10
+# How long a server that ends waits for a request that may be on its way, in seconds.
+_GRACE: Final = 0.3
 
 
 class _Flow(FlowControl):
@@ -70,6 +72,7 @@ class FastProtocol(HttpToolsProtocol):
         self._idle_since = 0.0
         self._received = 0
         self._between = True  # no request has been read in part
+        self._leaving = False  # the next answer is the last
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -148,11 +151,13 @@ class FastProtocol(HttpToolsProtocol):
         ):
             self._make_scope()
             super().on_headers_complete()
+            if self._leaving and self.cycle is not None:
+                self.cycle.keep_alive = False
             return
         name, version = match.groups()
         hot = Hot(
             self, name.decode(), version.decode() if version else None,
-            self.parser.should_keep_alive(),
+            self.parser.should_keep_alive() and not self._leaving,
         )  # fmt: skip
         self.cycle = hot  # type: ignore[assignment]
         self._reading = hot
@@ -312,6 +317,19 @@ class FastProtocol(HttpToolsProtocol):
             self._watch_idle(since + most - now)
         else:
             super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Lets the answer to the present request, or to one on its way, be the last."""
+        self._leaving = True
+        if self._due or not (self.cycle is None or self.cycle.response_complete):
+            super().shutdown()
+        elif self._between:
+            self.loop.call_later(_GRACE, self._leave)
+        # Else a head is being read, and that request is the last.
+
+    def _leave(self) -> None:
+        if self._between:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drops the work of a client that is gone."""
