@@ -39,6 +39,21 @@ class Model:
         wanted = self.aliases.get(DEFAULT_ALIAS)
         return next((v for v in self.versions if v.version == wanted), self.versions[-1])
 
+    def resolve(self, ref: Reference) -> ModelVersion:
+        """The version that a reference to this model stands for.
+
+        Raises:
+            NotFound: There is no such version or alias.
+        """
+        if ref.version is None and ref.alias is None:
+            return self.default
+        wanted = self.aliases.get(ref.alias) if ref.alias else ref.version
+        for version in self.versions:
+            if version.version == wanted:
+                return version
+        known = [str(v.version) for v in self.versions] + list(self.aliases)
+        raise NotFound(f"model {ref} is not published", hint=f"{ref.name} has {', '.join(known)}")
+
 
 class Registry:
     """The published models of one catalog and one blob store, and the keys kept beside them."""
@@ -87,6 +102,15 @@ class Registry:
         """Names of all models."""
         return self.catalog.models()
 
+    def snapshot(self) -> tuple[int, dict[str, Model]]:
+        """The catalog's revision, and all models by name."""
+        found = self.catalog.snapshot()
+        models = {
+            name: Model(name, tuple(versions), found.aliases.get(name, {}))
+            for name, versions in found.versions.items()
+        }
+        return found.revision, models
+
     def model(self, name: str) -> Model:
         """All there is to know of a model's versions.
 
@@ -104,15 +128,7 @@ class Registry:
             NotFound: There is no such model, version or alias.
         """
         ref = Reference.parse(reference) if isinstance(reference, str) else reference
-        model = self.model(ref.name)
-        if ref.version is None and ref.alias is None:
-            return model.default
-        wanted = model.aliases.get(ref.alias) if ref.alias else ref.version
-        for version in model.versions:
-            if version.version == wanted:
-                return version
-        known = [str(v.version) for v in model.versions] + list(model.aliases)
-        raise NotFound(f"model {ref} is not published", hint=f"{ref.name} has {', '.join(known)}")
+        return self.model(ref.name).resolve(ref)
 
     def open(self, version: ModelVersion, *, verify: bool = True) -> Bundle:
         """The bundle of a version, verified."""

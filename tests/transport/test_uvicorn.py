@@ -52,7 +52,7 @@ def test_the_callbacks_are_those_that_are_overridden() -> None:
     assert {name for name in ours if not name.startswith("__")} == {
         "connection_made", "connection_lost", "data_received", "on_headers_complete", "on_body",
         "on_message_begin", "on_message_complete", "on_response_complete", "send_400_response",
-        "timeout_keep_alive_handler", "_should_upgrade",
+        "timeout_keep_alive_handler", "_should_upgrade", "shutdown",
     }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ def serve(
     insecure: Annotated[
         bool | None, typer.Option("--insecure", help="Serve other machines without any key.")
     ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
 ) -> None:  # fmt: skip
@@ -32,10 +33,11 @@ def serve(
     from numen.core import observe, settings
     from numen.core.reference import Reference
     from numen.registry import Registry
-    from numen.server import Server
+    from numen.server import Server, Supervisor
 
     flags = {
-        "host": host, "port": port, "grpc_port": grpc_port, "insecure": insecure,
+        "host": host, "port": port, "grpc_port": grpc_port, "workers": workers,
+        "insecure": insecure,
         "log_level": log_level, "log_format": log_format,
     }  # fmt: skip
     current, _ = settings.load(flags)
@@ -48,4 +50,7 @@ def serve(
             f"[dim]console {address}/  docs {address}/docs  Ctrl-C stops[/]"
         )
 
-    Server(current, Registry.of(current), build, references_).run(ready)
+    if current.workers > 1:
+        Supervisor(current, build, references_).run(ready)
+    else:
+        Server(current, Registry.of(current), build, references_).run(ready)

@@ -73,7 +73,7 @@ def _add_pages(app: FastAPI, service: Service) -> None:
         return {"status": "ok"}
 
     @app.get("/metrics", include_in_schema=False)
-    async def prometheus() -> Response:
+    def prometheus() -> Response:  # on a thread: with a thousand models it takes a while
         return Response(metrics.exposition(service), media_type="text/plain; version=0.0.4")
 
     import swagger_ui_bundle

@@ -40,6 +40,7 @@ class Request:
         rows: Number of rows, where the inputs' types and sizes were checked already, else 0.
         grant: The caller's leave, where callers need one.
         cancelled: Set when the caller has gone away; the work is dropped if it has not begun.
+        probe: Whether the server asks itself, which is not counted.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Request:
     rows: int = 0
     grant: Grant | None = None
     cancelled: bool = False
+    probe: bool = False
 
 
 @dataclass(slots=True)

@@ -50,9 +50,27 @@ class _Json(logging.Formatter):
         return redact(msgspec.json.encode(line, enc_hook=str).decode())
 
 
-def setup(level: str = "info", style: str = "text") -> None:
-    """Sends numen's and its server's logs to standard error in one form."""
+class _Worker(logging.Filter):
+    def __init__(self, number: int):
+        super().__init__()
+        self._number = number
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.worker = self._number
+        return True
+
+
+def setup(level: str = "info", style: str = "text", worker: int | None = None) -> None:
+    """Sends numen's and its server's logs to standard error in one form.
+
+    Args:
+        level: The least severe to be written.
+        style: `text` or `json`.
+        worker: The number of this process among those that serve, where there are several.
+    """
     handler = logging.StreamHandler()
+    if worker is not None:
+        handler.addFilter(_Worker(worker))
     handler.setFormatter(_Json() if style == "json" else _Text())
     for name in ("numen", "uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)

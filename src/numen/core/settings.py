@@ -39,6 +39,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         max_queue: Most rows that may wait for one model.
         threads: Threads one model run may use.
         poll: Seconds between looks at the catalog for moved aliases.
+        workers: Processes that serve, on one port.
+        hang: Seconds without a sign of life after which a worker is replaced.
+        preload: Most versions that are opened at the start where none are named; the others are
+            opened by their first request.
+        idle_unload: Seconds after which a model that nobody asks is closed, to be opened again
+            by its next request; 0 closes none.
+        memory_budget: Bytes that open models may take in all; over it those not asked for the
+            longest are closed. 0 is half of the machine's memory.
     """
 
     home: str = "~/.numen"
@@ -56,6 +64,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_queue: Positive = 8192
     threads: Positive = 1
     poll: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 0.25
+    workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
+    hang: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 10
+    preload: Annotated[int, msgspec.Meta(ge=0)] = 32
+    idle_unload: Annotated[float, msgspec.Meta(ge=0)] = 900
+    memory_budget: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     @property
     def home_path(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from numen.core import plugins
 from numen.core.bundle import Bundle
@@ -37,13 +37,29 @@ class Runtime(Protocol):
         """Gives back what it holds."""
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """What a runtime has as well that opens a file quicker, or with less memory, the next time."""
+
+    def prepare(self, path: Path, folder: Path) -> Path:
+        """The file to open instead, made in `folder` when it is not there; may be `path`."""
+
+
 def make(name: str) -> Runtime:
     """A new runtime of the plug-in called `name`."""
     return cast(Runtime, plugins.load("numen.runtimes", name)())
 
 
-def open_variant(bundle: Bundle, variant: str | None = None, *, threads: int = 1) -> Runtime:
+def open_variant(
+    bundle: Bundle, variant: str | None = None, *, threads: int = 1, cache: Path | None = None
+) -> Runtime:
     """Opens one variant of a bundle; the first where none is named.
+
+    Args:
+        bundle: The bundle.
+        variant: The variant's name.
+        threads: Threads one run may use.
+        cache: Where files prepared for this machine are kept; None prepares none.
 
     Raises:
         NotFound: The bundle has no such variant.
@@ -56,5 +72,8 @@ def open_variant(bundle: Bundle, variant: str | None = None, *, threads: int = 1
         raise NotFound(f'bundle {bundle.digest}: no variant "{name}"; it has {known}')
     chosen = variants[name]
     runtime = make(chosen.runtime)
-    runtime.open(bundle.file(chosen.file), threads=threads)
+    path = bundle.file(chosen.file)
+    if cache is not None and isinstance(runtime, Preparing):
+        path = runtime.prepare(path, cache / bundle.digest.replace(":", "-") / chosen.name)
+    runtime.open(path, threads=threads)
     return runtime

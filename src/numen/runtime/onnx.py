@@ -13,6 +13,8 @@ from numen.core.signature import Array, Arrays, Signature, TensorSpec
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
+from numen.runtime.prepared import prepared
+
 onnxruntime.disable_telemetry_events()
 onnxruntime.set_default_logger_severity(4)
 
@@ -36,15 +38,9 @@ class OnnxRuntime:
 
     def open(self, path: Path, *, threads: int = 1) -> None:
         """Loads a graph; see `Runtime.open`."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        # Spinning threads take the core from the event loop that feeds them.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                os.fspath(path), options, providers=["CPUExecutionProvider"]
+                os.fspath(path), _options(threads), providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise CorruptBundle(f"{path.name}: onnxruntime cannot load it: {error}") from error
@@ -53,6 +49,10 @@ class OnnxRuntime:
             tuple(_spec(node) for node in self._session.get_outputs()),
         )
         self._outputs = [spec.name for spec in self._signature.outputs]
+
+    def prepare(self, path: Path, folder: Path) -> Path:
+        """Makes a large graph ready for this machine; see `Preparing.prepare`."""
+        return prepared(path, folder)
 
     @property
     def signature(self) -> Signature:
@@ -74,6 +74,16 @@ class OnnxRuntime:
     def close(self) -> None:
         """Drops the session."""
         self._session = None
+
+
+def _options(threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    # Spinning threads take the core from the event loop that feeds them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -191,10 +191,12 @@ class Batcher:
         seconds = time.monotonic() - begin
         rows = sum(work.rows for work in batch)
         rung.pace.ran(rows, seconds)
-        stats = self._stats.variant(rung.variant, degraded=rung.degraded)
-        stats.rows += rows
-        stats.compute.observe(seconds)
-        stats.queue.observe_all([begin - work.arrived for work in batch])
+        waits = [begin - work.arrived for work in batch if not work.request.probe]
+        if waits:
+            stats = self._stats.variant(rung.variant, degraded=rung.degraded)
+            stats.rows += rows - sum(work.rows for work in batch if work.request.probe)
+            stats.compute.observe(seconds)
+            stats.queue.observe_all(waits)
         return outcomes
 
     def _run_one(self, rung: Rung, work: Work) -> Outcome:
@@ -266,7 +268,8 @@ class Batcher:
             if isinstance(outcome, NumenError):
                 self._tell(work, outcome)
                 continue
-            took.append(now - work.arrived)
+            if not work.request.probe:
+                took.append(now - work.arrived)
             work.done = None
             try:
                 done(outcome)
@@ -279,7 +282,8 @@ class Batcher:
         done, work.done = work.done, None
         if done is None or not isinstance(failure, NumenError):
             return
-        self._stats.failed(failure.code, time.monotonic() - work.arrived)
+        if not work.request.probe:
+            self._stats.failed(failure.code, time.monotonic() - work.arrived)
         try:
             done(failure)
         except Exception:  # one caller's defect must not take the answers of the rest

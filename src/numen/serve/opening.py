@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -47,9 +48,23 @@ class Opened:
 
 
 def open_model(
-    name: str, version: str, bundle: Bundle, *, max_rows: int = 64, threads: int = 1
+    name: str,
+    version: str,
+    bundle: Bundle,
+    *,
+    max_rows: int = 64,
+    threads: int = 1,
+    cache: Path | None = None,
 ) -> Opened:
     """Loads a bundle, replays its golden samples and measures it. Blocks; not for the loop.
+
+    Args:
+        name: The model's name.
+        version: Its version.
+        bundle: What to open.
+        max_rows: Most rows that will run together.
+        threads: Threads one run may use.
+        cache: Where files prepared for this machine are kept; None prepares none.
 
     Raises:
         CorruptBundle: It does not load, or does not give the recorded outputs.
@@ -61,11 +76,11 @@ def open_model(
     rungs: list[Rung] = []
     with ExitStack() as undo:
         for variant in _best_first(manifest.variants):
-            runtime = open_variant(bundle, variant.name, threads=threads)
+            runtime = open_variant(bundle, variant.name, threads=threads, cache=cache)
             undo.callback(runtime.close)
             exact = variant is manifest.variants[0]
             with _refusal(f"model {name}@{version}: recorded samples"):
-                _compare(golden, runtime.predict(golden.inputs), exact=exact)
+                compare(golden, runtime.predict(golden.inputs), exact=exact)
             sizes = max_rows if manifest.batched else 0
             pace = Pace(_measure(runtime, golden.inputs, sizes))
             if rungs and pace.per_row >= rungs[-1].pace.per_row:
@@ -97,7 +112,12 @@ def _best_first(variants: tuple[Variant, ...]) -> list[Variant]:
     return [exact, *others]
 
 
-def _compare(golden: Golden, outputs: Arrays, *, exact: bool) -> None:
+def compare(golden: Golden, outputs: Arrays, *, exact: bool = True) -> None:
+    """Refuses outputs that are not those recorded; shapes only where they need not be `exact`.
+
+    Raises:
+        CorruptBundle: They differ by more than rounding.
+    """
     for key, expected in golden.outputs.items():
         received = outputs.get(key)
         if received is None or received.shape != expected.shape:

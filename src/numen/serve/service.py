@@ -22,6 +22,7 @@ from numen.core.observe import logger
 from numen.core.signature import Signature
 from numen.serve.admission import Admission
 from numen.serve.batcher import Batcher
+from numen.serve.fleet import Fleet, Tally
 from numen.serve.opening import Opened
 from numen.serve.stats import Stats
 
@@ -120,7 +121,7 @@ class Service:
 
     Attributes:
         admission: Who may call them.
-        ready: Whether a table was ever put in place.
+        fleet: The processes that serve together with this one; None where it serves alone.
     """
 
     def __init__(
@@ -129,14 +130,41 @@ class Service:
         self.max_rows = max_rows
         self.max_queue = max_queue
         self.admission = admission or Admission()
-        self.ready = False
+        self.fleet: Fleet | None = None
+        self._placed = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
         self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}
+        self._counts: dict[str, dict[str, Stats]] = {}
 
     @property
     def models(self) -> Mapping[str, LiveModel]:
         """The listed models by name."""
         return self._models
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests may come."""
+        return not self.trouble()
+
+    def trouble(self) -> str:
+        """Why requests had better go elsewhere; empty where they may come."""
+        if not self._placed:
+            return "models are still being loaded"
+        return "" if self.fleet is None else self.fleet.trouble()
+
+    def tally(self) -> Tally:
+        """What this process and those that serve with it have done."""
+        return self.own_tally() if self.fleet is None else self.fleet.tally()
+
+    def own_tally(self) -> Tally:
+        """What this process has done; the counts are the live ones. For any thread."""
+        counts = {name: dict(versions) for name, versions in dict(self._counts).items()}
+        tally = Tally(counts, workers=1)
+        for endpoint in self.endpoints():
+            name = endpoint.name
+            tally.open.setdefault(name, {})[endpoint.version] = 1
+            tally.waiting[name] = tally.waiting.get(name, 0) + endpoint.batcher.waiting
+        return tally
 
     def endpoints(self) -> list[Endpoint]:
         """All versions that are open."""
@@ -145,7 +173,8 @@ class Service:
 
     def admit(self, opened: Opened, cold: Cold | None = None) -> Endpoint:
         """Makes an opened model ready to be put into a table."""
-        stats = Stats()
+        # What a version has done goes on being counted when it comes back.
+        stats = self._counts.setdefault(opened.name, {}).setdefault(opened.version, Stats())
         batcher = Batcher(opened, max_rows=self.max_rows, max_queue=self.max_queue, stats=stats)
         return Endpoint(opened.name, opened.version, opened.bundle, batcher, stats, cold)
 
@@ -167,12 +196,12 @@ class Service:
         for endpoint in before:
             if id(endpoint) not in kept:
                 endpoint.batcher.close()
-        self.ready = True
+        self._placed = True
 
     def close(self) -> None:
         """Lets all models finish and close."""
         self.swap(Table())
-        self.ready = False
+        self._placed = False
 
     def find(self, name: str, version: str | None = None) -> Listed:
         """What is listed for a model and, where given, a version number or an alias.
@@ -183,7 +212,7 @@ class Service:
         """
         model = self._models.get(name)
         if model is None:
-            if not self.ready:
+            if not self._placed:
                 raise NotReady("models are still being loaded", hint="try again in a moment")
             raise NotFound(f"model {name[:64]!r} is not live", hint=f"live: {self._some()}")
         return model.find(version)
@@ -197,14 +226,21 @@ class Service:
 
         Raises:
             NotFound: It is not live.
-            NotReady: Nothing is live yet, or it was taken out of service meanwhile.
+            NotReady: Nothing is live yet, or its store is away.
             CorruptBundle: It does not open.
         """
         found = self.find(name, version)
-        return found if isinstance(found, Endpoint) else await asyncio.shield(self.wake(found))
+        while not isinstance(found, Endpoint):
+            await asyncio.shield(self.wake(found))
+            # By now it may be closed again, or another version may stand for the name.
+            found = self.find(name, version)
+        return found
 
     def wake(self, cold: Cold) -> asyncio.Task[Endpoint]:
-        """Opens a listed version, once for all who ask meanwhile."""
+        """Opens a listed version, once for all who ask meanwhile.
+
+        By the time they have it, it may be closed again, or out of service: `find` tells.
+        """
         task = self._waking.get(cold)
         if task is None:
             task = self._waking[cold] = asyncio.create_task(self._wake(cold))
@@ -222,7 +258,6 @@ class Service:
         endpoint = self.admit(opened, cold)
         if not self._replace(cold, endpoint):
             endpoint.batcher.close()
-            raise NotReady(f"model {cold.name} is being unloaded", hint="try again")
         return endpoint
 
     def rest(self, endpoint: Endpoint) -> None:

@@ -106,8 +106,8 @@ class Stats(msgspec.Struct):
         return good + sum(histogram.count for histogram in self.failures.values())
 
     def add(self, other: Stats) -> None:
-        """Adds another one's counts."""
-        for name, variant in other.variants.items():
+        """Adds another one's counts, which may be growing meanwhile."""
+        for name, variant in list(other.variants.items()):
             self.variant(name, degraded=variant.degraded).add(variant)
-        for code, histogram in other.failures.items():
+        for code, histogram in list(other.failures.items()):
             self.failures.setdefault(code, Histogram()).add(histogram)

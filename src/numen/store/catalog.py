@@ -72,6 +72,15 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All models at one moment: the revision, versions (oldest first a model), and aliases."""
+
+    revision: int
+    versions: dict[str, list[ModelVersion]]
+    aliases: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetVersion:
     """A dataset that was added: `name@version` is `digest`, for ever."""
 
@@ -97,6 +106,18 @@ class Catalog:
         return self.database.revision()
 
     # Models
+
+    def snapshot(self) -> Snapshot:
+        """All models, in three queries however many there are."""
+        found = Snapshot(self.revision(), {}, {})
+        with self.database.read() as connection:
+            # Aliases first: what they stand for is then among the versions, however new.
+            for row in connection.execute(sa.select(_aliases).order_by(_aliases.c.alias)):
+                found.aliases.setdefault(row.model, {})[row.alias] = row.version
+            query = sa.select(_versions).order_by(_versions.c.model, _versions.c.version)
+            for row in connection.execute(query):
+                found.versions.setdefault(row.model, []).append(_model_version(row))
+        return found
 
     def add_version(
         self, name: str, digest: str, size: int, alias: str | None, first_alias: str | None = None

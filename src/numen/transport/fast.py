@@ -32,6 +32,11 @@ _OFFERS: Final = (b"upgrade", b"http2-settings")
 _MAX_PIPELINED: Final = 64
 _MAX_HEADS: Final = 1024
 _MAX_HEAD: Final = 2048
+# A request must have come whole within so many seconds, and longer by what it brings at this pace.
+_READING: Final = 20.0
+_SLOWEST: Final = 16 << 10
+# How long a server that ends waits for a request that may be on its way, in seconds.
+_GRACE: Final = 0.3
 
 
 class _Flow(FlowControl):
@@ -69,14 +74,18 @@ class FastProtocol(HttpToolsProtocol):
         self._ended = False
         self._offered = False
         self._idle_since = 0.0
+        self._received = 0
         self._between = True  # no request has been read in part
         self._begun = b""  # what may be the head of the request that begins
         self._head = b""  # what may be the head of the one that is read
+        self._leaving = False  # the next answer is the last
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
         super().connection_made(transport)
         self.flow = _Flow(self)
+        self._idle_since = self.loop.time()
+        self._watch_idle(self.timeout_keep_alive)
 
     def waiting(self) -> int:
         """How many requests wait for their answers, or to be begun."""
@@ -91,6 +100,7 @@ class FastProtocol(HttpToolsProtocol):
             if known is not None and len(data) - end == known.head.length and self._free():
                 self._enter(known).submit(self.service, data[end:])
                 return
+        self._received += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as end:
@@ -153,6 +163,8 @@ class FastProtocol(HttpToolsProtocol):
         self.headers = []
         self.expect_100_continue = False
         self._idle_since = self.loop.time()
+        self._received = 0
+        self._between = False
 
     def _make_scope(self) -> None:
         url, headers, expect = self.url, self.headers, self.expect_100_continue
@@ -178,6 +190,8 @@ class FastProtocol(HttpToolsProtocol):
         ):
             self._make_scope()
             super().on_headers_complete()
+            if self._leaving and self.cycle is not None:
+                self.cycle.keep_alive = False
             return
         name, version = match.groups()
         target = Target(
@@ -200,9 +214,11 @@ class FastProtocol(HttpToolsProtocol):
 
     def _enter(self, target: Target) -> Hot:
         hot = Hot(self, target)
+        if self._leaving:
+            hot.keep_alive = False
         self.cycle = hot  # type: ignore[assignment]
         self._due.append(hot)
-        self._ended = not target.keep_alive
+        self._ended = not hot.keep_alive
         if len(self._due) >= _MAX_PIPELINED:
             self.flow.pause_reading()
         return hot
@@ -332,13 +348,31 @@ class FastProtocol(HttpToolsProtocol):
         )
 
     def timeout_keep_alive_handler(self) -> None:
-        """Closes a connection that has been idle for long."""
+        """Closes a connection that has been idle for long, or whose request never comes whole."""
         busy = self._due or not (self.cycle is None or self.cycle.response_complete)
-        idle = 0.0 if busy else self.loop.time() - self._idle_since
-        if idle < self.timeout_keep_alive:
-            self._watch_idle(self.timeout_keep_alive - idle)
+        now, since = self.loop.time(), self._idle_since
+        most: float = self.timeout_keep_alive
+        if not self._between and not self.flow.read_paused:
+            most = _READING + self._received / _SLOWEST
+        elif busy:
+            since = now
+        if now - since < most:
+            self._watch_idle(since + most - now)
         else:
             super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        """Lets the answer to the present request, or to one on its way, be the last."""
+        self._leaving = True
+        if self._due or not (self.cycle is None or self.cycle.response_complete):
+            super().shutdown()
+        elif self._between:
+            self.loop.call_later(_GRACE, self._leave)
+        # Else a head is being read, and that request is the last.
+
+    def _leave(self) -> None:
+        if self._between:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drops the work of a client that is gone."""

@@ -16,8 +16,8 @@ from fastapi import APIRouter, Request, Response
 
 import numen
 from numen.core.signature import DATATYPES, TensorSpec
-from numen.serve.service import Endpoint, Service
-from numen.serve.stats import Histogram
+from numen.serve.service import Service
+from numen.serve.stats import Histogram, Stats
 from numen.transport import v2
 from numen.transport.caller import Head, predict, served
 from numen.transport.status import responses
@@ -78,6 +78,7 @@ _INFER_DOC: Final[dict[str, Any]] = {
         }
     },
 }
+_READY: Final = {"ready": True, "live": True}
 _MISSING: Final = responses(404, 503)
 _ERRORS: Final = responses(400, 404, 413, 415, 429, 503, 504)
 
@@ -111,12 +112,15 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
 
     @routes.get("/health/ready", summary="All models are warm", responses=responses(503))
     async def ready() -> Response:
-        body = orjson.dumps({"ready": service.ready, "live": True})
-        return Response(body, 200 if service.ready else 503, media_type="application/json")
+        trouble = service.trouble()
+        said = {"ready": False, "live": True, "reason": trouble} if trouble else _READY
+        return Response(orjson.dumps(said), 503 if trouble else 200, media_type="application/json")
 
     @routes.get("/models/stats", summary="What all live models have done")
     async def all_statistics() -> dict[str, Any]:
-        return {"model_stats": [_statistics(endpoint) for endpoint in service.endpoints()]}
+        counts = service.tally().counts
+        rows = [(name, *each) for name, versions in counts.items() for each in versions.items()]
+        return {"model_stats": [_statistics(*row) for row in rows]}
 
     @_model_route(routes.get, "/ready", summary="The model is live", responses=_MISSING)
     async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
@@ -136,7 +140,9 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
 
     @_model_route(routes.get, "/stats", summary="What the model has done", responses=_MISSING)
     async def statistics(name: str, version: str | None = None) -> dict[str, Any]:
-        return {"model_stats": [_statistics(await service.awake(name, version))]}
+        found = service.find(name, version)
+        stats = service.tally().counts.get(found.name, {}).get(found.version) or Stats()
+        return {"model_stats": [_statistics(found.name, found.version, stats)]}
 
     @_model_route(
         routes.post, "/infer", summary="Predict", responses=_ERRORS, openapi_extra=_INFER_DOC,
@@ -209,8 +215,7 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "datatype": spec.datatype, "shape": shape}
 
 
-def _statistics(endpoint: Endpoint) -> dict[str, Any]:
-    stats = endpoint.stats
+def _statistics(name: str, version: str, stats: Stats) -> dict[str, Any]:
     ran = stats.variants.values()
 
     def span(histograms: Iterable[Histogram]) -> dict[str, int]:
@@ -219,8 +224,8 @@ def _statistics(endpoint: Endpoint) -> dict[str, Any]:
         return {"count": sum(h.count for h in known), "ns": int(seconds * 1e9)}
 
     return {
-        "name": endpoint.name,
-        "version": endpoint.version,
+        "name": name,
+        "version": version,
         "inference_count": sum(variant.rows for variant in ran),
         "execution_count": sum(variant.compute.count for variant in ran),
         "inference_stats": {

@@ -13,16 +13,15 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from asking import BODY, Load, X, call, infer, until, version_of
 
 from numen.core.bundle import GOLDEN, Bundle, Golden, pack_golden
 from numen.core.errors import CorruptBundle, InvalidInput, NotFound, NumenError
@@ -35,11 +34,6 @@ from numen.serve.service import Service
 from numen.server import Keeper, Server
 from numen.store.catalog import ModelVersion
 from parts import Live, free_port, linear_graph, make_bundle, start_server, stop
-
-X = np.random.default_rng(3).random((1, 28, 28), np.float32)
-BODY = json.dumps(
-    {"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 28, 28], "data": X.tolist()}]}
-)
 
 
 def serve(home: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -56,35 +50,6 @@ def last_words(process: subprocess.Popen[str]) -> str:
     said = process.communicate(timeout=60)[1]
     assert "Traceback" not in said
     return " ".join(said.split())
-
-
-def call(live: Live, path: str, body: str = "") -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", live.port, timeout=10)
-    try:
-        connection.request("POST", path, body)
-        reply = connection.getresponse()
-        text = reply.read()
-        return reply.status, json.loads(text) if text else None
-    finally:
-        connection.close()
-
-
-def infer(live: Live, model: str, version: str | None = None) -> int:
-    path = f"/versions/{version}" if version else ""
-    return call(live, f"/v2/models/{model}{path}/infer", BODY)[0]
-
-
-def version_of(live: Live, model: str, version: str | None = None) -> str | None:
-    path = f"/versions/{version}" if version else ""
-    status, said = call(live, f"/v2/models/{model}{path}/infer", BODY)
-    return said["model_version"] if status == 200 else None
-
-
-def until(what: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -241,47 +206,6 @@ def test_models_are_loaded_and_unloaded(serving: Live, made: list[Bundle]) -> No
     assert "contents are not what was written" in said["error"]
 
 
-class Load:
-    """Threads that ask as fast as they are answered, each on its own connection."""
-
-    def __init__(self, live: Live, model: str, threads: int = 4):
-        self.answers: list[tuple[float, float, str]] = []
-        self.failures: list[str] = []
-        self._stop = threading.Event()
-        self._port = live.port
-        self._path = f"/v2/models/{model}/infer"
-        self._threads = [threading.Thread(target=self._ask) for _ in range(threads)]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        while not self._stop.is_set():
-            begin = time.monotonic()
-            try:
-                connection.request("POST", self._path, BODY)
-                reply = connection.getresponse()
-                body = reply.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
-                connection.close()
-                continue
-            if reply.status == 200:
-                said = json.loads(body)
-                self.answers.append((begin, time.monotonic(), said["model_version"]))
-            else:
-                self.failures.append(f"{reply.status} {body!r}")
-        connection.close()
-
-
 def test_a_promotion_under_load_fails_nobody_and_is_quick(
     serving: Live, made: list[Bundle]
 ) -> None:
@@ -412,7 +336,7 @@ def test_what_was_named_may_be_removed_and_the_rest_is_still_followed(
 
 
 def slow_bundle(folder: Path, turns: int) -> Bundle:
-    """A model that takes about half a second, whatever it is given."""
+    """A model that takes a few tenths of a second, whatever it is given."""
     from onnx import TensorProto, helper, numpy_helper, save
 
     def value(name: str, shape: list[int | str], kind: int = TensorProto.FLOAT) -> object:
@@ -456,7 +380,7 @@ def slow_bundle(folder: Path, turns: int) -> Bundle:
 def leaving(tmp_path: Path, made: list[Bundle]) -> Iterator[Live]:
     registry = Registry.of(Settings(home=str(tmp_path)))
     registry.publish("linear", made[0])
-    registry.publish("slow", slow_bundle(tmp_path, 160))
+    registry.publish("slow", slow_bundle(tmp_path, 200))
     url, process = start_server(tmp_path)
     yield Live(url, tmp_path, registry, process)
     stop(process)
@@ -497,7 +421,7 @@ def test_sigterm_under_load_finishes_what_was_asked_and_exits_with_0(leaving: Li
 
 def test_sigterm_while_models_load_exits_with_0(tmp_path: Path) -> None:
     registry = Registry.of(Settings(home=str(tmp_path)))
-    registry.publish("slow", slow_bundle(tmp_path, 80))
+    registry.publish("slow", slow_bundle(tmp_path, 300))
     registry.catalog.close()
     port = free_port()
     process = serve(tmp_path, "--port", str(port))

@@ -1,0 +1,311 @@
+"""One serving process: a port, an app, and the models behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import uvicorn
+
+from numen.core.errors import InvalidInput
+from numen.core.observe import logger
+from numen.core.reference import Reference
+from numen.core.settings import Settings
+from numen.registry import Registry
+from numen.serve.admission import Admission
+from numen.serve.service import Service
+from numen.server.board import Alone, Board, Folder, Life
+from numen.server.keeper import Keeper
+from numen.server.pulse import Pulse
+from numen.server.resting import Resting, half_the_memory
+from numen.transport.fast import protocol_for
+from numen.transport.grpc_port import serving_grpc
+
+_log = logger(__name__)
+MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
+# Seconds between signs of life, and between counts written down unasked.
+_LIFE: Final = 0.25
+_COUNTS: Final = 1.0
+# Longest that a model's last run is waited for at the end, in seconds.
+_FINISH: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A process's place among those that serve together.
+
+    Attributes:
+        folder: Where they write what they know of one another.
+        number: Which of them it is, from 1.
+        workers: How many they are.
+        first: Whether it starts with all others; who comes later takes models as they are.
+    """
+
+    folder: Path
+    number: int
+    workers: int
+    first: bool = True
+
+
+class Server:
+    """A port, an app, and the models behind them.
+
+    Args:
+        settings: numen's settings.
+        registry: What is published.
+        make_app: Builds the ASGI app for the slow doors.
+        references: What to serve; see `Keeper`.
+        place: Its place among several; None serves alone.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        make_app: MakeApp,
+        references: Sequence[Reference] = (),
+        place: Place | None = None,
+    ):
+        self._settings = settings
+        self._registry = registry
+        self._make_app = make_app
+        self._references = references
+        self._place = place
+        self.address = ""
+
+    def run(self, on_ready: Callable[[str], None] | None = None) -> None:
+        """Serves until SIGINT or SIGTERM, then drains; exits with status 0 after a SIGTERM.
+
+        Args:
+            on_ready: Called with the address once every model is warm and the port is open.
+
+        Raises:
+            InvalidInput: The port is taken, or other machines reach it and there is no key.
+            NotFound: A model to be served is not published.
+        """
+        _allow_connections()
+        with _quit_on_sigterm(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self.serve(on_ready))
+
+    async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
+        """As `run`, inside a running loop."""
+        settings = self._settings
+        service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
+        pulse = Pulse(service)
+        listener = bind(settings.host, settings.port, shared=self._place is not None)
+        self.address = address_of(listener)
+        try:
+            keys = self._registry.keys
+            host = listener.getsockname()[0]
+            service.admission = Admission.at(host, keys.all(), insecure=settings.insecure)
+            keeper, routine = self._join(service, pulse)
+            admitting = keys.follow(service.admission.replace, settings.poll)
+            async with _alongside(*routine, admitting):
+                first = self._place is None or self._place.first
+                await keeper.update(strict=first and bool(self._references))
+                await pulse.ask_next()
+                config = uvicorn.Config(
+                    self._make_app(service, self._registry, settings, keeper),
+                    http=protocol_for(service, settings.max_body),
+                    ws="websockets-sansio",  # for the app's own; `/ws/` is not the app's
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=10,
+                )
+                server = uvicorn.Server(config)
+                # Not before there is something to answer with: who is early is refused, not kept.
+                # Doors on other ports open here as well.
+                with _explain(settings.host, settings.port):
+                    listener.listen(config.backlog)
+                announcing = _when_started(server, self.address, on_ready)
+                beside = _alongside(keeper.follow(), pulse.beat(), announcing)
+                share = partial(bind, shared=self._place is not None)
+                async with beside, serving_grpc(service, keeper, settings, share):
+                    await server.serve(sockets=[listener])
+        finally:
+            listener.close()
+            await _finish(service)
+
+    def _join(
+        self, service: Service, pulse: Pulse
+    ) -> tuple[Keeper, list[Coroutine[Any, Any, None]]]:
+        """The keeper, and what is done beside serving, alone or together with others."""
+        settings, place = self._settings, self._place
+        workers = place.workers if place else 1
+        budget = (settings.memory_budget or half_the_memory()) // workers
+        resting = Resting(service, settings.idle_unload, budget)
+        if place is None:
+            service.fleet = Alone(service, pulse)
+            keeper = Keeper(service, self._registry, settings, self._references)
+            return keeper, [resting.watch()]
+        board = Board(service, pulse, Folder(place.folder, place.workers), place.number)
+        service.fleet = board
+        keeper = Keeper(
+            service, self._registry, settings, self._references,
+            desk=board.desk, followed=board.followed,
+        )  # fmt: skip
+        return keeper, [resting.watch(), _live(board, pulse, keeper)]
+
+
+async def _finish(service: Service) -> None:
+    """Closes all models, and waits for what still runs on a thread though nobody waits for it."""
+    endpoints = service.endpoints()
+    service.close()
+    end = time.monotonic() + _FINISH
+    while time.monotonic() < end and not all(endpoint.batcher.idle for endpoint in endpoints):
+        await asyncio.sleep(0.01)
+
+
+async def _live(board: Board, pulse: Pulse, keeper: Keeper) -> None:
+    """Gives signs of life, and writes down what was counted, the last time at the end."""
+    counted = 0.0
+    try:
+        while True:
+            now = time.monotonic()
+            life = Life(
+                os.getpid(), now, pulse.golden, pulse.trouble(), keeper.revision,
+                keeper.orders.revision,
+            )  # fmt: skip
+            board.show(life)
+            if now - counted >= _COUNTS:
+                board.count()
+                counted = now
+            await asyncio.sleep(_LIFE)
+    finally:
+        board.count()
+
+
+@contextlib.asynccontextmanager
+async def _alongside(*routines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs routines until the block is left."""
+    tasks = [asyncio.create_task(routine) for routine in routines]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception) and not isinstance(error, asyncio.CancelledError):
+                _log.error("a routine failed", exc_info=error)
+
+
+async def _when_started(
+    server: uvicorn.Server, address: str, on_ready: Callable[[str], None] | None
+) -> None:
+    while not server.started:
+        await asyncio.sleep(0.01)
+    # What is loaded by now stays; looking through it again and again would cost a fifth of the
+    # requests. The threshold lets most requests' objects die before anybody looks.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    _log.info("serving at %s", address)
+    if on_ready is not None:
+        on_ready(address)
+
+
+@contextlib.contextmanager
+def _quit_on_sigterm() -> Iterator[None]:
+    # uvicorn drains on the signal, then raises it again for who handled it before.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def quit_(_signal: int, _frame: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, quit_)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _allow_connections() -> None:
+    """Each connection is an open file, and the usual limit is 1,024; raises it where it may."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # not made for Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that holds a port, and does not listen yet.
+
+    Args:
+        host: The address.
+        port: The port; 0 takes a free one.
+        shared: Whether others of this user may hold it as well, as `hold` allows.
+
+    Raises:
+        InvalidInput: It is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        with _explain(host, port):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind((host, port))
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def hold(host: str, port: int) -> socket.socket:
+    """A socket that keeps a port for others of this user to share, and never listens.
+
+    Raises:
+        InvalidInput: It is taken, even by somebody who shares it.
+    """
+    holder = bind(host, port)
+    # It was bound as one that does not share, so it is the only one; from now on it shares, but
+    # only with those who say so too.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return holder
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL of a server behind a socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+@contextlib.contextmanager
+def _explain(host: str, port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            hint="choose another with --port or --grpc-port, or 0 for any that is free",
+            field="port",
+        ) from error
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop
