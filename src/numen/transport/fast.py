@@ -23,15 +23,14 @@ from numen.core.errors import InvalidInput, NumenError, TooLarge
 from numen.serve.service import Service
 from numen.transport import upgrade
 from numen.transport.caller import Head
-from numen.transport.hot import Hot, Target
+from numen.transport.heads import Heads, Target
+from numen.transport.hot import Hot
 from numen.transport.status import error_body
 from numen.transport.websocket import WebSocket
 
 _HOT: Final = re.compile(rb"/v2/models/([a-z0-9._-]+)(?:/versions/([A-Za-z0-9._-]+))?/infer")
 _OFFERS: Final = (b"upgrade", b"http2-settings")
 _MAX_PIPELINED: Final = 64
-_MAX_HEADS: Final = 1024
-_MAX_HEAD: Final = 2048
 # A request must have come whole within so many seconds, and longer by what it brings at this pace.
 _READING: Final = 20.0
 _SLOWEST: Final = 16 << 10
@@ -64,7 +63,7 @@ class FastProtocol(HttpToolsProtocol):
 
     service: Service  # set by `protocol_for`
     max_body: int
-    heads: dict[bytes, Target]
+    heads: Heads
     _lines: tuple[Any, bytes] = (None, b"")
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -198,7 +197,8 @@ class FastProtocol(HttpToolsProtocol):
             name.decode(), version.decode() if version else None, Head(self.headers),
             self.parser.should_keep_alive(),
         )  # fmt: skip
-        self._remember(target)
+        if target.head.length is not None and target.head.length <= self.max_body:
+            self.heads.remember(self._head, target, len(self.headers))
         hot = self._reading = self._enter(target)
         try:
             hot.head.check_size(self.max_body)
@@ -222,26 +222,6 @@ class FastProtocol(HttpToolsProtocol):
         if len(self._due) >= _MAX_PIPELINED:
             self.flow.pause_reading()
         return hot
-
-    def _remember(self, target: Target) -> None:
-        """Remembers a head, byte by byte, that the parser has just read and found well.
-
-        Every line ends in CR LF, so the parser's head ends where the first empty line is, as
-        that of the same bytes will next time. What changes with every call is not worth it.
-        """
-        head = self._head
-        if (
-            target.keep_alive
-            and target.head.length is not None
-            and not target.head.request_id
-            and head.startswith(b"POST ")
-            and len(head) <= _MAX_HEAD
-            and head.count(b"\n") == head.count(b"\r\n") == len(self.headers) + 2
-            and target.head.length <= self.max_body
-        ):
-            if len(self.heads) >= _MAX_HEADS:
-                self.heads.clear()
-            self.heads[head] = target
 
     def _end_with(self, hot: Hot, error: NumenError) -> None:
         # What is on its way will not be read, so the connection ends with this answer.
@@ -404,5 +384,5 @@ async def _refuse(_scope: Any, _receive: Any, send: Any) -> None:
 def protocol_for(service: Service, max_body: int) -> type[FastProtocol]:
     """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`."""
     return type(
-        "Protocol", (FastProtocol,), {"service": service, "max_body": max_body, "heads": {}}
+        "Protocol", (FastProtocol,), {"service": service, "max_body": max_body, "heads": Heads()}
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final, Protocol
 
@@ -14,9 +13,10 @@ from numen.core.message import Answer, Grant, Outcome, Request
 from numen.core.observe import logger
 from numen.serve.service import Cold, Endpoint, Service
 from numen.transport import v2
-from numen.transport.caller import Head, served
+from numen.transport.caller import served
 from numen.transport.encoding import pack
 from numen.transport.form import Form
+from numen.transport.heads import Target
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
@@ -30,23 +30,6 @@ class Connection(Protocol):
 
     def default_lines(self) -> bytes:
         """Header lines of every answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a request's head says: which model, and how.
-
-    Attributes:
-        name: The model called.
-        version: The version or alias called.
-        head: The headers.
-        keep_alive: Whether the connection goes on after the answer.
-    """
-
-    name: str
-    version: str | None
-    head: Head
-    keep_alive: bool
 
 
 class Hot:
