@@ -11,22 +11,18 @@ import os
 import tempfile
 from pathlib import Path
 
-# The Python that Triton's stub embeds is an older 3.11 than the library it finds, and its C RLock
-# lacks what multiprocessing's resource tracker asks of it; the one written in Python has it.
-STUB = """
-import multiprocessing.resource_tracker as tracker, threading
-tracker._resource_tracker._lock = threading._PyRLock()
-"""
-folder = Path(tempfile.mkdtemp(prefix="pytriton"))
-(folder / "sitecustomize.py").write_text(STUB)
-os.environ["PYTHONPATH"] = f"{folder}:{os.environ['PYTHONPATH']}"
-
 import numpy as np
 from pytriton.decorators import batch
 from pytriton.model_config import DynamicBatcher, ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
 from served import GRPC_PORT, HOST, PORT, SPARE_PORT, open_model
 
+# The Python that Triton's stub embeds is an older 3.11 than the library it finds, and its C RLock
+# lacks what multiprocessing's resource tracker asks of it; the one written in Python has it.
+STUB = """
+import multiprocessing.resource_tracker as tracker, threading
+tracker._resource_tracker._lock = threading._PyRLock()
+"""
 predict = open_model()
 
 
@@ -35,6 +31,9 @@ def infer(x: np.ndarray) -> list[np.ndarray]:
     return [predict(x)]
 
 
+folder = Path(tempfile.mkdtemp(prefix="pytriton"))
+(folder / "sitecustomize.py").write_text(STUB)
+os.environ["PYTHONPATH"] = f"{folder}:{os.environ['PYTHONPATH']}"
 config = TritonConfig(
     http_address=HOST, http_port=PORT, grpc_address=HOST, grpc_port=GRPC_PORT,
     metrics_port=SPARE_PORT, log_verbose=0,
