@@ -40,7 +40,8 @@ class Match:
         publish(model, folder / "home")
         rival = peer(name, model)
         # A peer without binary tensors is still what numen's are compared with: its JSON is.
-        kinds = [kind for kind in kinds if kind == "binary" or kind in rival.doors]
+        instead = {"binary"} if "json" in rival.doors else set()
+        kinds = [kind for kind in kinds if kind in rival.doors.keys() | instead]
         self._kinds = kinds
         self.subjects = [peer("nginx", model), numen(folder / "home", kinds), rival]
         self._runs: dict[tuple[str, Load], list[Figures]] = {}

@@ -1,8 +1,8 @@
 # /// script
-# dependencies = ["bentoml", "uvloop", "httptools", "onnxruntime"]
+# dependencies = ["bentoml==1.4.40", "uvloop", "httptools", "onnxruntime==1.32.0"]
 # [tool.bench]
 # title = "BentoML"
-# setting = "one worker, async API, uvloop, no metrics, no access log"
+# setting = "one worker, async API, uvloop, no metrics or access log; adaptive batching off: slower"
 # doors = { json = { path = "/predict", key = "x" } }
 # ///
 """A BentoML service."""
@@ -32,5 +32,14 @@ class Mlp:
 
 if __name__ == "__main__":
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
-    command = ["-m", "bentoml", "serve", "with_bentoml:Mlp", "--host", HOST, "--port", str(PORT)]
+    command = [
+        "-m",
+        "bentoml==1.4.40",
+        "serve",
+        "with_bentoml:Mlp",
+        "--host",
+        HOST,
+        "--port",
+        str(PORT),
+    ]
     os.execv(sys.executable, [sys.executable, *command, "-q"])

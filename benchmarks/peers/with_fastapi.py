@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["fastapi", "uvicorn[standard]", "onnxruntime"]
+# dependencies = ["fastapi==0.165.0", "uvicorn[standard]", "onnxruntime==1.32.0"]
 # [tool.bench]
 # title = "FastAPI + onnxruntime"
 # setting = "uvicorn with uvloop and httptools, async handler, no access log"

@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["grpcio", "tritonclient[grpc]", "uvloop", "onnxruntime"]
+# dependencies = ["grpcio==1.85.3", "tritonclient[grpc]", "uvloop", "onnxruntime==1.32.0"]
 # [tool.bench]
 # title = "bare grpcio.aio"
 # setting = "uvloop, no batching, nothing but ModelInfer: the usual way's ceiling"

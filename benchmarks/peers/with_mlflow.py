@@ -1,5 +1,5 @@
 # /// script
-# dependencies = ["mlflow", "onnxruntime"]
+# dependencies = ["mlflow==3.17.2", "onnxruntime==1.32.0"]
 # [tool.bench]
 # title = "MLflow"
 # setting = "mlflow models serve, one worker, a pyfunc model with a tensor signature"
@@ -34,7 +34,7 @@ if __name__ == "__main__":
         Schema([TensorSpec(np.dtype("float32"), (-1, 10))]),
     )
     mlflow.pyfunc.save_model(
-        folder, python_model=Mlp(), signature=signature, pip_requirements=["onnxruntime"]
+        folder, python_model=Mlp(), signature=signature, pip_requirements=["onnxruntime==1.32.0"]
     )
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     command = f"-m mlflow models serve -m {folder} --env-manager local -h {HOST} -p {PORT} -w 1"

@@ -1,8 +1,8 @@
 # /// script
-# dependencies = ["mlserver", "onnxruntime"]
+# dependencies = ["mlserver==1.7.1", "onnxruntime==1.32.0"]
 # [tool.bench]
 # title = "MLServer"
-# setting = "parallel_workers 0 (in the server's process), uvloop"
+# setting = "parallel_workers 0, uvloop; adaptive batching off, which was slower"
 # doors = { json = {}, grpc = {} }
 # ///
 """A model of one's own on MLServer."""
