@@ -132,7 +132,7 @@ class Running:
 
     Args:
         subject: What to start.
-        log: Where its output goes.
+        log: Where its output goes; what it keeps for the time being goes beside it.
     """
 
     def __init__(self, subject: Subject, log: Path):
@@ -142,10 +142,11 @@ class Running:
     def __enter__(self) -> Running:
         self._http, self._grpc, spare = free_ports(3)
         command, given = self.subject.launch(self._http, self._grpc, spare)
+        environment = {**os.environ, **given, "TMPDIR": str(self._log.parent)}
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 ["taskset", "-c", self.subject.cores, *command],
-                env={**os.environ, **given}, stdout=log, stderr=log, process_group=0,
+                env=environment, stdout=log, stderr=log, process_group=0,
             )  # fmt: skip
         return self
 
