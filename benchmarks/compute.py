@@ -59,6 +59,7 @@ def main() -> None:
                     with locked(arguments.lock):
                         rounds.append(getattr(bench, name)())
                 result[name] = medians(rounds)
+        result["noise"] = bench.noise()
     save("compute", result)
     if arguments.json:
         print(json.dumps(result, indent=2))
@@ -73,6 +74,8 @@ class Compute:
         self._folder, self._seconds = folder, seconds
         self._path = networks.write(folder)[MODEL]
         self._predict = networks.reference(self._path)
+        self._shares: list[float] = []
+        self._others: list[float] = []
         publish(self._path, folder / "home")
 
     def batches(self) -> dict[str, float]:
@@ -93,8 +96,11 @@ class Compute:
             figures = self._served(subject, 64, 16, BOTH)
             found[f"numen {workers}"] = figures.rps * 64
             found[f"load {workers}"] = figures.load_cpu
-            found[f"server {workers}"] = figures.server_cpu
         return found
+
+    def noise(self) -> dict[str, float]:
+        """The least of a core that onnxruntime had; the most CPUs others used beside numen."""
+        return {"share": round(min(self._shares), 3), "others": round(max(self._others), 3)}
 
     def _alone(self, rows: int, *cores: str) -> float:
         """Rows/s of onnxruntime in a process on each of the cores, at the same time, together."""
@@ -104,7 +110,9 @@ class Compute:
             subprocess.Popen(["taskset", "-c", core, *command], stdout=subprocess.PIPE, text=True)
             for core in cores
         ]
-        return sum(float(process.communicate(timeout=60)[0]) for process in processes)
+        said = [process.communicate(timeout=60)[0].split() for process in processes]
+        self._shares += [float(share) for _, share in said]
+        return sum(float(rate) for rate, _ in said)
 
     def _served(
         self, subject: Subject, rows: int, connections: int, core: str = LOAD_CORE
@@ -116,6 +124,7 @@ class Compute:
                 running.wait(lambda: gap(ask(x), self._predict(x)) < TOLERANCE)
             load = Load("binary", rows, connections)
             figures = drive(running, entry, load, x, self._seconds, core)
+        self._others.append(figures.other_cpu)
         assert not figures.failed, f"{figures.failed} requests failed"
         return figures
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from host import busy, busy_children
 from servers import LOAD_CORE, Running
 from wire import Door
 
@@ -84,24 +84,19 @@ def drive(
     url = f"http://{running.address(load.kind)}{door.path}"
     pinned = ["taskset", "-c", core]
     generator(pinned, url, body, headers, load.connections, 1)
-    before = clock(running)
+
+    def used() -> np.ndarray:
+        return np.array([time.monotonic(), running.cpu(), busy_children(), busy()])
+
+    before = used()
     figures = generator(pinned, url, body, headers, load.connections, seconds)
-    passed, server, own, all_ = (b - a for a, b in zip(before, clock(running), strict=True))
+    passed, server, own, machine = used() - before
     return replace(
         figures,
         server_cpu=server / passed,
         load_cpu=own / passed,
-        other_cpu=max(0.0, all_ - server - own) / passed,
+        other_cpu=max(0.0, machine - server - own) / passed,
     )
-
-
-def clock(running: Running) -> tuple[float, float, float, float]:
-    """Now, and the CPU seconds used by the server, by children that ended, by the machine."""
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ticks = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
-    idle = ticks[3] + ticks[4]
-    busy = (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
-    return time.monotonic(), running.cpu(), children.ru_utime + children.ru_stime, busy
 
 
 def wrk(

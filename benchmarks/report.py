@@ -92,12 +92,14 @@ def match(result: Row) -> str:
         f"{KINDS[kind]} {v['requests']} distinct, {v['wrong']} wrong, gap {v['gap']:.0e}"
         for kind, v in result["verified"].items()
     )
+    noise = max(row["other_cpu"] for row in result["figures"])
     heads = "load: rows × connections", "rows/s", "×", "of nginx", "p50 ms", "p99 ms", "failed"
     lines = [
         f"<details><summary>{rival['title']}</summary>\n",
         f"Its setting: {rival['setting']}. {result['date']}, {result['machine']},"
         f" Python {result['python']}; {result['rounds']} rounds of {result['seconds']} s."
-        f" Memory {both('memory_mb', 0)} MB, start {both('start_s', 1)} s. Verified: {verified}.\n",
+        f" Memory {both('memory_mb', 0)} MB, start {both('start_s', 1)} s. Verified: {verified}."
+        f" All else on the machine used up to {noise:.2f} CPUs.\n",
         line(*heads), line(*["---"] * len(heads)),
     ]  # fmt: skip
     for pair in pairs(result):
@@ -132,7 +134,12 @@ def computed(result: Row) -> str:
             one, two = found[f"{name} 1"], found[f"{name} 2"]
             lines.append(line(title, f"{one:,.0f}", f"{two:,.0f}", f"{two / one:.2f}"))
         shares = " and ".join(f"{found[f'load {n}']:.1%}" for n in (1, 2))
-        lines += ["", f"The load generator took {shares} of a core."]
+        lines += ["", f"The load generator took {shares} of a core.", ""]
+    noise = result["noise"]
+    lines.append(
+        f"onnxruntime alone had at least {noise['share']:.0%} of its core; while numen ran,"
+        f" all else on the machine used up to {noise['others']:.2f} CPUs."
+    )
     return "\n".join(lines) + "\n"
 
 
