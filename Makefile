@@ -24,7 +24,7 @@ check: $(VENV)/.dev         ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev         ## numen beside what one would write by hand, with ratios
+bench: $(VENV)/.dev         ## numen beside its peers, with ratios (ARGS="--peer all")
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
 docs: $(VENV)/.dev          ## run every code block of README and docs/
