@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from serve import MODEL, Server, digit_like, free_port, json_body, load, make_model
+from pinned import MODEL, Server, digit_like, free_port, json_body, load, make_model
 
 NUMEN = [sys.executable, "-m", "numen"]
 # "sent" is a server without keys that is sent one all the same: what the header itself costs.

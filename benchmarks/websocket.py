@@ -25,7 +25,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from serve import digit_like, free_port, make_model
+from pinned import digit_like, free_port, make_model
 
 CHECKED = 16
 PEER = """

@@ -23,7 +23,7 @@ from numen.core.settings import Settings
 from numen.serve.ladder import Ladder, Pace, Rung
 from numen.serve.opening import Opened
 from numen.serve.service import Cold, Service, Table
-from numen.server import _loop_factory
+from numen.server.process import _loop_factory
 from numen.transport.grpc_port import open_grpc
 from numen.transport.proto import INFERENCE
 
