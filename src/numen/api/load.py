@@ -74,6 +74,7 @@ class Tally(msgspec.Struct):
         missing: Not answered at all.
         outcomes: What answers said in `Numen-Outcome`.
         gave_up: The run was beyond hope and ended early.
+        refusals: Of those answered with another status: as `latencies`.
     """
 
     due: int
@@ -84,6 +85,7 @@ class Tally(msgspec.Struct):
     missing: int
     outcomes: dict[str, int]
     gave_up: bool
+    refusals: bytes = b""
 
 
 class _Head(NamedTuple):
@@ -199,6 +201,7 @@ class _Run:
         self._sent = 0
         self._done = 0
         self._latencies = array("d")
+        self._refusals = array("d")
         self._lags = array("d")
         self._statuses: Counter[int] = Counter()
         self._outcomes: Counter[str] = Counter()
@@ -241,6 +244,7 @@ class _Run:
             missing=due - known,
             outcomes=dict(self._outcomes),
             gave_up=self._gave_up,
+            refusals=self._refusals.tobytes(),
         )
 
     async def _connect(self, connection: _Connection) -> bool:
@@ -272,6 +276,7 @@ class _Run:
             self._latencies.append(now - due)
         else:
             self._statuses[head.status] += 1
+            self._refusals.append(now - due)
         if head.outcome:
             self._outcomes[head.outcome] += 1
 

@@ -9,6 +9,10 @@ where the next batch is what has queued meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import sys
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -32,6 +36,8 @@ from numen.serve.stats import Stats
 
 # Longest run of a full batch that may hold up the event loop, in seconds.
 ON_LOOP: Final = 0.0005
+# The running thread's place behind the event loop, which only reads and writes.
+_NICE: Final = 5
 _log = logger(__name__)
 
 
@@ -65,7 +71,7 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         full = opened.ladder.best.pace.expect(self._max_rows)
-        self._executor = ThreadPoolExecutor(1, "numen-run") if full > ON_LOOP else None
+        self._executor = ThreadPoolExecutor(1, "numen-run", _give_way) if full > ON_LOOP else None
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -301,6 +307,13 @@ class Batcher:
                 rung.runtime.close()
             except Exception:  # a plug-in's defect must not keep the other models open
                 _log.exception("the runtime failed to close")
+
+
+def _give_way() -> None:
+    """Lets the event loop go before this thread where both want the same core."""
+    with contextlib.suppress(OSError, AttributeError):  # threads have priorities on Linux only
+        if sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def _alike(left: Request, right: Request) -> bool:

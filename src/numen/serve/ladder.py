@@ -21,6 +21,9 @@ _GAIN: Final = 0.125
 _DEVIATION_GAIN: Final = 0.25
 _DEVIATIONS: Final = 2.0
 _MOST: Final = 10.0
+# A batch that takes so many seconds, at nearly the best time a row, need not grow.
+_WORTH: Final = 0.002
+_NEARLY: Final = 1.15
 
 
 class Waiting(Protocol):
@@ -40,7 +43,7 @@ class Pace:
         seconds: Measured time by number of rows, such as `{1: 20e-6, 8: 41e-6, 64: 145e-6}`.
     """
 
-    __slots__ = ("_base", "_deviation", "_factor", "_mean", "_most", "per_row")
+    __slots__ = ("_base", "_deviation", "_factor", "_mean", "_most", "pays", "per_row")
 
     def __init__(self, seconds: dict[int, float]):
         sizes = sorted(seconds)
@@ -50,6 +53,13 @@ class Pace:
             step = (seconds[high] - seconds[low]) / (high - low)
             self._base += [seconds[low] + step * (n - low) for n in range(low + 1, high + 1)]
         self.per_row = self._base[-1] / self._most
+        # Most rows that are worth waiting for one another: larger batches cost each of them time
+        # and save none.
+        quickest = min(seconds[size] / size for size in sizes)
+        self.pays = next(
+            (n for n in sizes if seconds[n] >= _WORTH and seconds[n] / n <= quickest * _NEARLY),
+            self._most,
+        )
         self._mean = 1.0
         self._deviation = 0.0
         self._factor = 1.0
@@ -126,7 +136,7 @@ class Ladder:
         """
         queue = [(work.rows, work.deadline - now) for work in waiting if work.deadline is not None]
         for rung in self.rungs:
-            rows, took = _fit(rung.pace, queue, max_rows)
+            rows, took = _fit(rung.pace, queue, min(max_rows, rung.pace.pays))
             if took == 0:
                 continue
             if rung is self.fastest or self._leaves_time(rung, rows, queue[took:]):

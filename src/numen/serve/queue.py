@@ -108,7 +108,8 @@ class Queue:
                 self._drop(first, gone)
                 continue
             if first.deadline is None:
-                return ladder.best, self._collect(ladder.best, max_rows, now)
+                most = min(max_rows, ladder.best.pace.pays)
+                return ladder.best, self._collect(ladder.best, most, now)
             choice = ladder.choose(now, works, max_rows)
             if choice is None:
                 ladder.fastest.pace.doubt()
