@@ -98,11 +98,12 @@ def test_both_serve_and_any_of_them_tells_what_both_did(pair: Live) -> None:
         for _ in range(40):
             held.enter_context(socket.create_connection(("127.0.0.1", pair.port), 10))
         until(lambda: min(map(sockets, workers(pair))) >= 10)  # three or so are its own
+    # What the other one has is written down within a second.
+    until(lambda: metric(pair, "numen_model_live", model="linear") == 2)
     for _ in range(10):
         assert metric(pair, "numen_workers") == 2
         assert metric(pair, "numen_model_live", model="linear") == 2
         assert metric(pair, "numen_queue_rows", model="linear") == 0
-    # What the other one counted is written down within a second.
     until(lambda: metric(pair, "numen_rows_total", model="linear") == before + 40)
     rows = httpx.get(f"{pair.url}/v2/models/linear/stats").json()["model_stats"]
     assert rows[0]["inference_count"] == before + 40
