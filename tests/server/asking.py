@@ -73,12 +73,13 @@ class Load:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         while not self._stop.is_set():
             begin = time.monotonic()
+            new = connection.sock is None
             try:
                 connection.request("POST", self._path, BODY)
                 reply = connection.getresponse()
                 body = reply.read()
             except (OSError, http.client.HTTPException) as error:
-                self.failures.append(repr(error))
+                self.failures.append(f"{'new' if new else 'kept'} connection: {error!r}")
                 connection.close()
                 continue
             if reply.status == 200:

@@ -198,6 +198,23 @@ def test_what_was_named_is_opened_and_stays_open(
     run(scene)
 
 
+def test_what_was_prepared_of_bundles_published_no_more_is_removed(
+    counted: Counted, settings: Settings, made: list[Bundle]
+) -> None:
+    prepared = settings.home_path / "cache" / "prepared"
+    kept = counted.publish("m", made[0]).digest.replace(":", "-")
+    for name in (kept, "sha256-0"):
+        (prepared / name / "fp32").mkdir(parents=True)
+
+    async def scene() -> None:
+        service = Service()
+        await Keeper(service, counted, settings).update()
+        service.close()
+
+    run(scene)
+    assert [folder.name for folder in prepared.iterdir()] == [kept]
+
+
 def test_a_thousand_models_take_as_many_queries_as_one(
     counted: Counted, settings: Settings, made: list[Bundle]
 ) -> None:

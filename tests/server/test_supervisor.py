@@ -94,17 +94,16 @@ def test_both_serve_and_any_of_them_tells_what_both_did(pair: Live) -> None:
     before = metric(pair, "numen_rows_total", model="linear")
     for _ in range(40):  # each on a connection of its own, so that both have some
         assert infer(pair, "linear") == 200
-    quiet = [sockets(pid) for pid in workers(pair)]
-    held = [socket.create_connection(("127.0.0.1", pair.port), 10) for _ in range(30)]
-    until(lambda: sum(map(sockets, workers(pair))) >= sum(quiet) + 30)
-    assert all(sockets(pid) > was for pid, was in zip(workers(pair), quiet, strict=True))
-    for each in held:
-        each.close()
+    with contextlib.ExitStack() as held:
+        for _ in range(40):
+            held.enter_context(socket.create_connection(("127.0.0.1", pair.port), 10))
+        until(lambda: min(map(sockets, workers(pair))) >= 10)  # three or so are its own
+    # What the other one has is written down within a second.
+    until(lambda: metric(pair, "numen_model_live", model="linear") == 2)
     for _ in range(10):
         assert metric(pair, "numen_workers") == 2
         assert metric(pair, "numen_model_live", model="linear") == 2
         assert metric(pair, "numen_queue_rows", model="linear") == 0
-    # What the other one counted is written down within a second.
     until(lambda: metric(pair, "numen_rows_total", model="linear") == before + 40)
     rows = httpx.get(f"{pair.url}/v2/models/linear/stats").json()["model_stats"]
     assert rows[0]["inference_count"] == before + 40
@@ -141,6 +140,10 @@ def test_a_killed_worker_is_missed_at_once_and_replaced(pair: Live) -> None:
         killed = time.monotonic()
         until(lambda: not is_ready(pair), 3)
         missed = time.monotonic() - killed
+        said = httpx.get(f"{pair.url}/v2/health/ready").json()
+        assert said["live"] is True
+        assert said["ready"] is False
+        assert re.fullmatch(r"worker [12](: | is not there).*", said["reason"]), said
         until(lambda: is_ready(pair), 30)
         assert len(workers(pair)) == 2
         assert victim not in workers(pair)
@@ -174,6 +177,13 @@ def test_a_hanging_worker_is_killed_and_replaced(tmp_path: Path, made: list[Bund
         log = (tmp_path / "server.log").read_text()
         assert re.search(r"worker \d gives no sign of life for \d s", log)
         assert re.search(r"live: linear@1 worker=[12]", log), "logs name the worker"
+        # Who dies again and again is given a little time.
+        for _ in range(3):
+            os.kill(workers(live)[-1], signal.SIGKILL)
+            until(lambda: len(workers(live)) == 1)
+            until(lambda: len(workers(live)) == 2 and is_ready(live), 30)
+        log = (tmp_path / "server.log").read_text()
+        assert re.search(r"another one in (0\.5|1) s", log)
     finally:
         end(live)
 
@@ -204,9 +214,7 @@ def test_sigterm_under_load_finishes_what_was_asked(tmp_path: Path, made: list[B
             live.process.send_signal(signal.SIGTERM)
             assert live.process.wait(20) == 0
         # Whoever had been let in was answered, and told that it was the last time.
-        assert {failure.partition("(")[0] for failure in load.failures} <= {
-            "ConnectionRefusedError"
-        }
+        assert [failure for failure in load.failures if not failure.startswith("new")] == []
         assert len(load.answers) > 100
         assert not any(Path(f"/proc/{pid}").exists() for pid in children)
         assert "Traceback" not in (tmp_path / "server.log").read_text()

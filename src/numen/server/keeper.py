@@ -307,6 +307,8 @@ class Keeper:
         Raises:
             NotFound: It is not live.
         """
+        if name not in self._service.models:
+            await self.update()  # it may have been published a moment ago
         self._service.find(name)
         revision = self._desk.order(lambda orders: orders.unload(name))
         await self.update()
