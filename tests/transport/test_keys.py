@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from wire import Wire, hot, image, infer_json, request
 
 from numen.control.app import build
 from numen.control.gate import RULES, paths
@@ -25,6 +24,7 @@ from numen.serve.admission import Admission
 from numen.serve.service import Service
 from numen.transport.caller import Head
 from parts import Live, make_bundle, start_server, stop
+from wire import Wire, hot, image, infer_json, request
 
 V1 = {"instances": image(1).tolist()}
 EXAMPLES = {"examples": [{"image": image(1)[0].tolist()}]}
