@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from host import locked, machine
+from host import locked, machine, stop_when_told
 from measure import Match
 from report import pairs, save
 from servers import names
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, help="a file to lock for the length of each turn")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
+    stop_when_told()
     console = Console(stderr=arguments.json)
     results = []
     for name in known if "all" in arguments.peer else arguments.peer:
