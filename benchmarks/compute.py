@@ -27,7 +27,7 @@ import numpy as np
 from rich.console import Console
 
 import networks
-from host import locked, machine
+from host import locked, machine, stop_when_told
 from loads import Figures, Load, drive
 from report import computed, save
 from servers import LOAD_CORE, SERVER_CORE, Running, Subject, numen, publish
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, help="a file to lock for the length of each round")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
+    stop_when_told()
     with tempfile.TemporaryDirectory() as scratch:
         bench = Compute(Path(scratch), arguments.seconds)
         result: dict[str, Any] = machine()

@@ -8,6 +8,8 @@ import os
 import platform
 import re
 import resource
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,11 @@ def machine() -> dict[str, str]:
         "machine": f"{os.cpu_count()} cores, {names[0] if names else platform.machine()}",
         "python": platform.python_version(),
     }
+
+
+def stop_when_told() -> None:
+    """Leave by the way that stops the servers when the process is asked to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def busy() -> float:

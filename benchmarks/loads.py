@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from servers import LOAD_CORE, Running
 from wire import Door
 
 POST = Path(__file__).with_name("post.lua")
+DISTURBED = 0.3  # CPUs
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Figures:
 def drive(
     running: Running, door: Door, load: Load, x: np.ndarray, seconds: int, core: str = LOAD_CORE
 ) -> Figures:
-    """Warm up, then run for so many seconds.
+    """Warm up, then run for so many seconds; once more if all else on the machine was busy.
 
     Raises:
         RuntimeError: The load generator failed, or nothing was answered.
@@ -82,15 +83,27 @@ def drive(
     body, headers = door.encode(x)
     generator = h2load if load.kind == "grpc" else wrk
     url = f"http://{running.address(load.kind)}{door.path}"
-    pinned = ["taskset", "-c", core]
-    generator(pinned, url, body, headers, load.connections, 1)
+
+    def run(length: int) -> Figures:
+        return generator(["taskset", "-c", core], url, body, headers, load.connections, length)
+
+    run(1)
+    figures = watched(running, lambda: run(seconds))
+    if figures.other_cpu > DISTURBED:
+        again = watched(running, lambda: run(seconds))
+        figures = min(figures, again, key=lambda each: each.other_cpu)
+    return figures
+
+
+def watched(running: Running, run: Callable[[], Figures]) -> Figures:
+    """A run, and who used the CPUs meanwhile."""
 
     def used() -> np.ndarray:
         return np.array([time.monotonic(), running.cpu(), busy_children(), busy()])
 
     before = used()
-    figures = generator(pinned, url, body, headers, load.connections, seconds)
-    passed, server, own, machine = used() - before
+    figures = run()
+    passed, server, own, machine = map(float, used() - before)
     return replace(
         figures,
         server_cpu=server / passed,

@@ -88,7 +88,7 @@ class Match:
             keys = [key for key in asdict(runs[0]) if key != "failed"]
             medians = {key: statistics.median(getattr(run, key) for run in runs) for key in keys}
             row = {"server": subject, **asdict(load)}
-            row |= {key: float(f"{float(value):.5g}") for key, value in medians.items()}
+            row |= {key: float(f"{value:.5g}") for key, value in medians.items()}
             row |= {"failed": sum(run.failed for run in runs), "runs": [int(r.rps) for r in runs]}
             rows.append(row)
         return {

@@ -18,10 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from host import locked, machine
+from host import locked, machine, stop_when_told
 from measure import Match
 from report import pairs, save
 from servers import names
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--lock", type=Path, help="a file to lock for the length of each turn")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args()
+    stop_when_told()
     console = Console(stderr=arguments.json)
     results = []
     for name in known if "all" in arguments.peer else arguments.peer:
@@ -72,21 +74,26 @@ def beside(name: str, arguments: argparse.Namespace, console: Console) -> dict[s
 def table(result: dict[str, Any]) -> Table:
     """A match, for the eye."""
     rival = result["servers"][result["peer"]]
-    shown = Table(title=f"numen beside {rival['title']} ({rival['setting']})")
-    columns = "door", "rows", "conns", "numen rows/s", "peer rows/s", "×", "of nginx"
-    for column in (*columns, "p50 ms", "p99 ms", "failed"):
-        shown.add_column(column, justify="left" if column == "door" else "right")
+    shown = Table(
+        title=f"numen beside {rival['title']} ({rival['setting']})",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    shown.add_column("load")
+    for head in ("", "numen rows/s", "peer rows/s", "×", "nginx", "p50 ms", "p99 ms"):
+        shown.add_column(head, justify="right")
     for pair in pairs(result):
         own, other = pair.numen, pair.peer
+        failed = own["failed"], other["failed"]
         shown.add_row(
-            own["kind"] + ("" if other["kind"] == own["kind"] else f" / {other['kind']}"),
-            str(own["rows"]), str(own["connections"]),
+            own["kind"] + (f"/{other['kind']}" if other["kind"] != own["kind"] else ""),
+            f"{own['rows']} × {own['connections']}",
             f"{own['rps'] * own['rows']:,.0f}", f"{other['rps'] * own['rows']:,.0f}",
             f"{pair.ratio:.1f}", f"{pair.share:.0%}" if pair.share else "",
-            f"{own['p50_ms']:.2f} / {other['p50_ms']:.2f}",
-            f"{own['p99_ms']:.2f} / {other['p99_ms']:.2f}",
-            f"{own['failed']} / {other['failed']}",
+            *(f"{own[key]:.3g} / {other[key]:.3g}" for key in ("p50_ms", "p99_ms")),
         )  # fmt: skip
+        if any(failed):
+            shown.add_row("[red]failed[/]", "", *map(str, failed))
     return shown
 
 

@@ -68,7 +68,7 @@ def peer(name: str, model: Path) -> Subject:
         return [str(python), str(script)], given | {k: str(v) for k, v in ports.items()}
 
     bench = about["tool"]["bench"]
-    bench["title"] = f"{bench['title']} {version}".strip()
+    bench["title"] = bench["title"].format(version)
     return Subject(name=name, launch=launch, **bench)
 
 

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["bentoml==1.4.40", "uvloop", "httptools", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "BentoML"
+# title = "BentoML {}"
 # setting = "one worker, async API, uvloop, no metrics or access log; adaptive batching off: slower"
 # doors = { json = { path = "/predict", key = "x" } }
 # ///
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
     command = [
         "-m",
-        "bentoml==1.4.40",
+        "bentoml",
         "serve",
         "with_bentoml:Mlp",
         "--host",

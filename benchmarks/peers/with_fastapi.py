@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["fastapi==0.165.0", "uvicorn[standard]", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "FastAPI + onnxruntime"
+# title = "FastAPI {} + onnxruntime"
 # setting = "uvicorn with uvloop and httptools, async handler, no access log"
 # doors = { json = {} }
 # ///

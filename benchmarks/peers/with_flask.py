@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["flask==3.1.3", "gunicorn==27.0.1", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "Flask + gunicorn"
+# title = "Flask {} + gunicorn"
 # setting = "gunicorn's gthread, one worker, four threads, connections kept"
 # doors = { json = {} }
 # ///

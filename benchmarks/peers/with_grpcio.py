@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["grpcio==1.85.3", "tritonclient[grpc]", "uvloop", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "bare grpcio.aio"
+# title = "bare grpcio.aio {}"
 # setting = "uvloop, no batching, nothing but ModelInfer: the usual way's ceiling"
 # doors = { grpc = {} }
 # ///

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["litserve==0.2.19", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "LitServe"
+# title = "LitServe {}"
 # setting = "one API server, one worker, fast_queue; not batched, which was slower"
 # doors = { json = { path = "/predict", key = "x" } }
 # ///

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["mlflow==3.17.2", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "MLflow"
+# title = "MLflow {}"
 # setting = "mlflow models serve, one worker, a pyfunc model with a tensor signature"
 # doors = { json = { path = "/invocations", key = "inputs" } }
 # ///

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["mlserver==1.7.1", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "MLServer"
+# title = "MLServer {}"
 # setting = "parallel_workers 0, uvloop; adaptive batching off, which was slower"
 # doors = { json = {}, grpc = {} }
 # ///

@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nvidia-pytriton==0.7.0", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "Triton (pytriton)"
+# title = "pytriton {}, Triton 2.51"
 # setting = "Python back end; dynamic batching of up to 64 rows without delay"
 # doors = { json = {}, binary = {}, grpc = {} }
 # ///

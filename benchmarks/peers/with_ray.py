@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["ray[serve]==2.60.0", "onnxruntime==1.32.0"]
 # [tool.bench]
-# title = "Ray Serve, both cores"
+# title = "Ray Serve {}, both cores"
 # setting = "one replica, proxy and replica free to use both cores, no access log"
 # doors = { json = { path = "/predict", key = "x" } }
 # cores = "0,1"
