@@ -29,10 +29,10 @@ from rich.console import Console
 import networks
 from host import locked, machine, stop_when_told
 from loads import Figures, Load, drive
+from messages import BinaryTensors
 from report import computed, save
 from servers import LOAD_CORE, SERVER_CORE, Running, Subject, numen, publish
 from verify import TOLERANCE, client, gap
-from wire import BinaryTensors
 
 MODEL = "cnn"
 BATCHES = (1, 16, 64)

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from host import busy, busy_children
+from messages import Door
 from servers import LOAD_CORE, Running
-from wire import Door
 
 POST = Path(__file__).with_name("post.lua")
 DISTURBED = 0.3  # CPUs

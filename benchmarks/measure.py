@@ -16,9 +16,9 @@ import numpy as np
 
 import networks
 from loads import LOADS, Figures, Load, drive
+from messages import Door, Tensors, door
 from servers import Running, Subject, numen, peer, publish
 from verify import TOLERANCE, Verdict, client, gap, verify
-from wire import Door, Tensors, door
 
 MODEL = "mlp"
 

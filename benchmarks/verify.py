@@ -14,9 +14,9 @@ import grpc
 import httpx
 import numpy as np
 
+from messages import Door
 from networks import digits
 from servers import Running
-from wire import Door
 
 THREADS, REQUESTS = 24, 40
 LARGE = 70  # rows: more than a batch

@@ -31,7 +31,7 @@ def load(monkeypatch: pytest.MonkeyPatch):
 
 def test_grpc_messages_are_those_of_the_protocol(load) -> None:
     messages = pytest.importorskip("tritonclient.grpc.service_pb2")
-    grpc = load("wire").Grpc("mlp")
+    grpc = load("messages").Grpc("mlp")
     x = np.arange(600, dtype=np.float32).reshape(2, 300)
     request = messages.ModelInferRequest.FromString(grpc.encode(x)[0])
     assert request.model_name == "mlp"
@@ -45,7 +45,7 @@ def test_grpc_messages_are_those_of_the_protocol(load) -> None:
 
 
 def test_rows_are_read_bare_or_under_a_key(load) -> None:
-    rows = load("wire").Rows("/predict", "x")
+    rows = load("messages").Rows("/predict", "x")
     assert rows.encode(np.ones((1, 2), np.float32))[0] == b'{"x":[[1.0,1.0]]}'
     for body in (b"[[1.5, 2]]", b'{"y": [[1.5, 2]]}'):
         assert rows.decode(body, {}).tolist() == [1.5, 2]
@@ -86,7 +86,7 @@ def test_a_match_becomes_a_table(load) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("taskset"), reason="servers are pinned with taskset")
 def test_verify_tells_right_from_wrong(load, tmp_path: Path) -> None:
-    networks, servers, verify, wire = map(load, ("networks", "servers", "verify", "wire"))
+    networks, servers, verify, wire = map(load, ("networks", "servers", "verify", "messages"))
     model = networks.write(tmp_path)["mlp"]
     right = networks.reference(model)
     servers.publish(model, tmp_path / "home")

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import models
 import pytest
+from wire import Door, open_door
 
 from numen.core.bundle import Bundle
 from numen.core.settings import Settings
 from numen.registry import Registry
 from parts import Live, make_bundle, start_server, stop
-from wire import Door, open_door
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 import hpack
 import numpy as np
+from wire import Gate
 
 from numen.core.bundle import Bundle
 from numen.core.settings import Settings
@@ -25,7 +26,6 @@ from numen.serve.service import Cold, Service, Table
 from numen.server.process import _loop_factory
 from numen.transport.grpc_port import open_grpc
 from numen.transport.proto import INFERENCE
-from wire import Gate
 
 SERVICE = "/inference.GRPCInferenceService/"
 CARRIERS = ("numen", "grpcio")

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
 from wire import image, infer_binary
 
 HEADER = "inference-header-content-length"

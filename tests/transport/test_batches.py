@@ -9,9 +9,9 @@ import httpx
 import numpy as np
 import onnxruntime
 import pytest
+from wire import Wire, hot, infer_json, output, request
 
 from parts import Live, linear_graph
-from wire import Wire, hot, infer_json, output, request
 
 THREADS, REQUESTS = 24, 60
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wire import INFER, Door, Reply, Wire, image, infer_binary, infer_json, output, request
 
 from numen.core.errors import InvalidInput, TooLarge
 from numen.transport.encoding import MIN_PACKED, pack, unpack
 from parts import Live, linear_graph
-from wire import INFER, Door, Reply, Wire, image, infer_binary, infer_json, output, request
 
 SLOW = INFER + "?road=slow"
 

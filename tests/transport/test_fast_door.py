@@ -15,10 +15,6 @@ from collections.abc import Callable, Iterator
 import httpx
 import numpy as np
 import pytest
-
-from numen.core.bundle import Bundle
-from numen.registry import Registry
-from parts import Live, linear_graph
 from wire import (
     INFER,
     Closed,
@@ -34,6 +30,10 @@ from wire import (
     output,
     request,
 )
+
+from numen.core.bundle import Bundle
+from numen.registry import Registry
+from parts import Live, linear_graph
 
 
 @pytest.fixture(scope="module")

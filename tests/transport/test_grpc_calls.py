@@ -22,6 +22,7 @@ from grpc_parts import (
     open_grpc_door,
     until,
 )
+from wire import image
 
 from numen.core.bundle import Bundle
 from numen.core.settings import Settings
@@ -29,7 +30,6 @@ from numen.core.signature import DATATYPES
 from numen.registry import Registry
 from numen.transport.proto import HEALTH, INFERENCE, REFLECTION, REFLECTION_ALPHA
 from parts import Live, free_port, make_bundle, start_server, stop
-from wire import image
 
 CODE = grpc.StatusCode
 

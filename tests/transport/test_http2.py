@@ -46,11 +46,11 @@ from grpc_parts import (
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from wire import image, memory
 
 from numen.core.bundle import Bundle
 from numen.transport.proto import INFERENCE, REFLECTION
 from parts import make_bundle
-from wire import image, memory
 
 LIVE = f"{SERVICE}ServerLive"
 ENDED = 1

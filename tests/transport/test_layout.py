@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wire import Wire, hot, image
 
 from numen.core.errors import InvalidInput
 from numen.core.signature import Signature, TensorSpec
 from numen.transport import v2
 from parts import Live
-from wire import Wire, hot, image
 
 ENDPOINT: Any = SimpleNamespace(
     name="m",

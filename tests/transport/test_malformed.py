@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from malformed import TABLE, Case
+from wire import Reply, Wire, hot, image, memory, output
 
 from parts import Live
-from wire import Reply, Wire, hot, image, memory, output
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from wire import image, infer_json
 
 from parts import Live
-from wire import image, infer_json
 
 
 def read(live: Live, model: str = "linear", version: str = "1") -> dict[str, float]:

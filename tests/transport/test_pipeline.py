@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 import httpx
 import numpy as np
 import pytest
+from wire import Reply, Wire, hot, image, infer_binary, memory, output, request
 
 from parts import Live, linear_graph
-from wire import Reply, Wire, hot, image, infer_binary, memory, output, request
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from wire import Wire, hot, image, output
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Manifest, Variant
 from numen.core.signature import Signature, TensorSpec
 from numen.runtime.process import read_numbers
 from parts import LABELS, Live, linear_graph
-from wire import Wire, hot, image, output
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from wire import image
 
 from numen.core.errors import InvalidInput
 from numen.core.signature import Signature, TensorSpec
 from numen.transport import rest_v1
 from parts import Live
-from wire import image
 
 ONE = Signature((TensorSpec("x", "float32", (None, 2)),), (TensorSpec("y", "float32", (None, 2)),))
 TWO = Signature(

@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from wire import image
 
 from parts import LABELS, Live, linear_graph
-from wire import image
 
 
 @pytest.fixture

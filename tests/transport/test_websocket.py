@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from wire import Door, image, infer_binary, infer_json, open_door
 
 from numen.core.bundle import Bundle
 from numen.core.errors import CorruptBundle, Unauthenticated
@@ -25,7 +26,6 @@ from numen.serve.ladder import Ladder, Pace, Rung
 from numen.serve.opening import Opened
 from numen.serve.service import Cold, Endpoint, Table
 from parts import Live, linear_graph
-from wire import Door, image, infer_binary, infer_json, open_door
 
 DEADLINE = 10.0
 

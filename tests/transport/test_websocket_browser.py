@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from wire import image
 
 from parts import LABELS, Live, linear_graph
-from wire import image
 
 pytestmark = pytest.mark.slow
 CHROMIUM = shutil.which("chromium")

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from test_websocket import HANDSHAKE, binary, hear, opened, text
 from websockets.frames import Frame, Opcode
+from wire import Door, Wire, hot, image, infer_json, open_door, output, request
 
 from numen.core.bundle import Bundle
 from numen.registry import Registry
 from parts import Live
-from wire import Door, Wire, hot, image, infer_json, open_door, output, request
 
 HEAD = '{"inputs":[{"name":"image","shape":[1,28,28],"datatype":"FP32"'
 SIZED = HEAD + ',"parameters":{"binary_data_size":3136}}]}'
