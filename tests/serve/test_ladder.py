@@ -54,7 +54,7 @@ def test_who_has_little_gets_what_fits_and_who_has_none_is_refused() -> None:
 
 
 def test_a_batch_is_no_larger_than_its_first_deadline_allows() -> None:
-    rung, rows = rungs(2e-4).choose(0.0, [Waits(8e-4), *[Waits(9.0)] * 6], MAX_ROWS) or (None, 0)
+    rung, rows = rungs(2e-4).choose(0.0, [Waits(15e-4), *[Waits(9.0)] * 6], MAX_ROWS) or (None, 0)
     assert (rung and rung.variant, rows) == ("v0", 2)
 
 

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from numen.runtime.base import Runtime
 
 # Kept between a run's end and a deadline: the answer must still be written and sent, in seconds.
-MARGIN: Final = 0.0003
+MARGIN: Final = 0.001
 # As in the retransmission timer of TCP (Jacobson 1988; RFC 6298): how fast the mean and the
 # deviation follow, and how many deviations to allow for.
 _GAIN: Final = 0.125
@@ -70,6 +70,10 @@ class Pace:
             return self._base[rows] * self._factor
         return self.per_row * rows * self._factor
 
+    def follow(self, rows: int) -> float:
+        """Seconds that so many rows take in batches of the best size, one behind the other."""
+        return self.per_row * rows * self._factor
+
     def ran(self, rows: int, seconds: float) -> None:
         """Learns from a run."""
         base = self._base[rows] if rows <= self._most else self.per_row * rows
@@ -118,7 +122,14 @@ class Ladder:
 
     def wait(self, rows: int) -> float:
         """Seconds until so many rows can be done at the fastest."""
-        return self.fastest.pace.expect(1) + self.fastest.pace.per_row * max(rows - 1, 0)
+        return self.fastest.pace.expect(1) + self.fastest.pace.follow(max(rows - 1, 0))
+
+    def late(self, now: float, first: Waiting) -> bool:
+        """Whether even the fastest is too slow for somebody."""
+        deadline = first.deadline
+        return deadline is not None and (
+            now + self.fastest.pace.expect(first.rows) + MARGIN > deadline
+        )
 
     def choose(
         self, now: float, waiting: Iterable[Waiting], max_rows: int
@@ -146,7 +157,7 @@ class Ladder:
     def _leaves_time(self, rung: Rung, rows: int, rest: list[tuple[int, float]]) -> bool:
         """Whether the rest can still be done in time at the fastest."""
         at = rung.pace.expect(rows) + MARGIN + self.fastest.pace.expect(1)
-        per_row = self.fastest.pace.per_row
+        per_row = self.fastest.pace.follow(1)
         for more, left in rest:
             at += per_row * more
             if at > left:

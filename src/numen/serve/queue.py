@@ -110,7 +110,8 @@ class Queue:
             if first.deadline is None:
                 most = min(max_rows, ladder.best.pace.pays)
                 return ladder.best, self._collect(ladder.best, most, now)
-            choice = ladder.choose(now, works, max_rows)
+            # Looked at by itself first: choosing looks at all who wait.
+            choice = None if ladder.late(now, first) else ladder.choose(now, works, max_rows)
             if choice is None:
                 ladder.fastest.pace.doubt()
                 self._drop(first, DeadlineExceeded("no answer could be had before the deadline"))
