@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,13 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantiz
 from rich.console import Console
 from rich.table import Table
 
+from loads import Load, drive
+from messages import BinaryTensors
 from networks import cnn, digits, mlp
 from numen.api.load import Plan, run
-from pinned import HERE, Server, free_port
+from servers import Running, numen, ready
 
-NUMEN = [sys.executable, "-m", "numen"]
+HZ = 60.0
 
 
 class Rows(CalibrationDataReader):
@@ -64,36 +67,13 @@ def reshaped(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def request(model: str, x: np.ndarray, deadline_ms: float) -> bytes:
-    tensor = {
-        "name": "x", "shape": list(x.shape), "datatype": "FP32",
-        "parameters": {"binary_data_size": x.nbytes},
-    }  # fmt: skip
-    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
-    body = head + x.tobytes()
-    return (
-        f"POST /v2/models/{model}/infer HTTP/1.1\r\nhost: bench\r\n"
-        f"content-type: application/octet-stream\r\nnumen-deadline-ms: {deadline_ms:g}\r\n"
-        f"inference-header-content-length: {len(head)}\r\ncontent-length: {len(body)}\r\n\r\n"
-    ).encode() + body
-
-
-def capacity(server: Server, body: bytes, folder: Path, seconds: int) -> float:
-    """Requests a second of the model alone, closed loop, 64 connections, no deadline."""
-    path = folder / "body"
-    path.write_bytes(body.partition(b"\r\n\r\n")[2])
-    length = body.partition(b"inference-header-content-length: ")[2].partition(b"\r\n")[0]
-    headers = (
-        f"content-type:application/octet-stream|inference-header-content-length:{length.decode()}"
-    )
-    command = ["taskset", "-c", "1", "wrk", "-t1", "-c64", f"-d{seconds}s"]
-    done = subprocess.run(
-        [*command, "-s", str(HERE / "post.lua"), server.url.replace("/mlp/", "/alone/")],
-        env={**os.environ, "BODY": str(path), "HDRS": headers},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
-    figures = json.loads(line[7:])
-    return figures["requests"] / figures["us"] * 1e6
+    """A whole HTTP request, as the open-loop load sends it."""
+    door = BinaryTensors(model)
+    body, headers = door.encode(x)
+    headers |= {"host": "bench", "numen-deadline-ms": f"{deadline_ms:g}"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"POST {door.path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def main() -> None:
@@ -114,27 +94,25 @@ def main() -> None:
         home = {"NUMEN_HOME": str(folder / "home")}
         for model, more in {"alone": [], "ladder": others}.items():
             subprocess.run(
-                [*NUMEN, "publish", str(exact), "--name", model,
+                [sys.executable, "-m", "numen", "publish", str(exact), "--name", model,
                  "--sample", str(folder / "sample.npy"), *more],
                 env={**os.environ, **home}, check=True, capture_output=True,
             )  # fmt: skip
-        port = free_port()
-        server = Server("numen", [*NUMEN, "serve", "--port", str(port)], port, home, 0)
-        try:
-            first = request("alone", x[:1], arguments.deadline_ms)
-            most = capacity(server, first, folder, arguments.seconds)
+        with Running(numen(folder / "home", ["binary"]), folder / "server.log") as running:
+            running.wait(partial(ready, running))
+            door, load = BinaryTensors("alone"), Load("binary", 1, 64)
+            most = drive(running, door, load, x[:1], arguments.seconds).rps
+            host, _, port = running.address("binary").partition(":")
             rows = []
             for model in ("alone", "ladder"):
                 requests = [request(model, x[n : n + 1], arguments.deadline_ms) for n in range(64)]
                 deadline = arguments.deadline_ms / 1e3
-                hz = 60.0
+                players = round(most * arguments.share / HZ)
                 plan = Plan(
-                    "127.0.0.1", port, requests, round(most * arguments.share / hz), hz, deadline,
-                    1.0, float(arguments.seconds), spin=True,
+                    host, int(port), requests, players, HZ, deadline, 1.0,
+                    float(arguments.seconds), spin=True,
                 )  # fmt: skip
                 rows.append({"model": model, **judged(run(plan), deadline)})
-        finally:
-            server.stop()
     if arguments.json:
         print(json.dumps({"capacity": most, "runs": rows}, indent=2))
         return

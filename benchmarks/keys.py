@@ -14,53 +14,60 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pinned import MODEL, Server, digit_like, free_port, json_body, load, make_model
+from loads import Load, drive
+from measure import MODEL
+from messages import Tensors
+from networks import digits, write
+from servers import Running, numen, publish, ready
 
-NUMEN = [sys.executable, "-m", "numen"]
 # "sent" is a server without keys that is sent one all the same: what the header itself costs.
 KEYS = {"none": None, "sent": None, "one": [], "counted": ["--max-concurrency", "1000"]}
 
 
-def start(folder: Path, graph: Path, options: list[str] | None) -> tuple[Server, str]:
-    """A server, and the header line that its key is."""
-    home = {"NUMEN_HOME": str(folder)}
+class Keyed(Tensors):
+    """The JSON door for who has a key."""
 
-    def numen(*arguments: str) -> str:
+    def __init__(self, key: str | None):
+        super().__init__(MODEL)
+        self._key = key
+
+    def encode(self, x: np.ndarray) -> tuple[bytes, dict[str, str]]:
+        body, headers = super().encode(x)
+        return body, headers | ({"authorization": f"Bearer {self._key}"} if self._key else {})
+
+
+def prepare(home: Path, graph: Path, options: list[str] | None) -> Keyed:
+    """Publishes the model, makes the keys, and gives the door with the one to use."""
+
+    def keys(*arguments: str) -> str:
         run = subprocess.run(
-            [*NUMEN, *arguments],
-            env={**os.environ, **home}, check=True, capture_output=True, text=True,
+            [sys.executable, "-m", "numen", "keys", "create", *arguments],
+            env={**os.environ, "NUMEN_HOME": str(home)}, check=True, capture_output=True, text=True,
         )  # fmt: skip
         return run.stdout
 
-    numen("publish", str(graph), "--name", MODEL)
-    header = f"|authorization:Bearer nm_{'A' * 43}" if folder.name == "sent" else ""
-    if options is not None:
-        for other in range(3):
-            numen("keys", "create", f"other-{other}")
-        made = json.loads(numen("keys", "create", "bench", *options, "--json"))
-        header = f"|authorization:Bearer {made['key']}"
-    port = free_port()
-    return Server(folder.name, [*NUMEN, "serve", "--port", str(port)], port, home, 0), header
+    publish(graph, home)
+    if options is None:
+        return Keyed(f"nm_{'A' * 43}" if home.name == "sent" else None)
+    for other in range(3):
+        keys(f"other-{other}")
+    return Keyed(json.loads(keys("bench", *options, "--json"))["key"])
 
 
-def busy(server: Server) -> float:
-    """Processor seconds that a server has used."""
-    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def measure(server: Server, header: str, row: Path, arguments: argparse.Namespace) -> dict:
-    """One run: wrk's figures, and processor microseconds a request."""
-    before = busy(server)
-    headers = f"content-type:application/json{header}"
-    run = load(server, row, headers, arguments.connections, arguments.seconds, 1)
-    return {**run, "cpu": (busy(server) - before) / run["requests"] * 1e6}
+def measure(running: Running, door: Keyed, x: np.ndarray, arguments: argparse.Namespace) -> dict:
+    """One run: requests/s, processor microseconds a request, and failures."""
+    load = Load("json", 1, arguments.connections)
+    figures = drive(running, door, load, x, arguments.seconds)
+    cpu = figures.server_cpu / figures.rps * 1e6
+    return {"rps": figures.rps, "cpu": cpu, "bad": figures.failed}
 
 
 def main() -> None:
@@ -71,25 +78,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     rounds: list[dict[str, dict[str, float]]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        graph, row = Path(folder, "mlp.onnx"), Path(folder, "row.json")
-        make_model(graph)
-        row.write_bytes(json_body(digit_like(np.random.default_rng(7), 1)))
-        servers = {
-            name: start(Path(folder, name), graph, options) for name, options in KEYS.items()
-        }
-        try:
-            for turn in range(arguments.rounds + 1):
-                order = list(servers.items())[:: 1 if turn % 2 else -1]
-                runs = {
-                    name: measure(server, header, row, arguments)
-                    for name, (server, header) in order
-                }
-                rounds.append(runs)
-        finally:
-            for server, _ in servers.values():
-                server.stop()
-    rounds = rounds[1:]  # the first warms up
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        graph = write(folder)[MODEL]
+        x = digits(MODEL, 1, np.random.default_rng(7))
+        servers = {}
+        for kind, options in KEYS.items():
+            door = prepare(folder / kind, graph, options)
+            subject = numen(folder / kind, ["json"])
+            running = stack.enter_context(Running(subject, folder / f"{kind}.log"))
+            running.wait(partial(ready, running))
+            servers[kind] = running, door
+        for turn in range(arguments.rounds):
+            order = list(servers.items())[:: 1 if turn % 2 else -1]
+            rounds.append(
+                {kind: measure(running, door, x, arguments) for kind, (running, door) in order}
+            )
     result = []
     table = Table("keys", "requests/s", "× none", "CPU µs a request", "× none", "failed")
     for name in KEYS:

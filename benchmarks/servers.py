@@ -22,6 +22,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 PEERS = Path(__file__).parent / "peers"
 CACHE = Path(os.environ.get("NUMEN_BENCH") or Path.home() / ".cache/numen-bench")
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -125,6 +127,11 @@ def publish(model: Path, home: Path) -> None:
         [sys.executable, "-m", "numen", "publish", model, "--name", model.stem],
         env={**os.environ, "NUMEN_HOME": str(home)}, check=True, capture_output=True,
     )  # fmt: skip
+
+
+def ready(running: Running) -> bool:
+    """Whether numen, or who speaks as it does, says that it is."""
+    return httpx.get(f"http://{running.address('json')}/v2/health/ready").status_code == 200
 
 
 class Running:

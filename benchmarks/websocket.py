@@ -25,7 +25,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from pinned import digit_like, free_port, make_model
+from networks import digits, write
+from servers import free_ports
 
 CHECKED = 16
 PEER = """
@@ -184,8 +185,7 @@ def main() -> None:
 
 
 def run(folder: Path, arguments: argparse.Namespace) -> list[dict]:
-    model = folder / "mlp.onnx"
-    make_model(model)
+    model = write(folder)["mlp"]
     home = {"NUMEN_HOME": str(folder / "home")}
     numen = [sys.executable, "-m", "numen"]
     subprocess.run(
@@ -195,13 +195,13 @@ def run(folder: Path, arguments: argparse.Namespace) -> list[dict]:
     (folder / "peer.py").write_text(PEER)
     session = ort.InferenceSession(str(model))
     source = np.random.default_rng(7)
-    inputs = [digit_like(source, 1) for _ in range(max(arguments.connections))]
+    inputs = [digits("mlp", 1, source) for _ in range(max(arguments.connections))]
     answers = [session.run(None, {"x": x})[0].tobytes() for x in inputs]
     messages = {
         "numen": [numen_message(x, place) for place, x in enumerate(inputs)],
         "fastapi + onnxruntime": [x.tobytes() for x in inputs],
     }
-    ports = {name: free_port() for name in messages}
+    ports = dict(zip(messages, free_ports(len(messages)), strict=True))
     commands = {
         "numen": [*numen, "serve", "--port", str(ports["numen"])],
         "fastapi + onnxruntime": [

@@ -20,6 +20,7 @@ from numen.core.message import Outcome, Request
 from numen.serve.batcher import Batcher
 from numen.serve.ladder import MARGIN, Ladder, Pace, Rung
 from numen.serve.opening import Opened
+from numen.serve.queue import Queue, Work
 from numen.serve.stats import Stats
 
 MAX_ROWS = 8
@@ -109,6 +110,25 @@ def test_a_pace_follows_what_runs_take_and_forgets_a_hiccup() -> None:
     for _ in range(500):
         pace.doubt()
     assert pace.expect(4) < 0.0025, "nothing ran, so what was measured holds again"
+
+
+def test_who_is_late_is_told_though_the_patient_stand_before_them() -> None:
+    told: list[Request] = []
+    queue = Queue(lambda work, _: told.append(work.request), None)
+    now = time.monotonic()
+    works = [
+        Work(Request("m", {}, deadline=None if at is None else now + at), 1, print)
+        for at in (None, 1.5, 1.6, 9.0)
+    ]
+    for work in works:
+        queue.put(work)
+    queue.drop_late(now + 2)  # the first has waited longer than any patience
+    assert told == [works[1].request, works[2].request]
+    assert queue.rows == 2
+    assert queue.first_deadline() == now + 9
+    taken = queue.take(rungs(1e-4), MAX_ROWS)
+    assert taken is not None
+    assert taken[1] == [works[0], works[3]]
 
 
 # Through the Batcher

@@ -19,11 +19,11 @@ import numpy as np
 from wire import Gate
 
 from numen.core.bundle import Bundle
+from numen.core.loop import loop_factory
 from numen.core.settings import Settings
 from numen.serve.ladder import Ladder, Pace, Rung
 from numen.serve.opening import Opened
 from numen.serve.service import Cold, Service, Table
-from numen.server.process import _loop_factory
 from numen.transport.grpc_port import open_grpc
 from numen.transport.proto import INFERENCE
 
@@ -103,7 +103,7 @@ def open_grpc_door(
         await asyncio.sleep(0.05)
 
     def run() -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve())
 
     thread = threading.Thread(target=run, daemon=True)

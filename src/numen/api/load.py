@@ -17,10 +17,11 @@ import sys
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable
 from typing import IO, Any, Final, NamedTuple
 
 import msgspec
+
+from numen.core.loop import loop_factory
 
 MAX_CONNECTIONS: Final = 512
 REFUSED: Final = frozenset({429, 503, 504})
@@ -331,18 +332,10 @@ def run(plan: Plan) -> Tally:
     gc.collect()
     gc.disable()  # a pause here would be charged to the server
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(tally())
     finally:
         gc.enable()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ModuleNotFoundError:  # not made for Windows
-        return None
-    return uvloop.new_event_loop
 
 
 def write(stream: IO[bytes], message: Plan | Reply) -> None:

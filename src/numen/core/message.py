@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from numen.core.errors import NumenError
 from numen.core.signature import Array
@@ -71,6 +71,16 @@ class Answer:
     outputs: dict[str, Array] = field(default_factory=dict)
     variant: str = ""
     degraded: bool = False
+
+    @property
+    def served_by(self) -> str:
+        """Who answered: `digits@3/int8`."""
+        return f"{self.model}@{self.version}/{self.variant}"
+
+    @property
+    def outcome(self) -> Literal["met", "degraded"]:
+        """Whether it was the best there is."""
+        return "degraded" if self.degraded else "met"
 
 
 Outcome: TypeAlias = Answer | NumenError

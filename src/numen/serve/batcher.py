@@ -173,13 +173,15 @@ class Batcher:
         self._timer = None
         now = time.monotonic()
         self._queue.drop_late(now)
-        late = [w for w in self._running if w.deadline is not None and w.done is not None]
-        for work in late:
-            if work.deadline is not None and work.deadline <= now:
+        first = self._queue.first_deadline()
+        following = [] if first is None else [first]
+        for work in self._running:
+            if work.deadline is None or work.done is None:
+                continue
+            if work.deadline <= now:
                 self._tell(work, DeadlineExceeded("the deadline passed while the model ran"))
-        following = [w.deadline for w in late if w.done is not None and w.deadline is not None]
-        if (first := self._queue.first_deadline()) is not None:
-            following.append(first)
+            else:
+                following.append(work.deadline)
         if following:
             self._watch(min(following))
 
@@ -283,10 +285,10 @@ class Batcher:
                 _log.exception("a caller failed on its answer")
         self._stats.variant(rung.variant, degraded=rung.degraded).total.observe_all(took)
 
-    def _tell(self, work: Work, failure: Outcome) -> None:
+    def _tell(self, work: Work, failure: NumenError) -> None:
         """Tells of a failure; see `_finish` for answers."""
         done, work.done = work.done, None
-        if done is None or not isinstance(failure, NumenError):
+        if done is None:
             return
         if not work.request.probe:
             self._stats.failed(failure.code, time.monotonic() - work.arrived)
@@ -311,8 +313,8 @@ class Batcher:
 
 def _give_way() -> None:
     """Lets the event loop go before this thread where both want the same core."""
-    with contextlib.suppress(OSError, AttributeError):  # threads have priorities on Linux only
-        if sys.platform == "linux":
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 

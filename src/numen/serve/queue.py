@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from numen.core.errors import Cancelled, DeadlineExceeded, NumenError
-from numen.core.message import Done, Outcome, Request
+from numen.core.message import Done, Request
 from numen.serve.ladder import MARGIN, Ladder, Rung
 
 # Seconds after which somebody without a deadline goes before those who have one.
@@ -66,16 +66,13 @@ class Queue:
 
     def __init__(
         self,
-        tell: Callable[[Work, Outcome], None],
+        tell: Callable[[Work, NumenError], None],
         alike: Callable[[Request, Request], bool] | None,
     ):
         self._tell = tell
         self._alike = alike
         self._works: deque[Work] = deque()
         self.rows = 0
-
-    def __len__(self) -> int:
-        return len(self._works)
 
     def put(self, work: Work) -> None:
         """Adds one."""
@@ -88,15 +85,18 @@ class Queue:
 
     def first_deadline(self) -> float | None:
         """The earliest deadline of all."""
-        return next((w.deadline for w in self._works if w.deadline is not None), None)
+        return next((w.due for w in self._works if w.deadline is not None), None)
 
     def drop_late(self, now: float) -> None:
-        """Tells those whose deadline has passed."""
+        """Tells those whose deadline has passed, whoever waits before them without one."""
+        patient: list[Work] = []
         while self._works and self._works[0].due <= now:
             first = self._works[0]
             if first.deadline is None:
-                break  # who waits without one is next to run, and those behind soon after
-            self._drop(first, DeadlineExceeded("the deadline passed while others ran"))
+                patient.append(self._works.popleft())
+            else:
+                self._drop(first, DeadlineExceeded("the deadline passed while others ran"))
+        self._works.extendleft(reversed(patient))
 
     def take(self, ladder: Ladder, max_rows: int) -> tuple[Rung, list[Work]] | None:
         """The next batch, and the variant to run it; None when nobody waits."""

@@ -134,6 +134,7 @@ class Service:
         self._placed = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
         self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}
+        self._awaiting: set[asyncio.Task[None]] = set()  # the loop alone would forget them
         self._counts: dict[str, dict[str, Stats]] = {}
 
     @property
@@ -235,6 +236,25 @@ class Service:
             # By now it may be closed again, or another version may stand for the name.
             found = self.find(name, version)
         return found
+
+    def when_awake(
+        self, name: str, version: str | None, then: Callable[[Endpoint | NumenError], None]
+    ) -> None:
+        """As `awake`, for doors that do not await: `then` is told the endpoint, or why not."""
+
+        async def opening() -> None:
+            try:
+                found: Endpoint | NumenError = await self.awake(name, version)
+            except NumenError as error:
+                found = error
+            except asyncio.CancelledError:
+                then(NotReady("the server is stopping", hint="try again"))
+                raise
+            then(found)
+
+        task = asyncio.create_task(opening())
+        self._awaiting.add(task)
+        task.add_done_callback(self._awaiting.discard)
 
     def wake(self, cold: Cold) -> asyncio.Task[Endpoint]:
         """Opens a listed version, once for all who ask meanwhile.

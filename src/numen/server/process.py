@@ -19,6 +19,7 @@ from typing import Any, Final
 import uvicorn
 
 from numen.core.errors import InvalidInput
+from numen.core.loop import loop_factory
 from numen.core.observe import logger
 from numen.core.reference import Reference
 from numen.core.settings import Settings
@@ -95,7 +96,7 @@ class Server:
             NotFound: A model to be served is not published.
         """
         _allow_connections()
-        with _quit_on_sigterm(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with _quit_on_sigterm(), asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(self.serve(on_ready))
 
     async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
@@ -301,11 +302,3 @@ def _explain(host: str, port: int) -> Iterator[None]:
             hint="choose another with --port or --grpc-port, or 0 for any that is free",
             field="port",
         ) from error
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ModuleNotFoundError:  # not made for Windows
-        return None
-    return uvloop.new_event_loop

@@ -181,10 +181,7 @@ def _shown(value: bytes) -> str:
 
 def served(answer: Answer) -> dict[str, str]:
     """Headers that say who answered, and whether it was the best."""
-    return {
-        "numen-served-by": f"{answer.model}@{answer.version}/{answer.variant}",
-        "numen-outcome": "degraded" if answer.degraded else "met",
-    }
+    return {"numen-served-by": answer.served_by, "numen-outcome": answer.outcome}
 
 
 async def predict(service: Service, request: Request, call: Call) -> Answer:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Protocol
 
-from numen.core.errors import Cancelled, Internal, NotReady, NumenError
+from numen.core.errors import Cancelled, Internal, NumenError
 from numen.core.message import Outcome
 from numen.core.observe import logger
 from numen.serve.service import Endpoint, Service
@@ -45,7 +44,6 @@ class Exchange:
         "_connection",
         "_data",
         "_dropped",
-        "_endpoint",
         "_message",
         "_superseded",
     )
@@ -55,7 +53,6 @@ class Exchange:
         self._data = data
         self._binary = binary
         self._message: frames.Message | None = None
-        self._endpoint: Endpoint | None = None
         self._dropped = False
         self._superseded = False
 
@@ -72,17 +69,15 @@ class Exchange:
         else:
             if caller.latest:
                 self._connection.supersede(self)
-            service.wake(found).add_done_callback(self._opened)
+            service.when_awake(caller.name, caller.version, self._opened)
 
-    def _opened(self, opened: asyncio.Future[Endpoint]) -> None:
+    def _opened(self, opened: Endpoint | NumenError) -> None:
         if self._dropped:
             return
-        if opened.cancelled():
-            self._fail(NotReady("the server is stopping", hint="try again"))
-        elif (error := opened.exception()) is not None:
-            self._fail(error if isinstance(error, NumenError) else Internal("it cannot be opened"))
+        if isinstance(opened, NumenError):
+            self._fail(opened)
         else:
-            self._submit(opened.result())
+            self._submit(opened)
 
     def _submit(self, endpoint: Endpoint) -> None:
         caller, service = self._connection.caller, self._connection.service
@@ -90,7 +85,7 @@ class Exchange:
             grant = service.admission.check(caller.credential, caller.name, "predict")
             message = frames.read(self._data, self._binary, endpoint)
             message.request.grant = grant
-            self._message, self._endpoint = message, endpoint
+            self._message = message
             if message.latest or caller.latest:
                 self._connection.supersede(self)
             service.submit(endpoint, message.request, self._done)
@@ -104,9 +99,8 @@ class Exchange:
             self._fail(outcome)
             return
         assert self._message is not None
-        assert self._endpoint is not None
         try:
-            data, binary = self._message.answer(self._endpoint, outcome)
+            data, binary = self._message.answer(outcome)
         except Exception:
             self._fail_unforeseen()
             return

@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from numen.core.errors import InvalidInput, NumenError
+from numen.core.manifest import Manifest
 from numen.core.message import Answer, Request
 from numen.runtime.process import describe, read_input
 from numen.serve.service import Endpoint
@@ -44,7 +45,7 @@ class Message(Protocol):
     def request(self) -> Request:
         """What goes to the Service."""
 
-    def answer(self, endpoint: Endpoint, answer: Answer) -> tuple[bytes, bool]:
+    def answer(self, answer: Answer) -> tuple[bytes, bool]:
         """The answer's frame, and whether it is a binary one."""
 
 
@@ -84,11 +85,9 @@ class _Tensors:
     latest: bool
     binary: bool
 
-    def answer(self, endpoint: Endpoint, answer: Answer) -> tuple[bytes, bool]:
+    def answer(self, answer: Answer) -> tuple[bytes, bool]:
         body, length = self.form.write(answer.outputs)
-        said = b',"parameters":%b}' % _served(
-            endpoint.name, endpoint.version, answer.variant, answer.degraded
-        )
+        said = b',"parameters":%b}' % _served(answer.served_by, answer.outcome)
         if self.request.id is not None and self.form.id is None:
             begin = b'{"id":%b,' % orjson.dumps(self.request.id)
             body = begin + body[1:]
@@ -133,19 +132,20 @@ def _read_tensors(body: bytes, length: int | None, endpoint: Endpoint) -> _Tenso
 @dataclass(slots=True)
 class _Friendly:
     request: Request
+    manifest: Manifest
     latest: bool
 
-    def answer(self, endpoint: Endpoint, answer: Answer) -> tuple[bytes, bool]:
-        rows = describe(endpoint.manifest, answer.outputs, _TOP)
+    def answer(self, answer: Answer) -> tuple[bytes, bool]:
+        rows = describe(self.manifest, answer.outputs, _TOP)
         said = orjson.dumps(
             {
                 **({} if self.request.id is None else {"id": self.request.id}),
-                "model": endpoint.name,
-                "version": endpoint.version,
+                "model": answer.model,
+                "version": answer.version,
                 **(rows[0] if len(rows) == 1 else {"rows": rows}),
             }
         )
-        served = _served(endpoint.name, endpoint.version, answer.variant, answer.degraded)
+        served = _served(answer.served_by, answer.outcome)
         return b'%b,"parameters":%b}' % (said[:-1], served), False
 
 
@@ -162,7 +162,7 @@ def _read_friendly(data: bytes, endpoint: Endpoint) -> Message:
     value = fields["value"] if fields.keys() == {"value"} else fields
     inputs = read_input(endpoint.manifest, value)
     request = Request(endpoint.name, inputs, endpoint.version, id_, deadline)
-    return _Friendly(request, latest)
+    return _Friendly(request, endpoint.manifest, latest)
 
 
 def _loads(data: bytes) -> dict[str, Any]:
@@ -201,6 +201,5 @@ def _parameter(parameters: Any, name: str) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _served(name: str, version: str, variant: str, degraded: bool) -> bytes:
-    served_by = f"{name}@{version}/{variant}"
-    return orjson.dumps({"outcome": "degraded" if degraded else "met", "served_by": served_by})
+def _served(served_by: str, outcome: str) -> bytes:
+    return orjson.dumps({"outcome": outcome, "served_by": served_by})

@@ -263,8 +263,7 @@ Form: TypeAlias = tuple[Metadata, list[tuple[bytes, str, TensorSpec | None]]]
 
 
 def _form(wanted: tuple[str, ...] | None, endpoint: Endpoint, answer: Answer) -> Form:
-    served_by = f"{endpoint.name}@{endpoint.version}/{answer.variant}"
-    outcome = "degraded" if answer.degraded else "met"
+    served_by, outcome = answer.served_by, answer.outcome
     message = _RESPONSE(model_name=endpoint.name, model_version=endpoint.version)
     message.parameters["numen_served_by"].string_param = served_by
     message.parameters["numen_outcome"].string_param = outcome

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from numen.core.errors import Internal, NotReady, NumenError
+from numen.core.errors import Internal, NumenError
 from numen.core.message import Answer, Grant, Outcome, Request
 from numen.core.observe import logger
-from numen.serve.service import Cold, Endpoint, Service
+from numen.serve.service import Endpoint, Service
 from numen.transport import v2
 from numen.transport.caller import served
 from numen.transport.encoding import pack
@@ -76,11 +75,11 @@ class Hot:
             if self.head.encoding:
                 body = self.head.unpack(body)
             endpoint = service.find(self.target.name, self.target.version)
-            if isinstance(endpoint, Cold):
-                opening = service.wake(endpoint)
-                opening.add_done_callback(partial(self._opened, service, body, grant))
-            else:
+            if isinstance(endpoint, Endpoint):
                 self._ask(service, body, grant, endpoint)
+            else:
+                then = partial(self._opened, service, body, grant)
+                service.when_awake(self.target.name, self.target.version, then)
         except NumenError as error:
             self.fail(error)
         except Exception:
@@ -92,14 +91,14 @@ class Hot:
         service.submit(endpoint, self.request, self.done)
 
     def _opened(
-        self, service: Service, body: bytes, grant: Grant | None, opened: asyncio.Future[Endpoint]
+        self, service: Service, body: bytes, grant: Grant | None, opened: Endpoint | NumenError
     ) -> None:
         if self.disconnected:
             return
         try:
-            if opened.cancelled():
-                raise NotReady("the server is stopping", hint="try again")
-            self._ask(service, body, grant, opened.result())
+            if isinstance(opened, NumenError):
+                raise opened
+            self._ask(service, body, grant, opened)
         except NumenError as error:
             self.fail(error)
         except Exception:
