@@ -19,6 +19,7 @@ from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Signature, TensorSpec, format_shape
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Progress, Run, Trained
+from numen.train.interrupt import Interrupt, interruptible
 from numen.train.keras import checkpoint, objective
 from numen.train.keras.backend import load_keras, seed_all
 from numen.train.keras.checkpoint import BEST, LAST, State
@@ -92,12 +93,14 @@ class _Fit:
         self._take_up()
         stopped: Stopped = "finished"
         try:
-            self.run.progress.begin(self.epochs, self.steps)
-            while self.state.epoch < self.epochs:
-                if self._run_out():
-                    stopped = "early"
-                    break
-                self._epoch(self.state.epoch + 1)
+            with interruptible() as interrupt:
+                self.run.progress.begin(self.epochs, self.steps)
+                while self.state.epoch < self.epochs:
+                    interrupt.check()
+                    if self._run_out():
+                        stopped = "early"
+                        break
+                    self._epoch(self.state.epoch + 1, interrupt)
         except BaseException as error:
             # The framework may fail on its way out and so hide the interrupt that was the cause.
             if not _interrupted(error) or not self.state.best_epoch:
@@ -121,7 +124,7 @@ class _Fit:
         waited = self.state.epoch - self.state.best_epoch
         return 0 < self.recipe.patience <= waited
 
-    def _epoch(self, number: int) -> None:
+    def _epoch(self, number: int, interrupt: Interrupt) -> None:
         seed = self.recipe.seed + number
         seed_all(self.keras, seed)
         history = self.model.fit(
@@ -130,7 +133,7 @@ class _Fit:
             epochs=number,
             shuffle=False,
             verbose=0,
-            callbacks=_listener(self.keras, self.model, self.run.progress),
+            callbacks=_listener(self.keras, self.model, self.run.progress, interrupt),
         ).history
         metrics = {name: float(values[-1]) for name, values in history.items()}
         if self.aside is not None:
@@ -176,7 +179,7 @@ class _Fit:
             yield batch.inputs[self.data.spec.name], target
 
 
-def _listener(keras: Any, model: Any, progress: Progress) -> Any:
+def _listener(keras: Any, model: Any, progress: Progress, interrupt: Interrupt) -> Any:
     """Tells of every step. Reading the metrics waits for the step, so that is done seldom."""
 
     class Listener(keras.callbacks.CallbackList):  # type: ignore[misc]
@@ -184,6 +187,7 @@ def _listener(keras: Any, model: Any, progress: Progress) -> Any:
         read = 0.0
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+            interrupt.check()
             now = time.monotonic()
             if now - self.read >= _REDRAW:
                 self.metrics = {name: float(value) for name, value in (logs or {}).items()}
