@@ -61,8 +61,10 @@ def test_a_batch_is_no_larger_than_its_first_deadline_allows() -> None:
 
 def test_a_batch_is_no_larger_than_pays() -> None:
     assert Pace({1: 3e-4, 2: 6e-4, 4: 1.2e-3, 8: 2.4e-3, 16: 4.8e-3}).pays == 8
-    assert Pace({1: 2e-5, 8: 4e-5, 64: 1.5e-4}).pays == 64
-    assert Pace({1: 0.01, 8: 0.02, 64: 0.1}).pays == 64
+    assert Pace({1: 2e-5, 8: 4e-5, 64: 1.5e-4}).pays >= 64
+    assert Pace({1: 0.01, 8: 0.02, 64: 0.1}).pays >= 64
+    assert Pace({1: 0.2, 2: 0.21}).pays >= 64, "nobody measured where it stops to pay"
+    assert Pace({1: 0.2, 2: 0.4}).pays == 1
     choice = rungs(0.01).choose(0.0, [Waits(1.0)] * 4, MAX_ROWS)
     assert choice is not None
     assert choice[1] == 1

@@ -6,6 +6,7 @@ time and leaves everybody behind them still answerable by the fastest.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -54,11 +55,15 @@ class Pace:
             self._base += [seconds[low] + step * (n - low) for n in range(low + 1, high + 1)]
         self.per_row = self._base[-1] / self._most
         # Most rows that are worth waiting for one another: larger batches cost each of them time
-        # and save none.
+        # and save none. Unbounded where even the largest that was measured still saved some.
         quickest = min(seconds[size] / size for size in sizes)
         self.pays = next(
-            (n for n in sizes if seconds[n] >= _WORTH and seconds[n] / n <= quickest * _NEARLY),
-            self._most,
+            (
+                n
+                for n in sizes[:-1]
+                if seconds[n] >= _WORTH and seconds[n] / n <= quickest * _NEARLY
+            ),
+            sys.maxsize,
         )
         self._mean = 1.0
         self._deviation = 0.0
