@@ -21,7 +21,8 @@ import numen
 from numen.control import graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, NumenError, TooLarge
-from numen.core.observe import logger, request_id
+from numen.core.message import Origin
+from numen.core.observe import logger, origin
 from numen.core.settings import Settings
 from numen.registry import Registry
 from numen.serve.service import Service
@@ -167,7 +168,8 @@ class _Edge:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"").decode("latin-1")[:MAX_REQUEST_ID]
         name = given or uuid.uuid4().hex
-        token = request_id.set(name)
+        parent = headers.get(b"traceparent", b"").decode("latin-1")
+        token = origin.set(Origin(parent, name))
 
         started = refused = False
 
@@ -211,4 +213,4 @@ class _Edge:
                 return
             await self._app(scope, receiving, sending)
         finally:
-            request_id.reset(token)
+            origin.reset(token)

@@ -27,6 +27,29 @@ class Grant(Protocol):
         """Counts one less."""
 
 
+class Trace(Protocol):
+    """A record of what becomes of one request, kept for those that are traced."""
+
+    def ran(self, variant: str, rows: int, begin: float, end: float) -> None:
+        """Takes note of the run it was part of: of so many rows, from when until when.
+
+        Times are in seconds of `time.monotonic()`. For any thread.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a caller calls its request.
+
+    Attributes:
+        parent: The caller's span, as a W3C `traceparent`; empty where it has none.
+        request_id: Its `X-Request-Id`; empty where it gave none.
+    """
+
+    parent: str = ""
+    request_id: str = ""
+
+
 @dataclass(slots=True)
 class Request:
     """One call of a model.
@@ -41,6 +64,8 @@ class Request:
         grant: The caller's leave, where callers need one.
         cancelled: Set when the caller has gone away; the work is dropped if it has not begun.
         probe: Whether the server asks itself, which is not counted.
+        origin: What the caller calls it, where it gave a name.
+        trace: Where its run is noted, if it is traced.
     """
 
     model: str
@@ -52,6 +77,8 @@ class Request:
     grant: Grant | None = None
     cancelled: bool = False
     probe: bool = False
+    origin: Origin | None = None
+    trace: Trace | None = None
 
 
 @dataclass(slots=True)

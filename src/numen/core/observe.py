@@ -12,15 +12,17 @@ from contextvars import ContextVar
 import msgspec
 
 from numen.core.key import redact
+from numen.core.message import Origin
 
-request_id: ContextVar[str] = ContextVar("request_id", default="")
+# What the request at hand is called, where doors await.
+origin: ContextVar[Origin] = ContextVar("origin", default=Origin())  # noqa: B039 - it is frozen
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     fields = {key: value for key, value in vars(record).items() if key not in _PLAIN}
-    if current := request_id.get():
+    if current := origin.get().request_id:
         fields["request_id"] = current
     return fields
 

@@ -34,6 +34,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         grpc_carrier: Who speaks HTTP/2 there: numen itself, or grpcio.
         log_level: Least severe message that is logged.
         log_format: `text` for people, `json` for machines.
+        traces: URL of the OpenTelemetry collector that is sent traces, such as
+            `http://localhost:4318`; empty sends none.
+        trace_share: How many of the requests are traced, from 0 to 1, where the caller's
+            `traceparent` does not decide it.
         max_body: Largest request body, in bytes.
         max_batch: Most rows that run together.
         max_queue: Most rows that may wait for one model.
@@ -59,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grpc_carrier: Literal["numen", "grpcio"] = "numen"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    traces: str = ""
+    trace_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     max_body: Positive = 64 << 20
     max_batch: Positive = 64
     max_queue: Positive = 8192

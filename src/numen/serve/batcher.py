@@ -205,6 +205,9 @@ class Batcher:
             stats.rows += rows - sum(work.rows for work in batch if work.request.probe)
             stats.compute.observe(seconds)
             stats.queue.observe_all(waits)
+        for work in batch:
+            if work.request.trace is not None:
+                work.request.trace.ran(rung.variant, rows, begin, begin + seconds)
         return outcomes
 
     def _run_one(self, rung: Rung, work: Work) -> Outcome:

@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from numen.core.bundle import Bundle
 from numen.core.errors import Internal, NotFound, NotReady, NumenError
 from numen.core.manifest import Manifest
-from numen.core.message import Answer, Done, Grant, Outcome, Request
-from numen.core.observe import logger
+from numen.core.message import Answer, Done, Grant, Outcome, Request, Trace
+from numen.core.observe import logger, origin
 from numen.core.signature import Signature
 from numen.serve.admission import Admission
 from numen.serve.batcher import Batcher
@@ -27,6 +27,20 @@ from numen.serve.opening import Opened
 from numen.serve.stats import Stats
 
 _log = logger(__name__)
+
+
+class Span(Trace, Protocol):
+    """A trace that its request's end closes."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Takes note of the outcome, and is done."""
+
+
+class Tracing(Protocol):
+    """Who decides which requests are traced."""
+
+    def begin(self, model: str, request: Request) -> Span | None:
+        """The trace of a request that begins now; None for one that is not traced."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +136,7 @@ class Service:
     Attributes:
         admission: Who may call them.
         fleet: The processes that serve together with this one; None where it serves alone.
+        tracing: Who traces requests; None where nobody does.
     """
 
     def __init__(
@@ -131,6 +146,7 @@ class Service:
         self.max_queue = max_queue
         self.admission = admission or Admission()
         self.fleet: Fleet | None = None
+        self.tracing: Tracing | None = None
         self._placed = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
         self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}
@@ -304,6 +320,18 @@ class Service:
             Overloaded: The queue is full, or the caller has too many requests under way.
             DeadlineExceeded: No answer can be had in time.
         """
+        trace = None if self.tracing is None else self.tracing.begin(endpoint.name, request)
+        if trace is None:
+            self._queue(endpoint, request, done)
+            return
+        request.trace = trace
+        try:
+            self._queue(endpoint, request, partial(_end, trace, done))
+        except NumenError as error:
+            trace.end(error)
+            raise
+
+    def _queue(self, endpoint: Endpoint, request: Request, done: Done) -> None:
         rows = request.rows or endpoint.signature.check_form(request.inputs)
         if request.grant is None:
             endpoint.batcher.submit(request, rows, done)
@@ -322,6 +350,7 @@ class Service:
             NumenError: Whatever went wrong.
         """
         endpoint = await self.awake(request.model, request.version)
+        request.origin = request.origin or origin.get()
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def done(outcome: Outcome) -> None:
@@ -338,6 +367,11 @@ class Service:
         except asyncio.CancelledError:
             request.cancelled = True
             raise
+
+
+def _end(trace: Span, done: Done, outcome: Outcome) -> None:
+    trace.end(outcome)
+    done(outcome)
 
 
 def _give_back(grant: Grant, done: Done, outcome: Outcome) -> None:

@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
-from numen.core.errors import InvalidInput
+from numen.core.errors import InvalidInput, MissingExtra
 from numen.core.loop import loop_factory
 from numen.core.observe import logger
 from numen.core.reference import Reference
@@ -32,6 +32,9 @@ from numen.server.pulse import Pulse
 from numen.server.resting import Resting, half_the_memory
 from numen.transport.fast import protocol_for
 from numen.transport.grpc_port import serving_grpc
+
+if TYPE_CHECKING:
+    from numen.server.traces import Traces
 
 _log = logger(__name__)
 MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
@@ -104,6 +107,7 @@ class Server:
         settings = self._settings
         service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
         pulse = Pulse(service)
+        tracing: Traces | None = None
         listener = bind(settings.host, settings.port, shared=self._place is not None)
         self.address = address_of(listener)
         try:
@@ -111,6 +115,7 @@ class Server:
             host = listener.getsockname()[0]
             service.admission = Admission.at(host, keys.all(), insecure=settings.insecure)
             keeper, routine = self._join(service, pulse)
+            service.tracing = tracing = _tracing(settings, self._place)
             admitting = keys.follow(service.admission.replace, settings.poll)
             async with _alongside(*routine, admitting):
                 first = self._place is None or self._place.first
@@ -139,6 +144,8 @@ class Server:
         finally:
             listener.close()
             await _finish(service)
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     def _join(
         self, service: Service, pulse: Pulse
@@ -159,6 +166,16 @@ class Server:
             desk=board.desk, followed=board.followed,
         )  # fmt: skip
         return keeper, [resting.watch(), _live(board, pulse, keeper)]
+
+
+def _tracing(settings: Settings, place: Place | None) -> Traces | None:
+    if not settings.traces:
+        return None
+    try:
+        from numen.server.traces import Traces
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of("--traces", "otel") from error
+    return Traces(settings.traces, settings.trace_share, place.number if place else 0)
 
 
 async def _finish(service: Service) -> None:

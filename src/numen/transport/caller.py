@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from numen.core.errors import InvalidInput, TooLarge, UnsupportedMedia
-from numen.core.message import Answer
+from numen.core.message import Answer, Origin
 from numen.core.message import Request as Call
 from numen.serve.service import Service
 from numen.transport import encoding
@@ -30,7 +30,7 @@ class Head:
 
     __slots__ = (
         "_authorization", "_binary", "_deadline", "_json", "_key", "_length", "_limit",
-        "_seconds", "accepted", "content_type", "encoding", "length", "request_id",
+        "_seconds", "accepted", "content_type", "encoding", "length", "origin", "request_id",
     )  # fmt: skip
 
     def __init__(self, headers: Any):
@@ -47,6 +47,7 @@ class Head:
         self._authorization = b""
         self._key = b""
         self._limit = 0
+        parent = b""
         for name, value in headers:
             if name == b"content-length":
                 self.length = int(value)
@@ -66,6 +67,11 @@ class Head:
                 self._authorization = value
             elif name == b"x-api-key":
                 self._key = value
+            elif name == b"traceparent":
+                parent = value
+        self.origin: Origin | None = None
+        if parent or self.request_id:
+            self.origin = Origin(parent.decode("latin-1"), self.request_id.decode("latin-1"))
 
     @property
     def credential(self) -> bytes:

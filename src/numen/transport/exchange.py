@@ -85,6 +85,7 @@ class Exchange:
             grant = service.admission.check(caller.credential, caller.name, "predict")
             message = frames.read(self._data, self._binary, endpoint)
             message.request.grant = grant
+            message.request.origin = caller.origin
             self._message = message
             if message.latest or caller.latest:
                 self._connection.supersede(self)

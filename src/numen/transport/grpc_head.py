@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from numen.core.errors import InvalidInput, NumenError, TooLarge
+from numen.core.message import Origin
+from numen.transport.caller import MAX_REQUEST_ID
 from numen.transport.grpc_infer import Caller
 from numen.transport.grpc_service import INFER, Call
 from numen.transport.http2_wire import HeaderList, framed, literal
@@ -49,7 +51,10 @@ class Head:
         path = given[b":path"].decode("latin-1")
         self.call = calls.get(path)
         self.infer = path == INFER
-        self.caller = Caller(credential(given.get(b"authorization"), given.get(b"x-api-key")))
+        self.caller = Caller(
+            credential(given.get(b"authorization"), given.get(b"x-api-key")),
+            origin=origin(given.get(b"traceparent"), given.get(b"x-request-id")),
+        )
         encoding = given.get(b"grpc-encoding", b"identity")
         self.packed = encoding != b"identity"
         self.refusal = b""
@@ -79,7 +84,8 @@ class Head:
         """Who calls, and until when, if the call is made now."""
         if self.seconds is None:
             return self.caller
-        return Caller(self.caller.credential, time.monotonic() + self.seconds)
+        caller = self.caller
+        return Caller(caller.credential, time.monotonic() + self.seconds, caller.origin)
 
 
 def credential(authorization: bytes | None, key: bytes | None) -> bytes:
@@ -87,6 +93,14 @@ def credential(authorization: bytes | None, key: bytes | None) -> bytes:
     if authorization is not None and authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip()
     return key or b""
+
+
+def origin(parent: bytes | None, request_id: bytes | None) -> Origin | None:
+    """What a caller calls its request, by its metadata `traceparent` and `x-request-id`."""
+    if parent is None and request_id is None:
+        return None
+    name = (request_id or b"")[:MAX_REQUEST_ID]
+    return Origin((parent or b"").decode("latin-1"), name.decode("latin-1"))
 
 
 def refusal(status: int, text: str, metadata: Iterable[tuple[str, str]] = ()) -> bytes:

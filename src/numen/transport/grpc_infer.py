@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeAlias
 
 from numen.core.errors import DeadlineExceeded, Internal, NumenError
-from numen.core.message import Outcome
+from numen.core.message import Origin, Outcome
 from numen.core.observe import logger
 from numen.serve.service import Endpoint, Service
 from numen.transport import grpc_v2
@@ -33,13 +33,20 @@ class Caller:
     Attributes:
         credential: The key as it was sent; empty where none was.
         deadline: When the answer is no longer wanted, in seconds of `time.monotonic()`.
+        origin: What it calls its request, where it gave a name.
     """
 
-    __slots__ = ("credential", "deadline")
+    __slots__ = ("credential", "deadline", "origin")
 
-    def __init__(self, credential: bytes = b"", deadline: float | None = None):
+    def __init__(
+        self,
+        credential: bytes = b"",
+        deadline: float | None = None,
+        origin: Origin | None = None,
+    ):
         self.credential = credential
         self.deadline = deadline
+        self.origin = origin
 
 
 class Infer:
@@ -99,6 +106,7 @@ class Infer:
         call = self._call = grpc_v2.decode(body, endpoint, memory)
         request = call[0]
         request.grant = grant
+        request.origin = caller.origin
         request.cancelled = self._cancelled
         if caller.deadline is not None and (
             request.deadline is None or caller.deadline < request.deadline

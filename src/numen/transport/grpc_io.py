@@ -11,7 +11,7 @@ from typing import Any, Final
 import grpc
 
 from numen.core.errors import Cancelled, NumenError
-from numen.transport.grpc_head import credential, status_of
+from numen.transport.grpc_head import credential, origin, status_of
 from numen.transport.grpc_infer import Caller
 from numen.transport.grpc_service import INFER, Call, Servicer
 from numen.transport.grpc_v2 import Reply
@@ -117,11 +117,14 @@ class _Calls(grpc.GenericRpcHandler):  # type: ignore[misc]
 def _caller(context: Any) -> Caller:
     said = dict(context.invocation_metadata() or ())
     left = context.time_remaining()
-    given = (said.get("authorization"), said.get("x-api-key"))
-    key = credential(*(value.encode() if isinstance(value, str) else value for value in given))
+    given = (
+        said.get(name) for name in ("authorization", "x-api-key", "traceparent", "x-request-id")
+    )
+    key, token, *names = (value.encode() if isinstance(value, str) else value for value in given)
     # grpcio says "no deadline" with one that is years away.
     far = left is None or left > 1e8
-    return Caller(key, None if far else time.monotonic() + left)
+    deadline = None if far else time.monotonic() + left
+    return Caller(credential(key, token), deadline, origin(*names))
 
 
 async def _abort(context: Any, error: NumenError) -> None:

@@ -48,7 +48,7 @@ class Heads(dict[bytes, Target]):
         """
         if (
             target.keep_alive
-            and not target.head.request_id
+            and target.head.origin is None
             and head.startswith(b"POST ")
             and len(head) <= _LONGEST
             and head.count(b"\n") == head.count(b"\r\n") == headers + 2

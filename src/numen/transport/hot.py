@@ -88,6 +88,7 @@ class Hot:
     def _ask(self, service: Service, body: bytes, grant: Grant | None, endpoint: Endpoint) -> None:
         self.request, self.form = v2.decode_call(self.head, body, endpoint)
         self.request.grant = grant
+        self.request.origin = self.head.origin
         service.submit(endpoint, self.request, self.done)
 
     def _opened(

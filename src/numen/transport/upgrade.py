@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 from numen.core.errors import Forbidden, InvalidInput
+from numen.core.message import Origin
 from numen.core.reference import Reference
 from numen.serve.admission import Admission
 from numen.serve.service import Service
@@ -34,12 +35,14 @@ class Caller:
         version: A version number or an alias; None is the default version.
         credential: The key as it was sent; empty where none was.
         latest: Whether a newer frame cancels those that wait.
+        origin: What it calls the connection, where it gave a name.
     """
 
     name: str
     version: str | None
     credential: bytes
     latest: bool
+    origin: Origin | None = None
 
 
 def check_origin(headers: Headers, admission: Admission) -> None:
@@ -81,15 +84,15 @@ def read(url: bytes, headers: Headers, service: Service) -> Caller:
     if latest not in ("0", "1"):
         raise InvalidInput(f'"latest": expected 0 or 1, received {latest[:80]!r}', field="latest")
     version = reference.alias if reference.version is None else str(reference.version)
-    credential = _credential(headers)
+    head = Head(headers)
+    credential = head.credential or _offered(headers)
     service.admission.check(credential, reference.name, "predict")
     service.find(reference.name, version)
-    return Caller(reference.name, version, credential, latest == "1")
+    return Caller(reference.name, version, credential, latest == "1", head.origin)
 
 
-def _credential(headers: Headers) -> bytes:
-    if sent := Head(headers).credential:
-        return sent
+def _offered(headers: Headers) -> bytes:
+    """The key among the subprotocols: a browser's page cannot send one otherwise."""
     for name, value in headers:
         if name == b"sec-websocket-protocol":
             for token in value.split(b","):
