@@ -15,8 +15,10 @@ import pytest
 from numen.api import target
 from numen.api.bench import bench
 from numen.api.measure import Phase, Step
-from numen.core.errors import InvalidInput, NotFound, NotReady
-from parts import Live, free_port
+from numen.core.errors import InvalidInput, NotFound, NotReady, Unauthenticated
+from numen.core.settings import Settings
+from numen.registry import Registry
+from parts import Live, free_port, make_bundle, start_server, stop
 
 
 @pytest.fixture
@@ -83,6 +85,24 @@ def test_requests_carry_the_recorded_samples(live: Live, here: None) -> None:
     assert found.requests[0].startswith(b"POST /v2/models/linear/infer HTTP/1.1\r\n")
     versioned = target.find(live.url, "linear@1", 16).requests[0]
     assert versioned.startswith(b"POST /v2/models/linear/versions/1/infer HTTP/1.1\r\n")
+
+
+def test_a_server_that_wants_a_key_is_sent_one(live: Live, here: None, tmp_path: Path) -> None:
+    registry = Registry.of(Settings(home=str(tmp_path)))
+    registry.publish("linear", make_bundle(tmp_path / "make"))
+    _, secret = registry.keys.create("bench")
+    url, process = start_server(tmp_path)
+    try:
+        with pytest.raises(Unauthenticated):
+            target.find(url, "linear", 16)
+        with pytest.raises(InvalidInput, match="expected a key"):
+            target.find(url, "linear", 16, key="a\r\nX-Other: b")
+        found = target.find(url, "linear", 16, key=secret)
+        assert f"authorization: Bearer {secret}\r\n".encode() in found.requests[0]
+        assert bench("linear", url=url, seconds=2, key=secret).players > 0
+    finally:
+        stop(process)
+        registry.catalog.close()
 
 
 def test_without_a_registry_values_are_made_up(live: Live, elsewhere: None) -> None:

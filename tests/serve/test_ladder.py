@@ -159,8 +159,8 @@ async def ask(batcher: Batcher, mark: int, seconds: float | None) -> tuple[Outco
 
 def test_the_answer_says_which_variant_it_was_and_who_gave_no_deadline_gets_the_best() -> None:
     async def scene() -> None:
-        batcher, stats = batcher_of(rungs(0.05, 0.001))
-        asked = [ask(batcher, 1, 0.03), ask(batcher, 2, None)]
+        batcher, stats = batcher_of(rungs(0.5, 0.001))
+        asked = [ask(batcher, 1, 0.3), ask(batcher, 2, None)]
         outcomes = [outcome for outcome, _ in await asyncio.gather(*asked)]
         for mark, outcome in enumerate(outcomes, 1):
             assert not isinstance(outcome, NumenError), outcome

@@ -8,6 +8,7 @@ import json
 import select
 import socket
 import struct
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -33,6 +34,9 @@ from wire import (
 
 from numen.core.bundle import Bundle
 from numen.registry import Registry
+from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.opening import Opened
+from numen.serve.service import Cold, Table
 from parts import Live, linear_graph
 
 
@@ -432,6 +436,39 @@ def test_a_request_whose_deadline_passes_in_the_queue_is_refused(door: Door) -> 
         output(first.read())
         assert second.read().json["code"] == "deadline_exceeded"
     assert door.gate.rows == [1]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (INFER, infer_json(image(1))),
+        (SLOW, infer_json(image(1))),
+        ("/v1/models/linear:predict", json.dumps({"instances": image(1).tolist()}).encode()),
+        ("/predict/linear", json.dumps(image(1).tolist()).encode()),
+    ],
+)
+def test_who_asks_a_version_that_is_not_open_is_told_at_the_deadline(
+    door: Door, bundle: Bundle, path: str, body: bytes
+) -> None:
+    go = threading.Event()
+
+    def open_() -> Opened:
+        assert go.wait(20)
+        return Opened("linear", "1", bundle, Ladder([Rung("fp32", door.gate, Pace({1: 1e-3}))]))
+
+    cold = Table({"linear": {"1": Cold("linear", "1", open_)}}, {}, {"linear": "1"})
+    door.call(lambda: door.service.swap(cold))
+    door.gate.open_.set()
+    kind = {"content_type": "application/json"}
+    with door.wire() as wire:
+        wire.send(request("POST", path, body, numen_deadline_ms="50", **kind))
+        reply = wire.read()
+        assert (reply.status, reply.json["code"]) == (504, "deadline_exceeded")
+        assert not go.is_set()
+        go.set()
+        wire.send(request("POST", path, body, numen_deadline_ms="20000", **kind))
+        assert wire.read().status == 200
+        assert door.gate.rows == [1]
 
 
 def both_roads() -> list[tuple[bytes, dict[str, str]]]:

@@ -95,6 +95,7 @@ def bench(
     hz: float = 60.0,
     seconds: float = 45.0,
     url: str | None = None,
+    key: str = "",
     yours: bool = False,
     watcher: Watcher | None = None,
 ) -> Report:
@@ -106,6 +107,7 @@ def bench(
         hz: Requests a player a second.
         seconds: Longest time for the search; a server's start comes on top.
         url: A server that runs already; one is started for the time where None.
+        key: Sent with every request, where the server asks for one.
         yours: That server may be another machine.
         watcher: Who is told how it goes.
 
@@ -133,7 +135,7 @@ def bench(
             url = server.address
         else:
             server_cores = []
-        target = find(url, reference, deadline_ms, yours=yours)
+        target = find(url, reference, deadline_ms, key=key, yours=yours)
         load = stack.enter_context(generating(load_cores))
         apart.append(load.process)
         plan = Plan(

@@ -6,6 +6,7 @@ Refuses addresses that are not this machine's, unless their owner says so.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ import numpy as np
 from numen.api.workspace import registry
 from numen.core.errors import (
     DeadlineExceeded,
+    Forbidden,
     InvalidInput,
     NotFound,
     NotReady,
     NumenError,
     Overloaded,
+    Unauthenticated,
 )
 from numen.core.reference import Reference
 from numen.core.signature import DATATYPES, Array, Arrays, Signature, TensorSpec
@@ -31,8 +34,11 @@ from numen.transport.binary import to_bytes
 
 _TIMEOUT: Final = 30.0
 _ROWS: Final = 16
+# Nothing that could end a header line, whatever a key will look like one day.
+_KEY: Final = re.compile(r"[A-Za-z0-9._~+/=-]*")
 _ERRORS: Final[Mapping[int, type[NumenError]]] = {
-    404: NotFound, 429: Overloaded, 503: NotReady, 504: DeadlineExceeded,
+    401: Unauthenticated, 403: Forbidden, 404: NotFound, 429: Overloaded,
+    503: NotReady, 504: DeadlineExceeded,
 }  # fmt: skip
 
 
@@ -70,26 +76,36 @@ class _Metadata(msgspec.Struct):
     inputs: list[_Tensor]
 
 
-def find(url: str, reference: str, deadline_ms: float, *, yours: bool = False) -> Target:
+def find(
+    url: str, reference: str, deadline_ms: float, *, key: str = "", yours: bool = False
+) -> Target:
     """Finds a model on a server, and asks it once.
 
     Args:
         url: Such as `http://127.0.0.1:8000`.
         reference: `digits`, `digits@3` or `digits@champion`.
         deadline_ms: Said to the server with every request.
+        key: Sent with every request, where the server asks for one.
         yours: The server may be another machine.
 
     Raises:
         InvalidInput: The URL is not a loopback address's, or nobody there speaks the protocol.
         NotReady: Nobody answers.
         NotFound: The server does not have the model.
+        Unauthenticated: The server asks for a key, and this is none that is good.
+        Forbidden: The key is not for this model.
     """
     ref = Reference.parse(reference)
     host, port = _address(url, yours)
     where = f"{f'[{host}]' if ':' in host else host}:{port}"
     tail = ref.version if ref.alias is None else ref.alias
     path = f"/v2/models/{ref.name}" + ("" if tail is None else f"/versions/{tail}")
-    with httpx.Client(base_url=f"http://{where}", timeout=_TIMEOUT, trust_env=False) as client:
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("key: expected a key such as nm_…", field="key")
+    said = {"authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(
+        base_url=f"http://{where}", timeout=_TIMEOUT, trust_env=False, headers=said
+    ) as client:
         signature = Signature(tuple(_inputs(_ask(client, "GET", path).content, url)), ())
         rows = _recorded(ref, signature)
         values = "recorded samples" if rows else "random values"
@@ -105,6 +121,7 @@ def find(url: str, reference: str, deadline_ms: float, *, yours: bool = False) -
     lines = (
         f"POST {path}/infer HTTP/1.1\r\nHost: {where}\r\n"
         f"Content-Type: application/octet-stream\r\nNumen-Deadline-Ms: {deadline_ms:g}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in said.items())
     )
     requests = [
         f"{lines}Inference-Header-Content-Length: {head}\r\n"

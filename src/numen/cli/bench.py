@@ -41,6 +41,9 @@ def bench(
     url: Annotated[
         str | None, typer.Option(help="A server that runs already; else one is started.")
     ] = None,
+    key: Annotated[
+        str, typer.Option(envvar="NUMEN_KEY", help="The key to send, where the server wants one.")
+    ] = "",
     yours: Annotated[
         bool, typer.Option("--i-own-this-server", help="The URL may be another machine's.")
     ] = False,
@@ -51,8 +54,8 @@ def bench(
 
     with _Bar() as bar:
         report = bench_(
-            model, deadline_ms=deadline_ms, hz=hz, seconds=seconds, url=url, yours=yours,
-            watcher=bar,
+            model, deadline_ms=deadline_ms, hz=hz, seconds=seconds, url=url, key=key,
+            yours=yours, watcher=bar,
         )  # fmt: skip
     if as_json:
         show.print_json(report)

@@ -8,6 +8,7 @@ A version may be listed without being open; the first request for it opens it.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
 
 from numen.core.bundle import Bundle
-from numen.core.errors import Internal, NotFound, NotReady, NumenError
+from numen.core.errors import DeadlineExceeded, Internal, NotFound, NotReady, NumenError
 from numen.core.manifest import Manifest
 from numen.core.message import Answer, Done, Grant, Outcome, Request, Trace
 from numen.core.observe import logger, origin
@@ -238,29 +239,48 @@ class Service:
         names = sorted(self._models)
         return ", ".join(names[:20]) + (", …" if len(names) > 20 else "") or "none"
 
-    async def awake(self, name: str, version: str | None = None) -> Endpoint:
+    async def awake(
+        self, name: str, version: str | None = None, until: float | None = None
+    ) -> Endpoint:
         """The endpoint of what `find` finds; opened where it must be.
 
+        Args:
+            name: The model's name.
+            version: A version number or an alias; None is the default version.
+            until: The caller's deadline, in seconds of `time.monotonic()`. The opening goes on
+                after it, for the next who asks.
+
         Raises:
+            DeadlineExceeded: It was not open by then.
             NotFound: It is not live.
             NotReady: Nothing is live yet, or its store is away.
             CorruptBundle: It does not open.
         """
         found = self.find(name, version)
         while not isinstance(found, Endpoint):
-            await asyncio.shield(self.wake(found))
+            left = None if until is None else max(until - time.monotonic(), 0.0)
+            try:
+                await asyncio.wait_for(asyncio.shield(self.wake(found)), left)
+            except TimeoutError as error:
+                raise DeadlineExceeded(
+                    f"model {name} was not open before the deadline", hint="try again"
+                ) from error
             # By now it may be closed again, or another version may stand for the name.
             found = self.find(name, version)
         return found
 
     def when_awake(
-        self, name: str, version: str | None, then: Callable[[Endpoint | NumenError], None]
+        self,
+        name: str,
+        version: str | None,
+        until: float | None,
+        then: Callable[[Endpoint | NumenError], None],
     ) -> None:
         """As `awake`, for doors that do not await: `then` is told the endpoint, or why not."""
 
         async def opening() -> None:
             try:
-                found: Endpoint | NumenError = await self.awake(name, version)
+                found: Endpoint | NumenError = await self.awake(name, version, until)
             except NumenError as error:
                 found = error
             except asyncio.CancelledError:
@@ -349,7 +369,7 @@ class Service:
         Raises:
             NumenError: Whatever went wrong.
         """
-        endpoint = await self.awake(request.model, request.version)
+        endpoint = await self.awake(request.model, request.version, request.deadline)
         request.origin = request.origin or origin.get()
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 

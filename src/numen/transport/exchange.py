@@ -69,7 +69,7 @@ class Exchange:
         else:
             if caller.latest:
                 self._connection.supersede(self)
-            service.when_awake(caller.name, caller.version, self._opened)
+            service.when_awake(caller.name, caller.version, None, self._opened)
 
     def _opened(self, opened: Endpoint | NumenError) -> None:
         if self._dropped:

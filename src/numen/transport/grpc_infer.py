@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final, TypeAlias
 
-from numen.core.errors import DeadlineExceeded, Internal, NumenError
+from numen.core.errors import Internal, NumenError
 from numen.core.message import Origin, Outcome
 from numen.core.observe import logger
 from numen.serve.service import Endpoint, Service
@@ -86,13 +85,9 @@ class Infer:
             self._call[0].cancelled = True
 
     async def _wake(self, body: bytes, name: str, version: str | None) -> None:
-        deadline = self._caller.deadline
-        left = None if deadline is None else max(deadline - time.monotonic(), 0)
         try:
-            endpoint = await asyncio.wait_for(self._service.awake(name, version), left)
+            endpoint = await self._service.awake(name, version, self._caller.deadline)
             self._submit(body, endpoint)
-        except TimeoutError:
-            self._tell(DeadlineExceeded(f"model {name} was not open before the deadline"))
         except NumenError as error:
             self._tell(error)
         except Exception:

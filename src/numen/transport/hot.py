@@ -78,28 +78,41 @@ class Hot:
             if isinstance(endpoint, Endpoint):
                 self._ask(service, body, grant, endpoint)
             else:
-                then = partial(self._opened, service, body, grant)
-                service.when_awake(self.target.name, self.target.version, then)
+                until = self.head.deadline()
+                then = partial(self._opened, service, body, grant, until)
+                service.when_awake(self.target.name, self.target.version, until, then)
         except NumenError as error:
             self.fail(error)
         except Exception:
             self.fail_unforeseen()
 
-    def _ask(self, service: Service, body: bytes, grant: Grant | None, endpoint: Endpoint) -> None:
-        self.request, self.form = v2.decode_call(self.head, body, endpoint)
+    def _ask(
+        self,
+        service: Service,
+        body: bytes,
+        grant: Grant | None,
+        endpoint: Endpoint,
+        until: float | None = None,
+    ) -> None:
+        self.request, self.form = v2.decode_call(self.head, body, endpoint, until)
         self.request.grant = grant
         self.request.origin = self.head.origin
         service.submit(endpoint, self.request, self.done)
 
     def _opened(
-        self, service: Service, body: bytes, grant: Grant | None, opened: Endpoint | NumenError
+        self,
+        service: Service,
+        body: bytes,
+        grant: Grant | None,
+        until: float | None,
+        opened: Endpoint | NumenError,
     ) -> None:
         if self.disconnected:
             return
         try:
             if isinstance(opened, NumenError):
                 raise opened
-            self._ask(service, body, grant, opened)
+            self._ask(service, body, grant, opened, until)
         except NumenError as error:
             self.fail(error)
         except Exception:

@@ -75,11 +75,11 @@ def router(service: Service) -> APIRouter:
     ) -> dict[str, Any]:
         reference = Reference.parse(model)
         version = reference.alias if reference.version is None else str(reference.version)
-        endpoint = await service.awake(reference.name, version)
-        manifest = endpoint.manifest
         head = Head(request.headers.raw)
         head.check_encoding()
         deadline = head.deadline()
+        endpoint = await service.awake(reference.name, version, deadline)
+        manifest = endpoint.manifest
         value = _value(head.content_type.decode("latin-1"), await request.body())
         if isinstance(value, bytes) and count_pixels(value) > _LARGE:
             async with large:

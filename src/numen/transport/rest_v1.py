@@ -96,10 +96,10 @@ def _add_verb(
 ) -> None:  # fmt: skip
     async def run(request: Request, name: str, version: str | None) -> Response:
         head = Head(request.headers.raw)
-        body = await request.body()
-        endpoint = await service.awake(name, version)
-        head.check_json()
         deadline = head.deadline()
+        body = await request.body()
+        endpoint = await service.awake(name, version, deadline)
+        head.check_json()
         arrays, write = read(body, endpoint)
         answer = await caller.predict(
             service, request, Call(name, arrays, version, deadline=deadline)

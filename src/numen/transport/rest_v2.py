@@ -150,9 +150,11 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
     )  # fmt: skip
     async def infer(request: Request, name: str, version: str | None = None) -> Response:
         head = Head(request.headers.raw)
+        service.find(name, version)  # what is not there is said first, as on the fast road
+        until = head.deadline()
         body = await request.body()
-        endpoint = await service.awake(name, version)
-        call, form = v2.decode_call(head, body, endpoint)
+        endpoint = await service.awake(name, version, until)
+        call, form = v2.decode_call(head, body, endpoint, until)
         answer = await predict(service, request, call)
         reply, header_length = form.write(answer.outputs)
         headers = served(answer)

@@ -27,15 +27,23 @@ MAX_VALUES: Final = 1 << 48
 _TENSOR: Final = ("name", "datatype", "shape", "parameters", "data")
 
 
-def decode_call(head: Head, body: bytes, endpoint: Endpoint) -> tuple[Request, Form]:
+def decode_call(
+    head: Head, body: bytes, endpoint: Endpoint, until: float | None = None
+) -> tuple[Request, Form]:
     """Reads a call from its headers and body.
+
+    Args:
+        head: The headers.
+        body: The body.
+        endpoint: Which model is called.
+        until: What the head's deadline came to when the request arrived; None if that is now.
 
     Raises:
         InvalidInput: It is malformed.
         UnsupportedMedia: It is of another content type or encoding.
     """
     head.check_json()
-    deadline = head.deadline()
+    deadline = head.deadline() if until is None else until
     request, form = decode(body, head.binary, endpoint)
     if deadline is not None:
         request.deadline = deadline
