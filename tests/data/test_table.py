@@ -100,15 +100,13 @@ def test_what_stands_for_classes(
 @pytest.mark.parametrize(
     ("header", "given", "expected"),
     [
-        ("a,b,c", None, "c"),
-        ("a,target,c", None, "target"),
-        ("Label,b,c", None, "Label"),
+        ("a,b,c", "", "c"),
+        ("a,target,c", "", "target"),
+        ("Label,b,c", "", "Label"),
         ("a,label,c", "c", "c"),
     ],
 )
-def test_which_column_is_the_target(
-    tmp_path: Path, header: str, given: str | None, expected: str
-) -> None:
+def test_which_column_is_the_target(tmp_path: Path, header: str, given: str, expected: str) -> None:
     path = write(tmp_path / "a.csv", header + "\n" + "1,2,3\n4,5,6\n" * 5)
     assert Dataset.open(path, target=given).target == expected
 

@@ -15,9 +15,8 @@ from numen.core.bundle import CARD, GOLDEN, Bundle, Golden, pack_golden
 from numen.core.errors import ExportFailed
 from numen.core.manifest import (
     Classification,
-    ColumnsInput,
-    ImageInput,
     Manifest,
+    Preprocess,
     Regression,
     Variant,
 )
@@ -34,7 +33,7 @@ Measure: TypeAlias = Callable[[Bundle], tuple[dict[str, float], dict[str, bytes]
 class Facts:
     """What a bundle says beside its graph."""
 
-    preprocess: ImageInput | ColumnsInput | None = None
+    preprocess: Preprocess | None = None
     postprocess: Classification | Regression | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
     dataset: str = ""

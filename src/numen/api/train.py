@@ -21,6 +21,7 @@ from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
 from numen.data.library import Library
+from numen.data.reading import PLAIN, Reading
 from numen.registry import bundle_folder
 from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
@@ -52,11 +53,11 @@ def library() -> Library:
     return Library(found.catalog, found.blobs)
 
 
-def open_data(data: Dataset | str | Path) -> Dataset:
+def open_data(data: Dataset | str | Path, reading: Reading = PLAIN) -> Dataset:
     """A data set by name, URL or path, or as it is."""
     if isinstance(data, Dataset):
         return data
-    return Dataset.open(data, library=library())
+    return Dataset.open(data, reading=reading, library=library())
 
 
 def train(
@@ -90,7 +91,7 @@ def train(
     source = data if isinstance(data, Dataset) or str(data) else plan.data
     if not isinstance(source, Dataset) and not str(source):
         raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
-    dataset = open_data(source)
+    dataset = open_data(source, plan.read)
     plan = msgspec.structs.replace(plan, data=plan.data or dataset.name)
     trainer = trainer_for(plan)
     folder = _run_folder(plan, dataset)

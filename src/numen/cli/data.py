@@ -23,16 +23,30 @@ def add(
                             "images; or sample:mnist."),
     ],
     target: Annotated[
-        str | None, typer.Option(help="The column to learn; found by its name if not given.")
+        str, typer.Option(help="The column to learn; found by its name if not given.")
+    ] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=number, category, date, text or ignore, where its looks deceive."),
     ] = None,
+    group: Annotated[
+        str, typer.Option(help="A column no value of which may stand in two splits.")
+    ] = "",
+    order: Annotated[str, typer.Option(help="A column of times: the latest rows test.")] = "",
+    window: Annotated[int, typer.Option(help="Rows of a group that make one input.")] = 0,
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Add a data set, or its next version, and print what is in it."""
     from numen.api.train import library
+    from numen.data import reading as readings
     from numen.data.picture import render
 
+    columns = dict(_column(text) for text in column or ())
+    reading = readings.make(
+        {"target": target, "columns": columns, "group": group, "order": order, "window": window}
+    )
     with show.err.status(f"reading {', '.join(sources)}"):
-        added = library().add(name, sources, target)
+        added = library().add(name, sources, reading)
     version = added.version
     if as_json:
         show.print_json(
@@ -105,3 +119,10 @@ def sample(
         show.print_json({"inputs": inputs.tolist(), "target": batch.target.tolist()})
     else:
         show.out.print(render_samples(dataset, rows))
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, equals, kind = text.rpartition("=")
+    if not equals or not name:
+        raise InvalidInput(f"--column: expected NAME=KIND, received {text!r}", field="column")
+    return name, kind

@@ -7,7 +7,7 @@ the same manifest, so nothing here is a clock or a path of the machine it was ma
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -46,6 +46,12 @@ class ImageInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="i
     scale: float = 1.0
     offset: float = 0.0
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one picture as data: `[h, w]` or `[h, w, 3]`, whatever the layout."""
+        plane = (self.height, self.width)
+        return plane if self.channels == 1 else (*plane, 3)
+
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table's column: a number, or one of `categories`, coded by its place among them."""
@@ -53,12 +59,77 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     categories: tuple[str, ...] | None = None
 
+    @property
+    def width(self) -> int:
+        """How many numbers it becomes."""
+        return 1
+
 
 class ColumnsInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="columns"):
     """How named fields become one row of the model's input `[rows, len(columns)]`."""
 
     input: str
     columns: tuple[Column, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one row: `[columns]`."""
+        return (sum(column.width for column in self.columns),)
+
+
+class WindowInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="window"):
+    """How some rows of named fields, one behind the other, become one `[steps, columns]`.
+
+    Attributes:
+        input: The input's name.
+        columns: What each row has.
+        steps: How many rows; where there are fewer, those at the beginning are missing (NaN).
+    """
+
+    input: str
+    columns: tuple[Column, ...]
+    steps: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one window: `[steps, columns]`."""
+        return (self.steps, sum(column.width for column in self.columns))
+
+
+class TextInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
+    """A text as it is, `string[rows, 1]`; what cuts it into words is in the graph."""
+
+    input: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one text: `[1]`."""
+        return (1,)
+
+
+class AudioInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="audio"):
+    """How a sound becomes `[samples]` from -1 to 1.
+
+    It is mixed to one channel and brought to the rate, cut at the end, or filled up there with
+    silence.
+
+    Attributes:
+        input: The input's name.
+        rate: Samples a second.
+        samples: How many.
+    """
+
+    input: str
+    rate: int
+    samples: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sound: `[samples]`."""
+        return (self.samples,)
+
+
+Preprocess: TypeAlias = ImageInput | ColumnsInput | WindowInput | TextInput | AudioInput
 
 
 class Classification(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="classification"):
@@ -112,7 +183,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         signature: What goes in and what comes out.
         variants: Ways to run it, the exact one first.
         files: All other files of the bundle.
-        preprocess: How a picture or named fields become the input.
+        preprocess: How a picture, a text, a sound or named fields become the input.
         postprocess: How the output is read.
         batched: Whether rows of different callers may run together.
         metrics: Measured at training, such as `accuracy`.
@@ -129,7 +200,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     signature: Signature
     variants: tuple[Variant, ...]
     files: tuple[File, ...] = ()
-    preprocess: ImageInput | ColumnsInput | None = None
+    preprocess: Preprocess | None = None
     postprocess: Classification | Regression | None = None
     batched: bool = True
     metrics: dict[str, float] = {}

@@ -20,19 +20,21 @@ from numen.core.errors import InvalidData, InvalidInput
 from numen.core.manifest import Column, ColumnsInput
 from numen.core.signature import Array
 from numen.data.facts import Facts, TableFile, as_text, casts, first_odd
+from numen.data.reading import Reading
 from numen.data.stored import Stored, flat, seal
 from numen.data.writing import FixedSplit
 
 TARGETS: Final = ("label", "target", "class", "y")
 
 
-def write(files: Mapping[str, Sequence[TableFile]], target: str | None, work: Path) -> Stored:
+def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path) -> Stored:
     """Writes the files of each split (training first) to `work`.
 
     Raises:
-        InvalidInput: There is no column `target`.
+        InvalidInput: There is no such target.
         InvalidData: Columns differ, a target is missing or unknown, a number is not finite.
     """
+    reading.refuse("tables", "columns", "group", "order", "window")
     facts: dict[str, Facts] = {}
     learnt: dict[str, Any] = {}
     for split, parts in files.items():
@@ -40,7 +42,7 @@ def write(files: Mapping[str, Sequence[TableFile]], target: str | None, work: Pa
             _study(file, facts)
         if split == "train":
             where = str(files["train"][0].path)
-            name, notes = _target(where, list(facts), target)
+            name, notes = _target(where, list(facts), reading.target or None)
             learnt = {"kind": facts[name].kind, "labels": facts[name].labels(where)}
     notes += [note for parts in files.values() for file in parts for note in file.notes]
     columns = []

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numen.core import settings
 from numen.core.errors import InvalidData, InvalidInput, MissingExtra, NotFound
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import ImageInput, Preprocess, TextInput
 from numen.core.reference import Reference
 from numen.core.signature import TensorSpec
 from numen.data import intake
 from numen.data.names import find_version
+from numen.data.reading import Reading, make
 from numen.data.rows import open_rows
 from numen.data.split import Batch, Split
 from numen.data.stored import Stored, load
@@ -38,7 +39,7 @@ class Dataset:
     Attributes:
         name: What it is called.
         digest: `sha256:` and the hex digest of the contents, wherever they came from.
-        preprocess: How a picture or named fields become a row.
+        preprocess: How a picture, a text, a sound or named fields become a row.
         target: Name of the target column.
         labels: Class names by class index; None where the target is a quantity.
         splits: The splits; `train` and `test` are always among them.
@@ -52,7 +53,7 @@ class Dataset:
 
     name: str
     digest: str
-    preprocess: ImageInput | ColumnsInput
+    preprocess: Preprocess
     target: str
     labels: tuple[str, ...] | None
     splits: Mapping[str, Split]
@@ -75,9 +76,11 @@ class Dataset:
 
     @property
     def spec(self) -> TensorSpec:
-        """What a model sees: `float32[?, h, w]`, `float32[?, h, w, 3]` or `float32[?, columns]`."""
-        row = Stored(self.preprocess, self.target, self.labels).shape
-        return TensorSpec(self.preprocess.input, "float32", (None, *row), self.missing)
+        """What a model sees: `float32[?, h, w]`, `float32[?, columns]`, `string[?, 1]`."""
+        dtype = "string" if isinstance(self.preprocess, TextInput) else "float32"
+        return TensorSpec(
+            self.preprocess.input, dtype, (None, *self.preprocess.shape), self.missing
+        )
 
     def to_hf(self, split: str = "train") -> Any:
         """A split as a `datasets.Dataset`, over the same mapped file.
@@ -111,22 +114,31 @@ class Dataset:
 
     @classmethod
     def open(
-        cls, where: str | Path, *, target: str | None = None, library: Library | None = None
+        cls,
+        where: str | Path,
+        *,
+        reading: Reading | None = None,
+        library: Library | None = None,
+        **said: Any,
     ) -> Dataset:
         """Opens a dataset.
 
         Args:
             where: `sample:mnist`, a file or folder, or a name in the library (`name`, `name@2`).
-            target: The target column of a table; found by its name when None.
+            reading: What numen should know of the data beside its looks. What is in the library
+                was read when it was added.
             library: Where names are looked up; the one in the settings when None.
+            **said: Fields of the reading, such as `target="price"`.
 
         Raises:
             NotFound: There is nothing at `where`; the message says what was tried.
             InvalidData: A file is broken; the message names it and the row.
+            InvalidInput: The reading does not fit the data.
         """
         place = str(where)
+        reading = make(said) if reading is None else reading
         if intake.find(place):
-            return cls._raw(place, target)
+            return cls._raw(place, reading)
         if not _is_reference(place):
             what = "is of a kind nobody here reads" if Path(place).exists() else "does not exist"
             raise NotFound(
@@ -138,7 +150,7 @@ class Dataset:
         except NotFound as error:
             sample = f"sample:{place}"
             if intake.find(sample):
-                return cls._raw(sample, target)
+                return cls._raw(sample, reading)
             raise NotFound(
                 f"dataset {place}: no file or folder that can be read, no shipped sample, "
                 f"and in the library: {error.message}",
@@ -151,8 +163,8 @@ class Dataset:
         return cls.stored(folder, version.name, version.source)
 
     @classmethod
-    def _raw(cls, where: str, target: str | None) -> Dataset:
-        folder, stored = intake.cached([where], target, settings.load()[0].home_path)
+    def _raw(cls, where: str, reading: Reading) -> Dataset:
+        folder, stored = intake.cached([where], reading, settings.load()[0].home_path)
         name = Path(where.rpartition(":")[2]).resolve().name.split(".")[0]
         return cls.stored(folder, name, where, stored)
 

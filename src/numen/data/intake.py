@@ -21,6 +21,7 @@ import msgspec
 
 from numen.core import plugins
 from numen.core.errors import InvalidData, InvalidInput, NotFound
+from numen.data.reading import Reading
 from numen.data.sources import Source
 from numen.data.stored import DATASET, Stored, load
 
@@ -46,7 +47,7 @@ def find(where: str) -> str | None:
     return None
 
 
-def convert(where: Sequence[str], target: str | None, work: Path) -> Stored:
+def convert(where: Sequence[str], reading: Reading, work: Path) -> Stored:
     """Reads, checks and writes everything to the empty folder `work`.
 
     Raises:
@@ -56,10 +57,10 @@ def convert(where: Sequence[str], target: str | None, work: Path) -> Stored:
     """
     name = _kind(where)
     with _reading(where[0]):
-        return _source(name).read(where, target, work)
+        return _source(name).read(where, reading, work)
 
 
-def cached(where: Sequence[str], target: str | None, home: Path) -> tuple[Path, Stored]:
+def cached(where: Sequence[str], reading: Reading, home: Path) -> tuple[Path, Stored]:
     """The folder of the converted dataset, converting it only when its files changed.
 
     Raises:
@@ -69,13 +70,13 @@ def cached(where: Sequence[str], target: str | None, home: Path) -> tuple[Path, 
     """
     name = _kind(where)
     with _reading(where[0]):
-        key = _key(name, _source(name).files(where), target)
+        key = _key(name, _source(name).files(where), reading)
     folder = home / "cache" / "data" / key
     if (folder / DATASET).is_file():
         os.utime(folder)
         return folder, load(folder)
     with working(home) as work:
-        convert(where, target, work)
+        convert(where, reading, work)
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             work.rename(folder)
@@ -116,14 +117,14 @@ def _kind(where: Sequence[str]) -> str:
     return kinds[0]
 
 
-def _key(name: str, files: Sequence[Path], target: str | None) -> str:
+def _key(name: str, files: Sequence[Path], reading: Reading) -> str:
     """Names what was read: path, size and times of each file, as version control does it.
 
     A file that changed a moment ago could change again within the clock's tick, so its contents
     count as well.
     """
     now = time.time()
-    facts: list[object] = [_FORM, name, target]
+    facts: list[object] = [_FORM, name, reading]
     for path in files:
         stat = path.stat()
         times = (stat.st_mtime_ns, stat.st_ctime_ns)

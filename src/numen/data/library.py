@@ -18,6 +18,7 @@ from numen.data import intake
 from numen.data.dataset import Dataset
 from numen.data.names import KIND, find_version
 from numen.data.profile import PROFILE, Profile, examine, read_profile
+from numen.data.reading import PLAIN, Reading
 from numen.data.stored import load
 from numen.store.blobs import Blobs
 from numen.store.catalog import Catalog, DatasetVersion
@@ -52,23 +53,23 @@ class Library:
         self._blobs = blobs
         self._home = home
 
-    def add(self, name: str, sources: Sequence[str | Path], target: str | None = None) -> Added:
+    def add(self, name: str, sources: Sequence[str | Path], reading: Reading = PLAIN) -> Added:
         """Adds the next version of a dataset; the same contents as the newest add nothing.
 
         Args:
             name: What to call it.
             sources: Files or folders of one kind, or `sample:mnist`.
-            target: The target column of a table; found by its name when None.
+            reading: What numen should know of the data beside its looks.
 
         Raises:
-            InvalidInput: The name, the sources or the target do not do.
+            InvalidInput: The name, the sources or the reading do not do.
             NotFound: A source does not exist.
             InvalidData: A file is broken; the message names it and the row. Nothing was added.
         """
         check_name(name, "dataset")
         where = [os.fspath(source) for source in sources]
         with intake.working(self._home or settings.load()[0].home_path) as work:
-            stored = intake.convert(where, target, work)
+            stored = intake.convert(where, reading, work)
             if self._blobs.has(KIND, stored.digest):
                 folder = self._blobs.path(KIND, stored.digest)
                 profile = read_profile(folder)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import ImageInput
+from numen.core.manifest import ColumnsInput, ImageInput
 from numen.core.signature import Array, format_shape
 from numen.data.dataset import Dataset
 from numen.data.pixels import fit
@@ -236,7 +236,7 @@ def _suspicious(profile: Profile) -> RenderableType:
 
 
 def _rows(data: Dataset, count: int) -> RenderableType:
-    assert not isinstance(data.preprocess, ImageInput)
+    assert isinstance(data.preprocess, ColumnsInput)
     columns = data.preprocess.columns
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns[:_COLUMNS]:

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from numen.core.errors import CorruptBundle, NotFound
-from numen.core.manifest import ImageInput
+from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import HELD_OUT, Dataset
 from numen.data.look import Look, Moments, look
 from numen.data.suspects import Suspect, suspects
@@ -148,6 +148,7 @@ def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...
     train = seen["train"].moments
     if isinstance(data.preprocess, ImageInput):
         return (replace(ColumnProfile("image", "image"), **train.of(0)),)
+    assert isinstance(data.preprocess, ColumnsInput)
     columns = []
     for place, column in enumerate(data.preprocess.columns):
         missing = int(sum(look.moments.missing[place] for look in seen.values()))

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from numen.core.errors import CorruptBundle, InvalidData, MissingExtra, NotFound
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import Preprocess
 from numen.core.signature import Array
 
 try:
@@ -32,7 +32,7 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """What `dataset.json` says.
 
     Attributes:
-        preprocess: What a row is: a picture or columns.
+        preprocess: What a row is: a picture, columns, a text, a sound, a window of rows.
         target: Name of the target column.
         labels: Class names by class index; None where the target is a quantity.
         rows: Number of rows of each split.
@@ -43,7 +43,7 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         format: Version of this form.
     """
 
-    preprocess: ImageInput | ColumnsInput
+    preprocess: Preprocess
     target: str
     labels: tuple[str, ...] | None
     rows: dict[str, int] = {}
@@ -55,11 +55,8 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one row: `[h, w]`, `[h, w, 3]` or `[columns]`."""
-        if isinstance(self.preprocess, ColumnsInput):
-            return (len(self.preprocess.columns),)
-        plane = (self.preprocess.height, self.preprocess.width)
-        return plane if self.preprocess.channels == 1 else (*plane, 3)
+        """The shape of one row, such as `[h, w]`, `[h, w, 3]` or `[columns]`."""
+        return self.preprocess.shape
 
 
 class Written(Protocol):

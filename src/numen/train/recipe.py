@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from numen.core.errors import InvalidInput, NotFound
+from numen.data.reading import PLAIN, Reading
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Params = TypeVar("Params", bound=msgspec.Struct)
@@ -29,34 +30,49 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     Attributes:
         family: A built-in family, or the user's own `module:build`.
         data: The dataset's name or URL.
+        read: How to read it, where its looks deceive; see `numen.data.reading`.
         name: What to publish the model as; empty publishes nothing.
         trainer: The plug-in; found from the family when empty.
         backend: Keras's back end: `jax`, `tensorflow` or `torch`.
         loss: A Keras loss name, for Keras families.
         optimizer: A Keras optimizer name, or `gradient-descent` (full batch).
         learning_rate: Step size.
+        schedule: How the step size changes: `constant`, `cosine`, `linear`, `exponential`.
+        weight_decay: How strongly weights are drawn to 0 at each step.
+        class_weight: What a row of each class counts: by label, or `balanced`.
+        augment: How training rows are varied, by the name of each variation.
+        body: A network trained before whose layers are used as they are.
         epochs: Passes over the data, or rounds of boosting.
         batch_size: Rows a step.
         validation: Part of the training rows kept aside to choose the best epoch by.
         patience: Epochs without improvement before stopping early; 0 never stops early.
         seed: Makes a run repeatable.
         params: The family's own parameters.
+        tune: What `numen tune` tries: by name of a parameter, a list of values, or the least and
+            the greatest.
     """
 
     family: str = "mlp"
     data: str = ""
+    read: Reading = PLAIN
     name: str = ""
     trainer: str = ""
     backend: str = ""
     loss: str = ""
     optimizer: str = ""
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    schedule: Literal["", "constant", "cosine", "linear", "exponential"] = ""
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    class_weight: dict[str, float] | Literal["", "balanced"] = ""
+    augment: dict[str, Any] = {}
+    body: str = ""
     epochs: Positive | None = None
     batch_size: Positive | None = None
     validation: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
     patience: Annotated[int, msgspec.Meta(ge=0)] = 0
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     params: dict[str, Any] = {}
+    tune: dict[str, Any] = {}
 
 
 def read(path: Path) -> Recipe:

@@ -58,7 +58,10 @@ class SklearnTrainer:
         Raises:
             InvalidInput: The recipe asks for what the family has not.
         """
-        refuse(recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience")
+        refuse(
+            recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience",
+            "schedule", "weight_decay", "class_weight", "augment", "body",
+        )  # fmt: skip
         split, aside = data.train, None
         if recipe.validation:
             split, aside = split.divide(recipe.validation, recipe.seed)

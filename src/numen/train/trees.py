@@ -65,7 +65,10 @@ class TreesTrainer:
         Raises:
             InvalidInput: The recipe asks for what boosting has not.
         """
-        refuse(recipe, "optimizer", "batch_size", "backend")
+        refuse(
+            recipe, "optimizer", "batch_size", "backend",
+            "schedule", "weight_decay", "class_weight", "augment", "body",
+        )  # fmt: skip
         fit = _Fit(data, recipe, run)
         stopped = fit.go()
         booster = lightgbm.Booster(model_str=fit.state.model)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from numen.data.reading import Reading
 from numen.data.stored import Stored
 
 
@@ -22,10 +23,10 @@ class Source(Protocol):
             InvalidData: They do not make a dataset.
         """
 
-    def read(self, where: Sequence[str], target: str | None, work: Path) -> Stored:
+    def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
         """Reads and checks everything, and writes it to the empty folder `work`.
 
         Raises:
             InvalidData: Something is broken; the message names the file and the row.
-            InvalidInput: `target` does not fit the data.
+            InvalidInput: `reading` does not fit the data.
         """

@@ -14,6 +14,7 @@ from typing import Final
 from numen.core.errors import InvalidData, InvalidInput
 from numen.core.manifest import ImageInput
 from numen.data.pixels import SUFFIXES, decode
+from numen.data.reading import Reading
 from numen.data.stored import Stored, class_index, seal
 from numen.data.writing import EncodedSplit
 
@@ -41,10 +42,11 @@ class ImageFolderSource:
             for path in (kind, *_pictures(kind)[0])
         ]
 
-    def read(self, where: Sequence[str], target: str | None, work: Path) -> Stored:
+    def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
         """Writes the pictures; all are read at the size most of them have."""
-        if target not in (None, TARGET):
-            raise InvalidInput(f'pictures: expected target "{TARGET}", received "{target}"')
+        if reading.target not in ("", TARGET):
+            raise InvalidInput(f'pictures: expected target "{TARGET}", received "{reading.target}"')
+        reading.refuse("pictures", "columns", "group", "order", "window")
         roots = _one(where)
         labels = tuple(kind.name for kind in _folders(roots["train"]))
         index = class_index(labels)

@@ -19,6 +19,7 @@ import numpy as np
 from numen.core.errors import InvalidData, InvalidInput
 from numen.core.manifest import ImageInput
 from numen.core.signature import Array
+from numen.data.reading import Reading
 from numen.data.stored import Stored, seal
 from numen.data.writing import FixedSplit
 
@@ -51,10 +52,11 @@ class IdxSource:
         """All files of pictures and labels."""
         return [path for pair in _pairs(where) for path in (pair.images, pair.labels)]
 
-    def read(self, where: Sequence[str], target: str | None, work: Path) -> Stored:
+    def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
         """Writes pixels as they are; a label is a class index by its place among all labels."""
-        if target not in (None, TARGET):
-            raise InvalidInput(f'IDX: expected target "{TARGET}", received "{target}"')
+        if reading.target not in ("", TARGET):
+            raise InvalidInput(f'IDX: expected target "{TARGET}", received "{reading.target}"')
+        reading.refuse("pictures", "columns", "group", "order", "window")
         pairs = _pairs(where)
         shape: tuple[int, ...] | None = None
         known: Array | None = None

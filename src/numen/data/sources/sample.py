@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from numen.core.errors import InvalidInput
+from numen.data.reading import Reading
 from numen.data.sources.idx import IdxSource
 from numen.data.stored import Stored
 
@@ -26,9 +27,9 @@ class SampleSource:
         """The shipped files."""
         return IdxSource().files(_folders(where))
 
-    def read(self, where: Sequence[str], target: str | None, work: Path) -> Stored:
+    def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
         """Reads the shipped files."""
-        return IdxSource().read(_folders(where), target, work)
+        return IdxSource().read(_folders(where), reading, work)
 
 
 def _folders(where: Sequence[str]) -> list[str]:

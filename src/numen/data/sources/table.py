@@ -19,6 +19,7 @@ from numen.data.columns import write
 from numen.data.csvfile import open_csv
 from numen.data.facts import TableFile
 from numen.data.jsonlines import open_jsonl
+from numen.data.reading import Reading
 from numen.data.stored import Stored
 
 _SPLIT: Final = re.compile(r"(train|test|validation)(?=$|[-_.])", re.IGNORECASE)
@@ -45,13 +46,13 @@ class _TableSource:
         """All files of all splits."""
         return [path for paths in self._splits(where).values() for path in paths]
 
-    def read(self, where: Sequence[str], target: str | None, work: Path) -> Stored:
+    def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
         """Writes features and targets."""
         splits = {
             name: [self.opened(path) for path in paths]
             for name, paths in self._splits(where).items()
         }
-        return write(splits, target, work)
+        return write(splits, reading, work)
 
     def _is_table(self, path: Path) -> bool:
         return path.suffix.lower() in self.suffixes and path.is_file()

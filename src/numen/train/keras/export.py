@@ -13,6 +13,7 @@ from numen.core.errors import ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.train.base import Trained
+from numen.train.front import Front
 from numen.train.keras.backend import describe, load_keras
 from numen.train.keras.objective import takes_logits
 from numen.train.keras.onnx import convert
@@ -95,12 +96,16 @@ def as_trained(
     signature: Signature,
     family: str,
     postprocess: Classification | Regression | None,
+    front: Front | None = None,
 ) -> Trained:
-    """A Keras model with one input and one output, named as the signature says."""
+    """A Keras model with one input and one output, named as the signature says.
+
+    With a front, the signature is that of both together.
+    """
     (source,), (target,) = signature.inputs, signature.outputs
 
     def predict(arrays: Arrays) -> dict[str, Array]:
-        x = arrays[source.name]
+        x = arrays[source.name] if front is None else front.encode(arrays[source.name])
         parts = [
             np.asarray(model.predict_on_batch(x[at : at + _CHUNK]), "float32")
             for at in range(0, len(x), _CHUNK)
@@ -108,7 +113,11 @@ def as_trained(
         return {target.name: np.concatenate(parts)}
 
     def export(path: Path) -> None:
-        onnx.save_model(convert(keras, model, signature), path)
+        if front is None:
+            made = convert(keras, model, signature)
+        else:
+            made = front.before(convert(keras, model, Signature((front.spec,), (target,))))
+        onnx.save_model(made, path)
 
     return Trained(signature, predict, export, describe(keras), family, postprocess)
 

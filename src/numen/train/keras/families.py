@@ -19,6 +19,7 @@ import numpy as np
 from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import Dataset
+from numen.train.front import Front
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -52,12 +53,15 @@ class Family:
         epochs: Passes over the data.
         batch_size: Rows a step.
         falling: First learning rate of Adam, falling to nothing on a cosine; 0 is Adam's own.
+        front: What the training rows go through first, learnt from them where it must be;
+            `build` then gets it as its last argument, and makes what comes behind it.
     """
 
-    build: Callable[[Any, Dataset, Recipe], Any]
+    build: Callable[..., Any]
     epochs: int
     batch_size: int
     falling: float = 0.0
+    front: Callable[[Dataset, Recipe], Front] | None = None
 
 
 def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:

@@ -19,13 +19,14 @@ from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Signature, TensorSpec, format_shape
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Progress, Run, Trained
+from numen.train.front import Front
 from numen.train.interrupt import Interrupt, interruptible
 from numen.train.keras import checkpoint, objective
 from numen.train.keras.backend import load_keras, seed_all
 from numen.train.keras.checkpoint import BEST, LAST, State
 from numen.train.keras.export import as_trained
 from numen.train.keras.families import FAMILIES, Family, build_own
-from numen.train.recipe import Recipe
+from numen.train.recipe import Recipe, refuse
 
 Stopped = Literal["finished", "early", "interrupted"]
 _OWN: Final = Family(build_own, epochs=5, batch_size=32)
@@ -50,15 +51,17 @@ class KerasTrainer:
             MissingExtra: The back end is not installed.
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
+        refuse(recipe, "schedule", "weight_decay", "class_weight", "augment", "body")
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
-        model = family.build(keras, data, recipe)
-        _check_ends(keras, model, data, recipe)
-        fit = _Fit(keras, model, data, recipe, run, family)
+        front = family.front(data, recipe) if family.front else None
+        model = family.build(keras, data, recipe, *([front] if front else []))
+        _check_ends(keras, model, front.spec if front else data.spec, data, recipe)
+        fit = _Fit(keras, model, data, recipe, run, family, front)
         falling = (family.falling, fit.epochs * fit.steps)
         objective.compile_model(keras, model, recipe, data.labels, falling)
-        trained = _describe(keras, model, data, recipe)
+        trained = _describe(keras, model, data, recipe, front)
         run.folder.mkdir(parents=True, exist_ok=True)
         trained.export(run.folder / "untrained.onnx")
         (run.folder / "untrained.onnx").unlink()
@@ -72,9 +75,17 @@ class _Fit:
     """One run: where it stands, and the epochs still to do."""
 
     def __init__(
-        self, keras: Any, model: Any, data: Dataset, recipe: Recipe, run: Run, family: Family
+        self,
+        keras: Any,
+        model: Any,
+        data: Dataset,
+        recipe: Recipe,
+        run: Run,
+        family: Family,
+        front: Front | None,
     ):
         self.keras, self.model, self.data, self.recipe, self.run = keras, model, data, recipe, run
+        self.encode = front.encode if front else _as_it_is
         self.train, self.aside = data.train, None
         if recipe.validation:
             self.train, self.aside = data.train.divide(recipe.validation, recipe.seed)
@@ -167,7 +178,10 @@ class _Fit:
             steps = "steps" if seed is None else "steps_per_epoch"
             count = math.ceil(len(split) / self.batch_size)
             return {"x": self._stream(split, seed), steps: count}
-        x, y = batch.inputs[name], objective.targets_for(loss, batch.target, self.data.labels)
+        x, y = (
+            self.encode(batch.inputs[name]),
+            objective.targets_for(loss, batch.target, self.data.labels),
+        )
         if seed is not None:
             order = np.random.default_rng(seed).permutation(len(x))
             x, y = x[order], y[order]
@@ -176,7 +190,11 @@ class _Fit:
     def _stream(self, split: Split, seed: int | None) -> Iterator[tuple[Array, Array]]:
         for batch in split.batches(self.batch_size, seed=seed):
             target = objective.targets_for(self.model.loss, batch.target, self.data.labels)
-            yield batch.inputs[self.data.spec.name], target
+            yield self.encode(batch.inputs[self.data.spec.name]), target
+
+
+def _as_it_is(x: Array) -> Array:
+    return x
 
 
 def _listener(keras: Any, model: Any, progress: Progress, interrupt: Interrupt) -> Any:
@@ -205,16 +223,16 @@ def _interrupted(error: BaseException | None) -> bool:
     return False
 
 
-def _check_ends(keras: Any, model: Any, data: Dataset, recipe: Recipe) -> None:
-    """Refuses a model that does not take the data's rows or give what the target asks for."""
+def _check_ends(keras: Any, model: Any, given: TensorSpec, data: Dataset, recipe: Recipe) -> None:
+    """Refuses a model that does not take the rows or give what the target asks for."""
     what = f'family "{recipe.family}"'
     try:
         if not model.built:
-            model.build((None, *data.spec.row))
-        made = keras.tree.flatten(model(keras.KerasTensor((None, *data.spec.row))))
+            model.build((None, *given.row))
+        made = keras.tree.flatten(model(keras.KerasTensor((None, *given.row), given.dtype)))
     except Exception as error:  # the user's model: anything may be wrong with it
         raise InvalidInput(
-            f"{what}: expected a model that takes {data.spec}: {error}", field="family"
+            f"{what}: expected a model that takes {given}: {error}", field="family"
         ) from error
     expected = (None, 1 if data.labels is None else len(data.labels))
     received = [tuple(tensor.shape) for tensor in made]
@@ -227,7 +245,9 @@ def _check_ends(keras: Any, model: Any, data: Dataset, recipe: Recipe) -> None:
         )
 
 
-def _describe(keras: Any, model: Any, data: Dataset, recipe: Recipe) -> Trained:
+def _describe(
+    keras: Any, model: Any, data: Dataset, recipe: Recipe, front: Front | None
+) -> Trained:
     reading: Classification | Regression
     if data.labels is None:
         reading = Regression("value", data.target)
@@ -236,7 +256,8 @@ def _describe(keras: Any, model: Any, data: Dataset, recipe: Recipe) -> Trained:
     else:
         reading = Classification("probabilities", data.labels)
     target = TensorSpec(reading.output, "float32", (None, len(data.labels or "1")))
-    trained = as_trained(keras, model, Signature((data.spec,), (target,)), recipe.family, reading)
+    signature = Signature((data.spec,), (target,))
+    trained = as_trained(keras, model, signature, recipe.family, reading, front)
     if data.labels is not None:
         return trained
     # Single precision has seven digits, so quantities far from 1 differ by more.

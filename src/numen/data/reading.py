@@ -1,0 +1,59 @@
+"""What a person says of their data where numen's own guess does not do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from numen.core.errors import InvalidInput
+
+ColumnKind = Literal["number", "category", "date", "text", "ignore"]
+
+
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How to read data. Empty values mean: what it looks like.
+
+    Attributes:
+        target: The column to learn; several are separated by commas.
+        columns: What a column is, by name, where its looks deceive.
+        group: A column, such as the player or the patient: no value of it stands in two splits.
+        order: A column of times: the test rows are the latest, and so are those kept aside.
+        window: Rows of one group, in their order, that make one row of the model's input; 0 is
+            each row for itself.
+    """
+
+    target: str = ""
+    columns: dict[str, ColumnKind] = {}
+    group: str = ""
+    order: str = ""
+    window: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+
+    def refuse(self, what: str, *names: str) -> None:
+        """Says so where something is set that data of a kind have no use for.
+
+        Raises:
+            InvalidInput: One of the fields is set.
+        """
+        for name in names:
+            if getattr(self, name):
+                raise InvalidInput(
+                    f'read.{name}: {what} have none, received "{getattr(self, name)}"',
+                    hint="leave it out",
+                    field=name,
+                )
+
+
+def make(said: dict[str, Any]) -> Reading:
+    """A reading of plain values; text stands for numbers where they are asked for.
+
+    Raises:
+        InvalidInput: A name is unknown, or a value is not what it must be.
+    """
+    try:
+        return msgspec.convert(said, Reading, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"read: {error}") from error
+
+
+PLAIN: Final = Reading()
