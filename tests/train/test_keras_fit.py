@@ -14,6 +14,9 @@ from numen.train.keras.scan import Scan, why_not
 keras = load_keras()
 layers = keras.layers
 
+# Keras reads its variables in a way NumPy 2 warns of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 ROWS = 75  # a last batch of 11
 
 
@@ -90,15 +93,13 @@ def fall():
     "options",
     [
         {},
-        {"shuffle": False},
-        {"class_weight": {0: 1.0, 1: 3.0, 2: 0.5}},
-        {"sample_weight": np.linspace(0, 2, ROWS)},
+        {"shuffle": False, "class_weight": {0: 1.0, 1: 3.0, 2: 0.5}},
+        {"sample_weight": np.linspace(0, 2, ROWS), "batch_size": None},
         {"validation_split": 0.2, "validation_freq": 2},
         {"validation_split": 0.2, "epochs": 30, "callbacks": stop_early},
         {"validation_split": 0.2, "validation_batch_size": 7, "initial_epoch": 1},
         {"callbacks": fall},
         {"batch_size": 100},
-        {"batch_size": None},
     ],
     ids=lambda options: "-".join(options) or "plain",
 )
@@ -112,7 +113,6 @@ def test_the_same_as_keras(rows, options, capsys):
 @pytest.mark.parametrize(
     "optimizer",
     [
-        "adam",
         lambda: keras.optimizers.AdamW(0.01, weight_decay=0.1, clipnorm=0.5),
         lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 15)),
         lambda: keras.optimizers.RMSprop(use_ema=True, ema_overwrite_frequency=3),
@@ -120,8 +120,7 @@ def test_the_same_as_keras(rows, options, capsys):
     ],
 )
 def test_the_same_with_any_optimizer(rows, optimizer):
-    made = optimizer if isinstance(optimizer, str) else None
-    both(dense, rows, lambda model: plain(model, optimizer=made or optimizer()))
+    both(dense, rows, lambda model: plain(model, optimizer=optimizer()))
 
 
 def test_the_same_with_convolutions_and_pooling(rows):
@@ -158,6 +157,10 @@ class Counting(keras.callbacks.Callback):
         self.batches += 1
 
 
+def hear(batch, logs):
+    pass
+
+
 class OwnStep(keras.Sequential):
     def train_step(self, state, data):
         return super().train_step(state, data)
@@ -170,7 +173,7 @@ class OwnStep(keras.Sequential):
         ({"steps_per_epoch": 2}, "steps_per_epoch is given"),
         ({"shuffle": "batch"}, 'shuffle is "batch"'),
         (
-            {"callbacks": lambda: [keras.callbacks.LambdaCallback(on_train_batch_end=print)]},
+            {"callbacks": lambda: [keras.callbacks.LambdaCallback(on_train_batch_end=hear)]},
             "LambdaCallback looks at every batch",
         ),
     ],
@@ -197,7 +200,7 @@ def test_what_a_model_does_in_its_own_way_is_not_looped(rows):
     generated = dense()
     plain(generated)
     x, y = rows
-    history = numen.fit(generated, ((x[:16], y[:16]) for _ in range(4)), verbose=0)
+    history = numen.fit(generated, ((x[:16], y[:16]) for _ in range(4)), shuffle=False, verbose=0)
     assert len(history.history["loss"]) == 1
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from numen.core.errors import InvalidInput
-from numen.train.keras.spelled import plain
+from numen.train.keras.spelled import SHORT, plain
 
 SPARSE: Final = {"sparsecategoricalcrossentropy"}
 DENSE: Final = {
@@ -32,7 +32,8 @@ def loss_name(loss: Any) -> str:
     if not isinstance(loss, str):
         own = type(loss).__name__ if not hasattr(loss, "__name__") else loss.__name__
         loss = own if own != "LossFunctionWrapper" else getattr(loss, "name", "")
-    return plain(loss or "")
+    name = plain(loss or "")
+    return plain(SHORT.get(name, name))
 
 
 def from_logits(loss: Any) -> bool:
