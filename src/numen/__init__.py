@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numen.api.train import train
     from numen.api.workspace import load, models, promote, rollback
     from numen.data.dataset import Dataset
+    from numen.train.keras.fit import fit
 
 __version__ = "0.1.0"
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Signature",
     "TensorSpec",
     "__version__",
+    "fit",
     "load",
     "models",
     "promote",
@@ -50,6 +52,7 @@ _HOME: Final = {
     "Client": "numen_client",
     "Dataset": "numen.data.dataset",
     "Model": "numen.api.model",
+    "fit": "numen.train.keras.fit",
     "publish": "numen.api.publish",
     "train": "numen.api.train",
     **dict.fromkeys(("load", "models", "promote", "rollback"), "numen.api.workspace"),

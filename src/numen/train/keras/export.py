@@ -17,6 +17,7 @@ from numen.train.front import Front
 from numen.train.keras.backend import describe, load_keras
 from numen.train.keras.objective import takes_logits
 from numen.train.keras.onnx import convert
+from numen.train.keras.pairs import ending
 
 _CHUNK: Final = 512  # rows predicted at once
 # Names Keras makes up when nobody gave one.
@@ -147,16 +148,4 @@ def _reading(keras: Any, model: Any, target: TensorSpec) -> Classification | Non
     labels = tuple(map(str, range(target.shape[1])))
     if takes_logits(model):
         return Classification(target.name, labels, activation="softmax")
-    return Classification(target.name, labels) if _ends_in_softmax(keras, model) else None
-
-
-def _ends_in_softmax(keras: Any, model: Any) -> bool:
-    """Whether the last thing the model does is a softmax, in nested models too."""
-    outputs = keras.tree.flatten(getattr(model, "outputs", None) or [])
-    if len(outputs) != 1:
-        return False
-    last = outputs[0]._keras_history.operation
-    if isinstance(last, keras.Model):
-        return _ends_in_softmax(keras, last)
-    softmax = type(last).__name__ == "Softmax"
-    return softmax or getattr(last, "activation", None) is keras.activations.softmax
+    return Classification(target.name, labels) if ending(keras, model) == "softmax" else None

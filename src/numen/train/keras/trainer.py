@@ -8,33 +8,35 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from numen.core.errors import InvalidInput, TooLarge
+from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Signature, TensorSpec, format_shape
-from numen.data.dataset import Dataset, Split
-from numen.train.base import Progress, Run, Trained
+from numen.data.dataset import Batch, Dataset
+from numen.train.base import Run, Trained
 from numen.train.front import Front
-from numen.train.interrupt import Interrupt, interruptible
+from numen.train.interrupt import interruptible
 from numen.train.keras import checkpoint, objective
 from numen.train.keras.backend import load_keras, seed_all
 from numen.train.keras.checkpoint import BEST, LAST, State
 from numen.train.keras.export import as_trained
 from numen.train.keras.families import FAMILIES, Family, build_own
+from numen.train.keras.pairs import check_pair, ending
+from numen.train.keras.passes import Passes, Rows
+from numen.train.keras.scan import Told
 from numen.train.recipe import Recipe, refuse
 
 Stopped = Literal["finished", "early", "interrupted"]
 _OWN: Final = Family(build_own, epochs=5, batch_size=32)
-_IN_MEMORY: Final = 2 << 30  # bytes of training rows held at once; more are read in batches
-_REDRAW: Final = 0.1  # seconds between two readings of the running metrics
 # What must be the same for a run to go on; epochs and patience may grow.
 _SAME: Final = (
-    "family", "params", "loss", "optimizer", "learning_rate", "batch_size", "validation", "seed",
+    "family", "params", "loss", "optimizer", "learning_rate", "schedule", "weight_decay",
+    "class_weight", "batch_size", "validation", "seed",
 )  # fmt: skip
 
 
@@ -51,17 +53,22 @@ class KerasTrainer:
             MissingExtra: The back end is not installed.
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
-        refuse(recipe, "schedule", "weight_decay", "class_weight", "augment", "body")
+        refuse(recipe, "augment", "body")
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
         front = family.front(data, recipe) if family.front else None
         model = family.build(keras, data, recipe, *([front] if front else []))
-        _check_ends(keras, model, front.spec if front else data.spec, data, recipe)
-        fit = _Fit(keras, model, data, recipe, run, family, front)
+        if data.labels is not None and family is not _OWN and objective.wants_scores(recipe):
+            model = _with_scores(keras, model)
+        units = _check_ends(keras, model, front.spec if front else data.spec, data, recipe)
+        head = ending(keras, model)
+        fit = _Fit(keras, model, data, recipe, run, family, front, units)
         falling = (family.falling, fit.epochs * fit.steps)
-        objective.compile_model(keras, model, recipe, data.labels, falling)
-        trained = _describe(keras, model, data, recipe, front)
+        objective.compile_model(keras, model, recipe, data.labels, falling, head=head, units=units)
+        classes = None if data.labels is None else len(data.labels)
+        check_pair(model.loss, classes, head, units)
+        trained = _describe(keras, model, data, recipe, front, units)
         run.folder.mkdir(parents=True, exist_ok=True)
         trained.export(run.folder / "untrained.onnx")
         (run.folder / "untrained.onnx").unlink()
@@ -83,9 +90,12 @@ class _Fit:
         run: Run,
         family: Family,
         front: Front | None,
+        units: int,
     ):
         self.keras, self.model, self.data, self.recipe, self.run = keras, model, data, recipe, run
         self.encode = front.encode if front else _as_it_is
+        self.units = units
+        self.weights = objective.class_weights(recipe, data.train.target, data.labels)
         self.train, self.aside = data.train, None
         if recipe.validation:
             self.train, self.aside = data.train.divide(recipe.validation, recipe.seed)
@@ -106,12 +116,19 @@ class _Fit:
         try:
             with interruptible() as interrupt:
                 self.run.progress.begin(self.epochs, self.steps)
+                train, aside = self._passes()
+
+                def told(done: int, metrics: dict[str, float]) -> bool:
+                    interrupt.check()
+                    self.run.progress.step({"step": done, **metrics})
+                    return True
+
                 while self.state.epoch < self.epochs:
                     interrupt.check()
                     if self._run_out():
                         stopped = "early"
                         break
-                    self._epoch(self.state.epoch + 1, interrupt)
+                    self._epoch(self.state.epoch + 1, train, aside, told)
         except BaseException as error:
             # The framework may fail on its way out and so hide the interrupt that was the cause.
             if not _interrupted(error) or not self.state.best_epoch:
@@ -135,21 +152,22 @@ class _Fit:
         waited = self.state.epoch - self.state.best_epoch
         return 0 < self.recipe.patience <= waited
 
-    def _epoch(self, number: int, interrupt: Interrupt) -> None:
+    def _passes(self) -> tuple[Passes, Passes | None]:
+        """Over the rows to learn from, and over those kept aside."""
+        of = partial(Passes, self.keras, self.model, batch_size=self.batch_size)
+        train = of(Rows(self.train, partial(self._pack, self.weights)), training=True)
+        if train.why:
+            self.run.progress.note(f"step by step, as Keras does it: {train.why}")
+        if self.aside is None:
+            return train, None
+        return train, of(Rows(self.aside, partial(self._pack, None)), training=False)
+
+    def _epoch(self, number: int, train: Passes, aside: Passes | None, told: Told) -> None:
         seed = self.recipe.seed + number
         seed_all(self.keras, seed)
-        history = self.model.fit(
-            **self._rows(self.train, seed),
-            initial_epoch=number - 1,
-            epochs=number,
-            shuffle=False,
-            verbose=0,
-            callbacks=_listener(self.keras, self.model, self.run.progress, interrupt),
-        ).history
-        metrics = {name: float(values[-1]) for name, values in history.items()}
-        if self.aside is not None:
-            result = self.model.evaluate(**self._rows(self.aside), return_dict=True, verbose=0)
-            metrics |= {f"val_{name}": float(value) for name, value in result.items()}
+        metrics = train.train(number, seed, told)
+        if aside is not None:
+            metrics |= {f"val_{name}": value for name, value in aside.measure().items()}
         self._judge(number, metrics)
         self.run.progress.epoch(number, metrics)
 
@@ -169,50 +187,15 @@ class _Fit:
             checkpoint.save(self.run.folder / BEST, self.model, self.state, optimizer=False)
         checkpoint.save(self.run.folder / LAST, self.model, self.state, optimizer=True)
 
-    def _rows(self, split: Split, seed: int | None = None) -> dict[str, Any]:
-        """What Keras fits or evaluates: whole arrays in this epoch's order, or a stream."""
-        name, loss = self.data.spec.name, self.model.loss
-        try:
-            batch = split.arrays(_IN_MEMORY)
-        except TooLarge:
-            steps = "steps" if seed is None else "steps_per_epoch"
-            count = math.ceil(len(split) / self.batch_size)
-            return {"x": self._stream(split, seed), steps: count}
-        x, y = (
-            self.encode(batch.inputs[name]),
-            objective.targets_for(loss, batch.target, self.data.labels),
-        )
-        if seed is not None:
-            order = np.random.default_rng(seed).permutation(len(x))
-            x, y = x[order], y[order]
-        return {"x": x, "y": y, "batch_size": self.batch_size}
-
-    def _stream(self, split: Split, seed: int | None) -> Iterator[tuple[Array, Array]]:
-        for batch in split.batches(self.batch_size, seed=seed):
-            target = objective.targets_for(self.model.loss, batch.target, self.data.labels)
-            yield self.encode(batch.inputs[self.data.spec.name]), target
+    def _pack(self, weights: Array | None, batch: Batch) -> tuple[Array, ...]:
+        """Rows as Keras takes them: encoded, the target as the loss wants it, with weights."""
+        x = self.encode(batch.inputs[self.data.spec.name])
+        y = objective.targets_for(self.model.loss, batch.target, self.data.labels, self.units)
+        return (x, y) if weights is None else (x, y, weights[batch.target])
 
 
 def _as_it_is(x: Array) -> Array:
     return x
-
-
-def _listener(keras: Any, model: Any, progress: Progress, interrupt: Interrupt) -> Any:
-    """Tells of every step. Reading the metrics waits for the step, so that is done seldom."""
-
-    class Listener(keras.callbacks.CallbackList):  # type: ignore[misc]
-        metrics: Mapping[str, float] = {}
-        read = 0.0
-
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            interrupt.check()
-            now = time.monotonic()
-            if now - self.read >= _REDRAW:
-                self.metrics = {name: float(value) for name, value in (logs or {}).items()}
-                self.read = now
-            progress.step(self.metrics)
-
-    return Listener(model=model, add_history=True)
 
 
 def _interrupted(error: BaseException | None) -> bool:
@@ -223,8 +206,19 @@ def _interrupted(error: BaseException | None) -> bool:
     return False
 
 
-def _check_ends(keras: Any, model: Any, given: TensorSpec, data: Dataset, recipe: Recipe) -> None:
-    """Refuses a model that does not take the rows or give what the target asks for."""
+def _with_scores(keras: Any, model: Any) -> Any:
+    """A built-in model with its last layer's scores as they are, not as probabilities."""
+    last = model.layers[-1]
+    scores = keras.layers.Dense(last.units, name="logits")(last.input)
+    return keras.Model(model.inputs, scores, name=model.name)
+
+
+def _check_ends(keras: Any, model: Any, given: TensorSpec, data: Dataset, recipe: Recipe) -> int:
+    """The width of the output.
+
+    Raises:
+        InvalidInput: The model does not take the rows, or give what the target asks for.
+    """
     what = f'family "{recipe.family}"'
     try:
         if not model.built:
@@ -236,26 +230,29 @@ def _check_ends(keras: Any, model: Any, given: TensorSpec, data: Dataset, recipe
         ) from error
     expected = (None, 1 if data.labels is None else len(data.labels))
     received = [tuple(tensor.shape) for tensor in made]
-    if received != [expected]:
+    one_of_two = expected[1] == 2 and received == [(None, 1)]
+    if received != [expected] and not one_of_two:
         shown = ", ".join(format_shape(shape) for shape in received)
         raise InvalidInput(
             f"{what}: expected an output {format_shape(expected)}, received {shown}",
             hint="one score a class, or one value",
             field="family",
         )
+    return int(received[0][1] or 1)
 
 
 def _describe(
-    keras: Any, model: Any, data: Dataset, recipe: Recipe, front: Front | None
+    keras: Any, model: Any, data: Dataset, recipe: Recipe, front: Front | None, units: int
 ) -> Trained:
     reading: Classification | Regression
     if data.labels is None:
         reading = Regression("value", data.target)
-    elif objective.takes_logits(model):
-        reading = Classification("logits", data.labels, activation="softmax")
+    elif objective.takes_logits(model) or ending(keras, model) == "linear":
+        activation: Literal["sigmoid", "softmax"] = "sigmoid" if units == 1 else "softmax"
+        reading = Classification("logits", data.labels, activation=activation)
     else:
         reading = Classification("probabilities", data.labels)
-    target = TensorSpec(reading.output, "float32", (None, len(data.labels or "1")))
+    target = TensorSpec(reading.output, "float32", (None, units))
     signature = Signature((data.spec,), (target,))
     trained = as_trained(keras, model, signature, recipe.family, reading, front)
     if data.labels is not None:

@@ -1,0 +1,134 @@
+"""Passes over a split: one that trains, one that measures.
+
+In a compiled loop where model and rows allow it, else step by step as Keras does it; the rows come
+in the same order and the figures are the same on both roads.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from numen.core.errors import TooLarge
+from numen.core.signature import Array
+from numen.data.dataset import Batch, Split
+from numen.train.keras.scan import Scan, Told, why_not
+
+IN_MEMORY: Final = 2 << 30  # bytes of rows held at once; more are read in batches
+_REDRAW: Final = 0.1  # seconds between two readings of the running metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A split as a model takes it.
+
+    Attributes:
+        split: The rows.
+        pack: A batch of them to (x, y) or (x, y, weights).
+    """
+
+    split: Split | Any
+    pack: Callable[[Batch], tuple[Array, ...]]
+
+    def whole(self) -> tuple[Array, ...]:
+        """All at once.
+
+        Raises:
+            TooLarge: They are more than is held in memory.
+        """
+        return self.pack(self.split.arrays(IN_MEMORY))
+
+    def stream(self, size: int, seed: int | None) -> Iterator[tuple[Array, ...]]:
+        """Batch by batch, in the order of the seed or as they are stored."""
+        for batch in self.split.batches(size, seed=seed):
+            yield self.pack(batch)
+
+
+class Passes:
+    """Passes over some rows.
+
+    Args:
+        keras: The module.
+        model: Compiled.
+        rows: Held in memory if they fit, on the device if the loop can be used.
+        batch_size: Rows a step.
+        training: Whether they train the model, or only measure it.
+    """
+
+    def __init__(self, keras: Any, model: Any, rows: Rows, batch_size: int, *, training: bool):
+        self._keras, self._model = keras, model
+        self._rows, self._batch_size = rows, batch_size
+        self._whole: tuple[Array, ...] | None = None
+        self._scan: Scan | None = None
+        #: Why it goes step by step; empty where it does not.
+        self.why = why_not(keras, model)
+        try:
+            whole = rows.whole()
+        except TooLarge:
+            self.why = self.why or "the rows are too many to hold at once"
+            return
+        if self.why:
+            self._whole = whole
+        else:
+            self._scan = Scan(keras, model, whole, batch_size, training=training)
+
+    def train(self, epoch: int, seed: int, told: Told) -> dict[str, float]:
+        """One epoch, its rows in the order of the seed; `told` is told how it goes."""
+        if self._scan is not None:
+            order = np.random.default_rng(seed).permutation(self._scan.count)
+            return self._scan.run(order, told)
+        if self._whole is not None:
+            order = np.random.default_rng(seed).permutation(len(self._whole[0]))
+            given = self._arrays(order)
+        else:
+            steps = math.ceil(len(self._rows.split) / self._batch_size)
+            given = {"x": self._rows.stream(self._batch_size, seed), "steps_per_epoch": steps}
+        history = self._model.fit(
+            **given,
+            initial_epoch=epoch - 1,
+            epochs=epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=_listener(self._keras, self._model, told),
+        ).history
+        return {name: float(values[-1]) for name, values in history.items()}
+
+    def measure(self) -> dict[str, float]:
+        """The metrics over all rows; the model stays as it is."""
+        if self._scan is not None:
+            return self._scan.run(None, lambda _done, _metrics: True)
+        if self._whole is not None:
+            given = self._arrays(slice(None))
+        else:
+            steps = math.ceil(len(self._rows.split) / self._batch_size)
+            given = {"x": self._rows.stream(self._batch_size, None), "steps": steps}
+        result = self._model.evaluate(**given, return_dict=True, verbose=0)
+        return {name: float(value) for name, value in result.items()}
+
+    def _arrays(self, places: Any) -> dict[str, Any]:
+        assert self._whole is not None
+        names = ("x", "y", "sample_weight")
+        picked = {name: rows[places] for name, rows in zip(names, self._whole, strict=False)}
+        return {**picked, "batch_size": self._batch_size}
+
+
+def _listener(keras: Any, model: Any, told: Told) -> Any:
+    """Tells of every step. Reading the metrics waits for the step, so that is done seldom."""
+
+    class Listener(keras.callbacks.CallbackList):  # type: ignore[misc]
+        metrics: Mapping[str, float] = {}
+        read = 0.0
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            now = time.monotonic()
+            if now - self.read >= _REDRAW:
+                self.metrics = {name: float(value) for name, value in (logs or {}).items()}
+                self.read = now
+            told(batch + 1, dict(self.metrics))
+
+    return Listener(model=model, add_history=True)
