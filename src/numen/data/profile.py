@@ -15,8 +15,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from numen.core.errors import CorruptBundle, NotFound
-from numen.core.manifest import ColumnsInput, ImageInput
-from numen.data.dataset import HELD_OUT, Dataset
+from numen.core.manifest import ColumnsInput, ImageInput, WindowInput, places
+from numen.data.dataset import Dataset
 from numen.data.look import Look, Moments, look
 from numen.data.suspects import Suspect, suspects
 
@@ -33,16 +33,19 @@ class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
         kind: What it holds.
         categories: Number of categories, of a category.
         missing: Rows without a value, in all splits.
-        min: Smallest value of the training rows, of numbers and pixels.
+        why: What made it that.
+        min: Smallest value of the training rows, of numbers and pixels; of dates in days since
+            1970.
         mean: Their mean.
         max: Their largest.
         std: Their standard deviation.
     """
 
     name: str
-    kind: Literal["number", "category", "image"]
+    kind: Literal["number", "category", "date", "text", "image"]
     categories: int = 0
     missing: int = 0
+    why: str = ""
     min: float | None = None
     mean: float | None = None
     max: float | None = None
@@ -148,23 +151,27 @@ def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...
     train = seen["train"].moments
     if isinstance(data.preprocess, ImageInput):
         return (replace(ColumnProfile("image", "image"), **train.of(0)),)
-    assert isinstance(data.preprocess, ColumnsInput)
+    assert isinstance(data.preprocess, ColumnsInput | WindowInput)
+    why = {each.name: each.why for each in data.taken}
     columns = []
-    for place, column in enumerate(data.preprocess.columns):
+    for place, column in places(data.preprocess.columns):
         missing = int(sum(look.moments.missing[place] for look in seen.values()))
-        if column.categories is None:
-            columns.append(_column(column.name, train, place, missing))
+        if column.categories is not None:
+            found = ColumnProfile(column.name, "category", len(column.categories), missing)
+        elif column.words:
+            found = ColumnProfile(column.name, "text")
         else:
-            count = len(column.categories)
-            columns.append(ColumnProfile(column.name, "category", count, missing))
+            found = _column(column.name, train, place, missing)
+            found = replace(found, kind="date" if column.date else "number")
+        columns.append(replace(found, why=why.get(column.name, "")))
     return tuple(columns)
 
 
 def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
-    if data.held_out:
-        yield f"no test split came with it: a fixed {HELD_OUT:.0%} of the rows is held out"
+    if data.held_out or data.group or data.order:
+        yield data.division()
     for column in profile.schema:
-        if column.kind != "category" and column.min is not None and column.min == column.max:
+        if column.min is not None and column.min == column.max:
             yield f'"{column.name}" is {column.min:g} in every training row'
     counts = [count for count in profile.balance.get("train", []) if count]
     if counts and max(counts) >= _UNEVEN * min(counts):

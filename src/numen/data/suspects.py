@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from numen.core.manifest import ColumnsInput
+from numen.core.manifest import ColumnsInput, ImageInput, WindowInput, places
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 
@@ -123,7 +123,7 @@ def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect
         rows = np.sort(np.random.default_rng(_SEED).choice(count, SAMPLE, replace=False))
     batches = data.train.take(rows).batches(512)
     parts = [_features(data, next(iter(batch.inputs.values()))) for batch in batches]
-    points = _spread(np.concatenate(parts), isinstance(data.preprocess, ColumnsInput))
+    points = _spread(np.concatenate(parts), not isinstance(data.preprocess, ImageInput))
     target = data.train.target[rows]
     votes = np.stack([np.bincount(target[n], minlength=len(labels)) for n in _nearest(points)])
     best = votes.argmax(axis=1)
@@ -145,22 +145,24 @@ def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect
 
 def _features(data: Dataset, inputs: Array) -> Array:
     """Rows as points, `float32[n, …]`: small grey pictures, or columns with categories apart."""
-    if not isinstance(data.preprocess, ColumnsInput):
+    if isinstance(data.preprocess, ImageInput):
         grey = inputs if inputs.ndim == 3 else inputs.mean(axis=3).astype(np.uint8)
         small = [
             Image.fromarray(each).resize((_SIDE, _SIDE), Image.Resampling.BOX) for each in grey
         ]
         return np.stack([np.asarray(each) for each in small]).reshape(len(grey), -1).astype("f4")
+    assert isinstance(data.preprocess, ColumnsInput | WindowInput)
+    rows = inputs.reshape(len(inputs), -1, inputs.shape[-1])
     columns = []
-    for place, column in enumerate(data.preprocess.columns):
-        values = inputs[:, place]
+    for place, column in places(data.preprocess.columns):
+        values = rows[:, :, place : place + column.width]
         if column.categories is None:
             columns.append(values)
         elif len(column.categories) <= _ONE_HOT:
-            columns += [(values == code).astype("f4") for code in range(len(column.categories))]
+            columns.append((values == np.arange(len(column.categories))).astype("f4"))
     if not columns:
         return np.zeros((len(inputs), 1), np.float32)
-    return np.stack(columns, axis=1)
+    return np.concatenate(columns, axis=2).reshape(len(inputs), -1)
 
 
 def _spread(points: Array, scale: bool) -> Array:
