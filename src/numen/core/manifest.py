@@ -92,10 +92,17 @@ def places(columns: Iterable[Column]) -> Iterator[tuple[int, Column]]:
 
 
 class ColumnsInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="columns"):
-    """How named fields become one row of the model's input `[rows, columns]`."""
+    """How named fields become one row of the model's input `[rows, columns]`.
+
+    Attributes:
+        input: The input's name.
+        columns: What a row has.
+        ignored: Fields that may be there as well and are not looked at, such as the target.
+    """
 
     input: str
     columns: tuple[Column, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -110,11 +117,13 @@ class WindowInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         input: The input's name.
         columns: What each row has.
         steps: How many rows; where there are fewer, those at the beginning are missing (NaN).
+        ignored: Fields that may be there as well and are not looked at, such as the target.
     """
 
     input: str
     columns: tuple[Column, ...]
     steps: int
+    ignored: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

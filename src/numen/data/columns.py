@@ -52,9 +52,10 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
             f"{where}: no column but the target can be learnt from",
             hint="is the separator a comma?" if len(facts) == 1 else "; ".join(notes),
         )
-    preprocess: Preprocess = ColumnsInput(INPUT, tuple(columns))
+    ignored = (name, *(each.name for each in taken if each.kind == "ignore"))
+    preprocess: Preprocess = ColumnsInput(INPUT, tuple(columns), ignored)
     if reading.window:
-        preprocess = WindowInput(INPUT, tuple(columns), reading.window)
+        preprocess = WindowInput(INPUT, tuple(columns), reading.window, ignored)
     encoder = Encoder(
         columns, facts, name, learnt["labels"], learnt["kind"],
         reading.group, reading.order, may_lack=bool(reading.window),

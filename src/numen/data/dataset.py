@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from numen.core import settings
 from numen.core.errors import InvalidData, InvalidInput, MissingExtra, NotFound
-from numen.core.manifest import ImageInput, Preprocess, TextInput, WindowInput
+from numen.core.manifest import (
+    ColumnsInput,
+    ImageInput,
+    Preprocess,
+    TextInput,
+    WindowInput,
+    places,
+)
 from numen.core.reference import Reference
 from numen.core.signature import TensorSpec
 from numen.data import intake
@@ -91,6 +98,19 @@ class Dataset:
         return TensorSpec(
             self.preprocess.input, dtype, (None, *self.preprocess.shape), self.missing
         )
+
+    @property
+    def categories(self) -> dict[int, int]:
+        """Which of a row's numbers are codes of categories, and of how many.
+
+        By their places in the row laid flat: of windows, all steps one behind the other.
+        """
+        how = self.preprocess
+        if not isinstance(how, ColumnsInput | WindowInput):
+            return {}
+        sizes = {at: len(c.categories) for at, c in places(how.columns) if c.categories}
+        width, steps = how.shape[-1], how.shape[0] if len(how.shape) > 1 else 1
+        return {step * width + at: size for step in range(steps) for at, size in sizes.items()}
 
     def reading_notes(self) -> Iterator[str]:
         """How the data was read, a line each: columns taken for what they may not be, and splits.

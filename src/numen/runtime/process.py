@@ -110,14 +110,15 @@ def encode_fields(
     Raises:
         InvalidInput: A field is unknown, or its value is not of the column's kind.
     """
-    known = {column.name for column in how.columns}
+    known = {*how.ignored, *(column.name for column in how.columns)}
     table = np.full((len(rows), how.shape[-1]), np.nan, np.float32)
     for number, given in enumerate(rows):
         row = flatten(given)
         if not row.keys() <= known:
             name = next(name for name in row if name not in known)
+            expected = sorted(column.name for column in how.columns)
             raise InvalidInput(
-                f'field "{name}" is unknown: expected {", ".join(sorted(known))}',
+                f'field "{name}" is unknown: expected {", ".join(expected)}',
                 field=str(name),
             )
         for place, column in places(how.columns):
