@@ -22,6 +22,7 @@ from numen.data.dataset import Dataset
 from numen.data.pixels import fit
 from numen.data.profile import ColumnProfile, Profile
 from numen.data.split import Split
+from numen.data.suspects import Suspect
 
 _BAR: Final = 32
 _LISTED: Final = 10
@@ -167,12 +168,13 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     table.add_row("target", Text(f"{profile.target} ({kind})"))
     repeated = ", ".join(f"{name} {count:,}" for name, count in profile.repeated.items() if count)
     shared = f"{profile.shared:,} of test also in train" if profile.shared else ""
-    table.add_row("duplicates", "; ".join(filter(None, (repeated, shared))) or "none")
+    nearly = f"{profile.near:,} of test nearly" if profile.near else ""
+    table.add_row("duplicates", "; ".join(filter(None, (repeated, shared, nearly))) or "none")
     missing = sum(column.missing for column in profile.schema)
     table.add_row("missing", f"{missing:,} values" if missing else "none")
     doubt = f"{profile.suspicious_total:,}" if profile.suspicious_total else "none"
     if profile.compared:
-        doubt += f" (neighbours of {profile.compared:,} training rows were looked at)"
+        doubt += f" ({profile.compared:,} training rows were judged by the others)"
     if profile.labels is not None:
         table.add_row("suspicious", doubt)
     return table
@@ -230,18 +232,20 @@ def _suspicious(profile: Profile) -> RenderableType:
     for name in ("split", "row", "label", "rather", "why"):
         table.add_column(name)
     for each in profile.suspicious[:_LISTED]:
-        what = "equal rows" if each.reason == "same input" else "nearest rows"
-        why = f"{each.votes} of {each.of} {what} say so"
         table.add_row(
-            each.split,
-            str(each.row),
-            Text(each.label),
-            Text(each.suggestion or "?"),
-            why if each.suggestion else f"{each.of} equal rows are divided",
+            each.split, str(each.row), Text(each.label), Text(each.suggestion or "?"), _why(each)
         )
     if profile.suspicious_total > _LISTED:
         table.add_row(f"… {profile.suspicious_total - _LISTED:,} more")
     return table
+
+
+def _why(each: Suspect) -> str:
+    if each.reason == "others":
+        return f"the others make it {each.likely:.0%}, its own label {each.own:.0%}"
+    if not each.suggestion:
+        return f"{each.of} equal rows are divided"
+    return f"{each.votes} of {each.of} equal rows say so"
 
 
 def _rows(data: Dataset, count: int) -> RenderableType:

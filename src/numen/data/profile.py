@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from numen.core.errors import CorruptBundle, NotFound
 from numen.core.manifest import ColumnsInput, ImageInput, WindowInput, places
 from numen.data.dataset import Dataset
+from numen.data.leaks import Leak, leaks, near, shared_groups
 from numen.data.look import Look, Moments, look
 from numen.data.suspects import Suspect, suspects
 
@@ -66,9 +67,12 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         quantity: Statistics of the target, where it is a quantity.
         repeated: Rows equal to an earlier one of the same split, by split.
         shared: Rows of the test split whose input is also a training row's.
+        near: Test rows that are nearly, but not quite, a training row.
+        shared_groups: Groups with rows in training and in test.
+        leaks: Columns that tell the target by themselves.
         suspicious: Rows whose label may be wrong; at most 100, the surest first.
         suspicious_total: How many there are.
-        compared: Training rows whose neighbours were looked at.
+        compared: Training rows whose label the others judged.
         notes: What a person should know.
         format: Version of this structure.
     """
@@ -83,6 +87,9 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     quantity: ColumnProfile | None = None
     repeated: dict[str, int] = {}
     shared: int = 0
+    near: int = 0
+    shared_groups: int = 0
+    leaks: tuple[Leak, ...] = ()
     suspicious: tuple[Suspect, ...] = ()
     suspicious_total: int = 0
     compared: int = 0
@@ -123,6 +130,9 @@ def examine(data: Dataset) -> Profile:
         rows={name: len(split) for name, split in data.splits.items()},
         repeated={name: len(p) - len(np.unique(p)) for name, p in prints.items()},
         shared=int(np.isin(prints["test"], prints["train"]).sum()),
+        near=near(data, seen),
+        shared_groups=shared_groups(data),
+        leaks=tuple(leaks(data)),
     )
     if data.labels is None:
         moments = Moments()
@@ -181,3 +191,16 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
         )
     if profile.shared:
         yield f"{profile.shared} test rows are also training rows: scores will flatter"
+    if profile.near:
+        yield f"{profile.near} test rows are training rows but for a rounding: scores will flatter"
+    if profile.shared_groups:
+        yield (
+            f'{profile.shared_groups} values of "{data.group}" stand in training and in test: '
+            "scores will flatter"
+        )
+    for leak in profile.leaks:
+        what = "looks like an id, and yet tells" if leak.counts else "by itself tells"
+        yield (
+            f'"{leak.column}" {what} "{data.target}" ({leak.score:.0%} of what guessing gets wrong): '
+            "leave it out if it is not known beforehand"
+        )

@@ -39,14 +39,25 @@ _SAME: Final = (
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """LightGBM's parameters by LightGBM's names."""
+    """LightGBM's parameters by LightGBM's names.
+
+    Where there are few rows, splits at random places, some columns for each tree and smaller
+    leaves' values are the rule unless the recipe says otherwise: on eight tables of up to 10,000
+    rows that was as often right as LightGBM's own defaults or more often; on 54,000 it was not.
+    """
 
     num_leaves: Annotated[int, msgspec.Meta(ge=2, le=131072)] = 31
     max_depth: int = -1
     min_data_in_leaf: Annotated[int, msgspec.Meta(ge=1)] = 20
-    lambda_l2: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    feature_fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    lambda_l2: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    feature_fraction: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    extra_trees: bool | None = None
     max_bin: Annotated[int, msgspec.Meta(ge=2)] = 255
+
+
+_FEW: Final = 20_000  # rows
+_USUAL_OF_FEW: Final = {"lambda_l2": 1.0, "feature_fraction": 0.7, "extra_trees": True}
+_USUAL: Final = {"lambda_l2": 0.0, "feature_fraction": 1.0, "extra_trees": False}
 
 
 class _Parts(lightgbm.Sequence):  # type: ignore[misc]
@@ -123,7 +134,8 @@ class _Fit:
 
     def __init__(self, data: Dataset, recipe: Recipe, run: Run):
         self.data, self.recipe, self.run = data, recipe, run
-        self.rounds = recipe.epochs or _ROUNDS
+        self.few = len(data.train) <= _FEW
+        self.rounds = recipe.epochs or (2 * _ROUNDS if self.few else _ROUNDS)
         # Trees learn training rows by heart: only others can say when it is enough.
         self.kept_aside = recipe.validation or (_ASIDE if recipe.patience else 0.0)
         made_by = {name: getattr(recipe, name) for name in _SAME} | {"data": data.digest}
@@ -169,7 +181,9 @@ class _Fit:
         split, aside = self.data.train, None
         if self.kept_aside:
             split, aside = split.divide(self.kept_aside, recipe.seed)
-        params = msgspec.structs.asdict(params_of(recipe, Params))
+        usual = _USUAL_OF_FEW if self.few else _USUAL
+        said = msgspec.structs.asdict(params_of(recipe, Params))
+        params = {name: usual[name] if v is None else v for name, v in said.items()}
         if labels is None:
             self.largest = max(1.0, float(np.abs(split.target).max()))
         train = self._binned(split)

@@ -91,7 +91,7 @@ class XgboostTrainer:
         )
 
 
-class _Listener(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+class _Listener(xgboost.callback.TrainingCallback):
     """Hears of every round, and knows the best one."""
 
     def __init__(self, recipe: Recipe, run: Run, aside: bool):
@@ -128,7 +128,7 @@ class _Listener(xgboost.callback.TrainingCallback):  # type: ignore[misc]
         return self.early
 
 
-class _Parts(xgboost.DataIter):  # type: ignore[misc]
+class _Parts(xgboost.DataIter):
     """A split a part at a time, so that XGBoost holds it binned only."""
 
     def __init__(self, split: Split, kinds: list[str], weights: Array | None):
