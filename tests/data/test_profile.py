@@ -67,7 +67,7 @@ def test_planted_mistakes_are_found(planted: Dataset) -> None:
         3,
         4,
     )
-    assert (odd.label, odd.suggestion, odd.reason) == ("b", "a", "neighbours")
+    assert (odd.label, odd.suggestion, odd.reason) == ("b", "a", "others")
     assert profile.suspicious_total == len(found) == 2
     assert any('"same" is 7 in every training row' in note for note in profile.notes)
     assert any("2 test rows are also training rows" in note for note in profile.notes)

@@ -93,6 +93,8 @@ def train(
         raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
     dataset = open_data(source, plan.read)
     plan = msgspec.structs.replace(plan, data=plan.data or dataset.name)
+    for line in dataset.reading_notes():
+        (progress or Silent()).note(line)
     trainer = trainer_for(plan)
     folder = _run_folder(plan, dataset)
     if resume and not folder.is_dir():

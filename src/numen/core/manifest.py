@@ -7,7 +7,8 @@ the same manifest, so nothing here is a clock or a path of the machine it was ma
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -53,23 +54,55 @@ class ImageInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="i
         return plane if self.channels == 1 else (*plane, 3)
 
 
-class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table's column: a number, or one of `categories`, coded by its place among them."""
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A table's column, and what numbers it becomes; see `numen.core.fields`.
+
+    Attributes:
+        name: What it is called.
+        categories: Of a category: it becomes its place among these.
+        date: Of a date: the order of its numbers where the year is not first. It becomes days
+            since 1970, month, day of the month, weekday and hour.
+        words: Of a text: as many numbers count its words, by their hash.
+    """
 
     name: str
     categories: tuple[str, ...] | None = None
+    date: Literal["", "ymd", "dmy", "mdy"] = ""
+    words: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What its numbers are called, after its own name; of one number, nothing."""
+        if self.date:
+            return ("days", "month", "day", "weekday", "hour")
+        return tuple(f"words {place}" for place in range(self.words)) or ("",)
 
     @property
     def width(self) -> int:
         """How many numbers it becomes."""
-        return 1
+        return self.words or len(self.parts)
+
+
+def places(columns: Iterable[Column]) -> Iterator[tuple[int, Column]]:
+    """Each column with the place of its first number among those of a row."""
+    start = 0
+    for column in columns:
+        yield start, column
+        start += column.width
 
 
 class ColumnsInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="columns"):
-    """How named fields become one row of the model's input `[rows, len(columns)]`."""
+    """How named fields become one row of the model's input `[rows, columns]`.
+
+    Attributes:
+        input: The input's name.
+        columns: What a row has.
+        ignored: Fields that may be there as well and are not looked at, such as the target.
+    """
 
     input: str
     columns: tuple[Column, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,11 +117,13 @@ class WindowInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         input: The input's name.
         columns: What each row has.
         steps: How many rows; where there are fewer, those at the beginning are missing (NaN).
+        ignored: Fields that may be there as well and are not looked at, such as the target.
     """
 
     input: str
     columns: tuple[Column, ...]
     steps: int
+    ignored: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:

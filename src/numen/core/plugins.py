@@ -18,6 +18,8 @@ _EXTRA_OF_GROUP = {
     "numen.readers": "train",
     "numen.sources": "train",
 }
+# Packages that come with an extra of their own.
+_EXTRA_OF_PACKAGE = {"xgboost": "xgboost"}
 
 
 @cache
@@ -44,7 +46,8 @@ def load(group: str, name: str) -> Any:
     try:
         return point.load()
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "numen":
+        package = (error.name or "").split(".")[0]
+        if package == "numen":
             raise
-        extra = _EXTRA_OF_GROUP.get(group, name)
+        extra = _EXTRA_OF_PACKAGE.get(package) or _EXTRA_OF_GROUP.get(group, name)
         raise MissingExtra.of(f'"{name}" ({error.name})', extra) from error

@@ -1,40 +1,37 @@
 """The columns of a table become a row of numbers and a target, in two passes and constant memory.
 
-The first pass learns what each column is (number, truth, text); the second writes. Numbers stay
-as they are, truth is 0 or 1, text with few distinct values is its place among them, sorted; text
-that tells every row apart is left out with a note.
+The first pass learns what each column is; the second writes. What was taken for what, and why, is
+kept beside the data, so that a person can look at it and say otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from numen.core.errors import InvalidData, InvalidInput
-from numen.core.manifest import Column, ColumnsInput
+from numen.core.manifest import Column, ColumnsInput, Preprocess, WindowInput
 from numen.core.signature import Array
-from numen.data.facts import Facts, TableFile, as_text, casts, first_odd
-from numen.data.reading import Reading
-from numen.data.stored import Stored, flat, seal
+from numen.data.encoder import Encoder
+from numen.data.facts import Facts, TableFile
+from numen.data.reading import ColumnKind, Reading, Taken
+from numen.data.stored import Stored, seal
 from numen.data.writing import FixedSplit
 
 TARGETS: Final = ("label", "target", "class", "y")
+INPUT: Final = "features"
 
 
 def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path) -> Stored:
     """Writes the files of each split (training first) to `work`.
 
     Raises:
-        InvalidInput: There is no such target.
+        InvalidInput: The reading names a column that is not there, or cannot be so read.
         InvalidData: Columns differ, a target is missing or unknown, a number is not finite.
     """
-    reading.refuse("tables", "columns", "group", "order", "window")
     facts: dict[str, Facts] = {}
     learnt: dict[str, Any] = {}
     for split, parts in files.items():
@@ -44,122 +41,126 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
             where = str(files["train"][0].path)
             name, notes = _target(where, list(facts), reading.target or None)
             learnt = {"kind": facts[name].kind, "labels": facts[name].labels(where)}
+    _check(where, reading, list(facts), name)
     notes += [note for parts in files.values() for file in parts for note in file.notes]
-    columns = []
-    for fact in facts.values():
-        if fact.name != name:
-            reason = fact.unfit()
-            if reason:
-                notes.append(f'column "{fact.name}" is left out: {reason}')
-            else:
-                categories = tuple(sorted(fact.values or ())) if fact.kind == "text" else None
-                columns.append(Column(fact.name, categories))
+    columns, taken = _take(facts, name, reading)
+    notes += [
+        f'column "{each.name}" is left out: {each.why}' for each in taken if each.kind == "ignore"
+    ]
     if not columns:
         raise InvalidData(
             f"{where}: no column but the target can be learnt from",
             hint="is the separator a comma?" if len(facts) == 1 else "; ".join(notes),
         )
-    labels = learnt["labels"]
-    encoder = _Encoder(columns, facts, name, labels, learnt["kind"])
-    splits = []
-    for split, parts in files.items():
-        with FixedSplit(
-            work,
-            split,
-            "features",
-            name,
-            ", ".join(str(file.path) for file in parts),
-            (len(columns),),
-            "float32",
-            "float32" if labels is None else "int64",
-        ) as written:
-            for file in parts:
-                start = 0
-                for batch in file.batches():
-                    written.append(*encoder.encode(file, batch, start))
-                    start += batch.num_rows
-        splits.append(written)
-    preprocess = ColumnsInput("features", tuple(columns))
+    ignored = (name, *(each.name for each in taken if each.kind == "ignore"))
+    preprocess: Preprocess = ColumnsInput(INPUT, tuple(columns), ignored)
+    if reading.window:
+        preprocess = WindowInput(INPUT, tuple(columns), reading.window, ignored)
+    encoder = Encoder(
+        columns, facts, name, learnt["labels"], learnt["kind"],
+        reading.group, reading.order, may_lack=bool(reading.window),
+    )  # fmt: skip
+    splits = [_write(work, split, parts, encoder, reading) for split, parts in files.items()]
+    # A category that no row had may come when serving: it counts as missing.
+    missing = encoder.missing or bool(reading.window) or any(c.categories for c in columns)
     stored = Stored(
-        preprocess, name, labels, missing=encoder.missing, notes=tuple(dict.fromkeys(notes))
+        preprocess,
+        name,
+        learnt["labels"],
+        missing=missing,
+        notes=tuple(dict.fromkeys(notes)),
+        taken=tuple(taken),
+        group=reading.group,
+        order=reading.order,
     )
     return seal(work, stored, splits)
 
 
-@dataclass
-class _Encoder:
-    """Turns batches into features and targets by what the first pass learnt."""
+def _write(
+    work: Path, split: str, parts: Sequence[TableFile], encoder: Encoder, reading: Reading
+) -> FixedSplit:
+    window = bool(reading.window)
+    beside = {
+        column: dtype
+        for column, dtype in ((reading.group or "group", "int64"), (reading.order or "order", "f8"))
+        if window or column in (reading.group, reading.order)
+    }
+    written = FixedSplit(
+        work,
+        split,
+        INPUT,
+        encoder.target,
+        ", ".join(str(file.path) for file in parts),
+        (sum(column.width for column in encoder.columns),),
+        "float32",
+        "float32" if encoder.labels is None else "int64",
+        beside,
+        _by_group_in_order if window else None,
+    )
+    with written:
+        done = 0
+        for file in parts:
+            start = 0
+            for batch in file.batches():
+                features, target, *others = encoder.encode(file, batch, start)
+                if window:  # what is not said is one group, in the order of the file
+                    one = [] if reading.group else [np.zeros(len(target), np.int64)]
+                    row = [] if reading.order else [np.arange(done, done + len(target))]
+                    others = [*one, *others, *row]
+                written.append(features, target, *others)
+                start += batch.num_rows
+                done += batch.num_rows
+    return written
 
-    columns: Sequence[Column]
-    facts: Mapping[str, Facts]
-    target: str
-    labels: tuple[str, ...] | None
-    kind: str
-    missing: bool = False
 
-    def encode(self, file: TableFile, batch: Any, start: int) -> tuple[Array, Array]:
-        """`float32[n, columns]`, and `int64[n]` or `float32[n]`; `start`: the first row's place."""
-        features = np.empty((batch.num_rows, len(self.columns)), np.float32)
-        for place, column in enumerate(self.columns):
-            raw = batch.column(column.name)
-            if column.categories is not None:
-                found = pc.index_in(as_text(raw), pa.array(column.categories, pa.string()))
-            elif self.facts[column.name].kind == "truth":
-                found = _truth(raw)
-            else:
-                found = raw
-            features[:, place] = self._numbers(file, column.name, found, start)
-        self.missing = self.missing or bool(np.isnan(features).any())
-        return features, self._targets(file, batch.column(self.target), start)
+def _by_group_in_order(group: Array, order: Array) -> Array:
+    return np.lexsort((order, group))
 
-    def _targets(self, file: TableFile, raw: Any, start: int) -> Array:
-        known = raw.is_valid()
-        if self.labels is None:
-            if not casts(raw, pa.float64()):
-                place = first_odd(raw, pa.float64())
-                raise self._wrong(
-                    file, start + place, f'expected a number, received "{raw[place]}"'
-                )
-            found = self._numbers(file, self.target, raw, start)
-            absent = np.isnan(found)
+
+def _take(
+    facts: Mapping[str, Facts], target: str, reading: Reading
+) -> tuple[list[Column], list[Taken]]:
+    """What a model gets, and how every column but the target was taken."""
+    columns, taken = [], []
+    for fact in facts.values():
+        if fact.name == target:
+            continue
+        said = reading.columns.get(fact.name)
+        if said is None and fact.name in (reading.group, reading.order):
+            role = "group" if fact.name == reading.group else "order"
+            column, why = None, f"rows are divided by it, as read.{role} says"
         else:
-            text = pc.utf8_lower(as_text(raw)) if self.kind == "truth" else as_text(raw)
-            if self.kind == "whole" and casts(raw, pa.int64()):
-                text = raw.cast(pa.int64()).cast(pa.string())
-            places = pc.index_in(text, pa.array(self.labels, pa.string()))
-            absent = ~flat(known.cast(pa.uint8())).astype(bool)
-            found = flat(places.fill_null(-1)).astype(np.int64)
-            unknown = np.flatnonzero((found < 0) & ~absent)
-            if len(unknown) and not absent[: unknown[0]].any():
-                raise self._wrong(
-                    file,
-                    start + int(unknown[0]),
-                    f'label "{raw[int(unknown[0])]}" is not among those of the training rows',
+            column, why = fact.column(said)
+        if column is not None:
+            columns.append(column)
+        taken.append(Taken(fact.name, _kind(column), why))
+    return columns, taken
+
+
+def _kind(column: Column | None) -> ColumnKind:
+    if column is None:
+        return "ignore"
+    if column.categories is not None:
+        return "category"
+    return "date" if column.date else "text" if column.words else "number"
+
+
+def _check(where: str, reading: Reading, names: list[str], target: str) -> None:
+    """Refuses a reading that names what is not there."""
+    said = {
+        "group": [reading.group] if reading.group else [],
+        "order": [reading.order] if reading.order else [],
+        "columns": list(reading.columns),
+    }
+    for field, columns in said.items():
+        for name in columns:
+            if name not in names:
+                raise InvalidInput(
+                    f'{where}: read.{field}: no column "{name}"; it has {", ".join(names)}',
+                    field=field,
                 )
-        if absent.any():
-            raise self._wrong(file, start + int(absent.argmax()), "the target is missing")
-        return found
-
-    def _numbers(self, file: TableFile, name: str, raw: Any, start: int) -> Array:
-        values = flat(raw.cast(pa.float64(), safe=False).fill_null(float("nan")))
-        with np.errstate(over="ignore"):
-            found = values.astype(np.float32) + np.float32(0)  # no negative zeros
-        endless = np.isinf(found)
-        if endless.any():
-            place = int(endless.argmax())
-            raise InvalidData(
-                f'{file.path} row {file.row(start + place)}: column "{name}": '
-                f"expected a finite 32-bit number, received {values[place]}",
-                field=name,
-            )
-        found[np.isnan(found)] = np.nan  # of one bit pattern
-        return found
-
-    def _wrong(self, file: TableFile, place: int, what: str) -> InvalidData:
-        return InvalidData(
-            f'{file.path} row {file.row(place)}: column "{self.target}": {what}',
-            field=self.target,
-        )
+            if name == target:
+                raise InvalidInput(f'{where}: read.{field}: "{name}" is the target', field=field)
 
 
 def _study(file: TableFile, facts: dict[str, Facts]) -> None:
@@ -192,9 +193,3 @@ def _target(where: str, names: list[str], target: str | None) -> tuple[str, list
         if usual in lower:
             return lower[usual], []
     return names[-1], [f'the last column, "{names[-1]}", was taken as the target']
-
-
-def _truth(column: Any) -> Any:
-    if pa.types.is_boolean(column.type):
-        return column.cast(pa.uint8())
-    return pc.equal(pc.utf8_lower(column), "true").cast(pa.uint8())

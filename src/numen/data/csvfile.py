@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from numen.core.errors import InvalidData
+from numen.core.fields import MISSING
 from numen.data.facts import TableFile
 
 _BLOCK: Final = 16 << 20  # bytes parsed at a time; no row may be longer
-_MISSING: Final = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "?"]
 
 
 def open_csv(path: Path) -> TableFile:
@@ -58,11 +59,12 @@ def _batches(path: Path, names: list[str]) -> Iterator[Any]:
             pa.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 include_columns=kept,
-                null_values=_MISSING,
+                null_values=list(MISSING),
                 strings_can_be_null=True,
             ),
         ) as batches:
-            yield from batches
+            for batch in batches:
+                yield pa.record_batch([_trimmed(c) for c in batch.columns], names=kept)
     except pa.ArrowInvalid as error:
         if ragged:
             row = ragged[0]
@@ -72,6 +74,12 @@ def _batches(path: Path, names: list[str]) -> Iterator[Any]:
             ) from error
         _not_text(path)
         raise InvalidData(f"{path}: {error}") from error
+
+
+def _trimmed(column: Any) -> Any:
+    """Without blanks around the values; what is then nothing is missing."""
+    bare = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.is_in(bare, pa.array(MISSING)), None, bare)
 
 
 def _separator(path: Path) -> str:

@@ -6,19 +6,26 @@ they are asked for; nothing here parses a format (the sources do) or knows a fra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from numen.core import settings
 from numen.core.errors import InvalidData, InvalidInput, MissingExtra, NotFound
-from numen.core.manifest import ImageInput, Preprocess, TextInput
+from numen.core.manifest import (
+    ColumnsInput,
+    ImageInput,
+    Preprocess,
+    TextInput,
+    WindowInput,
+    places,
+)
 from numen.core.reference import Reference
 from numen.core.signature import TensorSpec
 from numen.data import intake
 from numen.data.names import find_version
-from numen.data.reading import Reading, make
+from numen.data.reading import Reading, Taken, make
 from numen.data.rows import open_rows
 from numen.data.split import Batch, Split
 from numen.data.stored import Stored, load
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Dataset", "Split"]
 
 HELD_OUT: Final = 0.2
+LISTED: Final = 40  # columns named one by one
 _SEED: Final = 20_261_123  # of the rows held out where a set has no test split
 
 
@@ -46,6 +54,9 @@ class Dataset:
         source: Where it was read from.
         missing: Some value is missing (NaN).
         notes: What a person should know of how it was read.
+        taken: How each column of a table was taken, and why.
+        group: The column whose values stand in one split each.
+        order: The column of times by which splits are made.
         encoded: Pictures are kept as their files' bytes and decoded when they are read.
         held_out: The test split is a part of the training rows, as there was none.
         folder: Where it is stored.
@@ -60,6 +71,9 @@ class Dataset:
     source: str
     missing: bool = False
     notes: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    group: str = ""
+    order: str = ""
     encoded: bool = False
     held_out: bool = False
     folder: Path = field(default=Path(), repr=False)
@@ -71,7 +85,10 @@ class Dataset:
 
     @property
     def test(self) -> Split:
-        """The rows to judge by: the set's own, or a fixed fifth of the training rows."""
+        """The rows to judge by: the set's own, or a fixed fifth of the training rows.
+
+        That fifth is of whole groups and the latest rows where the reading says so.
+        """
         return self.splits["test"]
 
     @property
@@ -81,6 +98,48 @@ class Dataset:
         return TensorSpec(
             self.preprocess.input, dtype, (None, *self.preprocess.shape), self.missing
         )
+
+    @property
+    def categories(self) -> dict[int, int]:
+        """Which of a row's numbers are codes of categories, and of how many.
+
+        By their places in the row laid flat: of windows, all steps one behind the other.
+        """
+        how = self.preprocess
+        if not isinstance(how, ColumnsInput | WindowInput):
+            return {}
+        sizes = {at: len(c.categories) for at, c in places(how.columns) if c.categories}
+        width, steps = how.shape[-1], how.shape[0] if len(how.shape) > 1 else 1
+        return {step * width + at: size for step in range(steps) for at, size in sizes.items()}
+
+    def reading_notes(self) -> Iterator[str]:
+        """How the data was read, a line each: columns taken for what they may not be, and splits.
+
+        Of many columns the first few; all are in `taken`.
+        """
+        yield from (str(each) for each in self.taken[:LISTED])
+        if len(self.taken) > LISTED:
+            yield f"… {len(self.taken) - LISTED} more columns; numen data show lists them"
+        left_out = {f'column "{each.name}" is left out: {each.why}' for each in self.taken}
+        yield from (note for note in self.notes if note not in left_out)
+        if self.held_out or self.group or self.order:
+            yield self.division()
+
+    def division(self) -> str:
+        """How rows are divided for judging, in words."""
+        if self.group and self.order:
+            how = f'whole groups of "{self.group}", those that end last by "{self.order}"'
+        elif self.group:
+            how = f'whole groups of "{self.group}", by chance'
+        elif self.order:
+            how = f'the latest by "{self.order}"'
+        else:
+            how = "by chance, of each class alike" if self.labels else "by chance"
+        if self.held_out:
+            return (
+                f"no test split came with it: a fixed {HELD_OUT:.0%} of the rows is held out, {how}"
+            )
+        return f"the test split is the set's own; what is kept aside of the rest is {how}"
 
     def to_hf(self, split: str = "train") -> Any:
         """A split as a `datasets.Dataset`, over the same mapped file.
@@ -92,13 +151,18 @@ class Dataset:
 
         Raises:
             MissingExtra: `datasets` is not installed.
+            InvalidInput: The rows are windows.
         """
         try:
             import datasets as hf
         except ModuleNotFoundError as error:
             raise MissingExtra.of("a Hugging Face dataset", "train") from error
         part = self.splits[split]
-        table = part.whole
+        if isinstance(self.preprocess, WindowInput):
+            raise InvalidInput(
+                f"dataset {self.name}: windows are made when they are read, not kept"
+            )
+        table = part.whole.select([0, 1])
         features = hf.Features.from_arrow_schema(table.schema)
         if self.labels is not None:
             features[self.target] = hf.ClassLabel(names=list(self.labels))
@@ -199,6 +263,9 @@ class Dataset:
             source,
             stored.missing,
             stored.notes,
+            stored.taken,
+            stored.group,
+            stored.order,
             stored.encoded,
             held_out,
             folder,

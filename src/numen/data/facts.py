@@ -1,4 +1,4 @@
-"""What a column of a table is: a number, truth, text, or nothing a model learns from.
+"""What a column of a table is: a number, truth, a date, categories, text, or nothing to learn from.
 
 Learnt over all rows, a batch at a time; what differs from file to file is refused here.
 """
@@ -13,11 +13,17 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from numen.core.errors import InvalidData
+from numen.core.errors import InvalidData, InvalidInput
+from numen.core.fields import ORDERS, orders
+from numen.core.manifest import Column
+from numen.data.reading import ColumnKind
 
 MAX_CATEGORIES: Final = 1_000
 MAX_CLASSES: Final = 1_000
+WORDS: Final = 128  # numbers a text becomes
+_NUMBERS: Final = {"truth": "true or false", "whole": "whole numbers", "number": "numbers"}
 _FEW: Final = 50
+_BLANKS: Final = 1.5  # in a value, on average, from which on text is words and not names
 
 
 @dataclass(frozen=True)
@@ -53,10 +59,13 @@ class Facts:
     missing: int = 0
     values: set[str] | None = field(default_factory=set)
     odd: str = ""
+    dates: frozenset[str] = ORDERS  # of their numbers, under which all values are dates
+    undated: str = ""
+    blanks: int = 0
 
     @property
     def kind(self) -> str:
-        """`truth`, `whole`, `number`, `text`, `empty` or `other`."""
+        """`truth`, `whole`, `number`, `date`, `text`, `empty` or `other`."""
         if self.other:
             return "other"
         if self.missing == self.rows:
@@ -65,7 +74,7 @@ class Facts:
             return "truth"
         if self.number:
             return "whole" if self.whole else "number"
-        return "text"
+        return "date" if self.dates else "text"
 
     def see(self, file: TableFile, column: Any, start: int) -> None:
         """Takes in a batch of values, the first of which is row `start` of `file`.
@@ -98,6 +107,8 @@ class Facts:
             if family not in ("text", "number", "truth"):
                 self.other = str(kind)
                 return
+        if family == "text" and not self.number:
+            self._words(file, column, present, start)
         if self.values is not None:
             self.values.update(as_text(pc.unique(present)).to_pylist())
             if len(self.values) > max(MAX_CATEGORIES, MAX_CLASSES):
@@ -115,32 +126,96 @@ class Facts:
                 self.odd = f'"{column[place]}" in {file.path} row {file.row(start + place)}'
         self.whole = self.whole and casts(present, pa.int64())
 
-    def unfit(self) -> str:
-        """Why a model cannot learn from it, or nothing."""
-        if self.kind == "other":
-            return f"{self.other} is neither number, truth nor text"
+    def _words(self, file: TableFile, column: Any, present: Any, start: int) -> None:
+        self.blanks += pc.sum(pc.count_substring(present, " ")).as_py()
+        if self.dates:
+            for value in pc.unique(present).to_pylist():
+                left = self.dates & orders(value)
+                if not left:
+                    place = start + pc.index(column, value).as_py()
+                    self.undated = f'"{value[:80]}" in {file.path} row {file.row(place)}'
+                self.dates = left
+                if not left:
+                    break
+
+    def column(self, said: ColumnKind | None = None) -> tuple[Column | None, str]:
+        """What a model gets of it, if anything, and why.
+
+        Args:
+            said: What a person says it is; its looks count where None.
+
+        Raises:
+            InvalidInput: It cannot be what is said.
+        """
+        if said is None:
+            return self._by_looks()
+        if said == "ignore":
+            return None, "as you said"
+        if self.kind in ("other", "empty"):
+            raise self._not(said, self._nothing())
+        if said == "number":
+            odd = f"; missing where it is none, such as {self.odd}" if self.odd else ""
+            if self.kind in ("text", "date") and not self.odd:
+                raise self._not(said, f"it is {self.kind}")
+            return Column(self.name), f"as you said{odd}"
+        if said == "category":
+            if self.values is None or len(self.values) > MAX_CATEGORIES:
+                raise self._not(said, f"it has over {MAX_CATEGORIES} distinct values")
+            return Column(self.name, tuple(sorted(self.values))), "as you said"
+        if said == "text":
+            return Column(self.name, words=WORDS), "as you said"
+        if self.kind not in ("date", "whole", "number"):
+            raise self._not(said, f"the first value that is none is {self.undated}")
+        return Column(self.name, date=self._order()[0]), "as you said"
+
+    def _by_looks(self) -> tuple[Column | None, str]:
+        kind = self.kind
+        if kind in ("other", "empty"):
+            return None, self._nothing()
+        if kind in _NUMBERS:
+            return Column(self.name), _NUMBERS[kind]
+        if kind == "date":
+            order, why = self._order()
+            return Column(self.name, date=order), why
+        count = None if self.values is None else len(self.values)
+        many = count is None or count > MAX_CATEGORIES or (count > _FEW and count > self.rows / 2)
+        if not many:
+            return Column(self.name, tuple(sorted(self.values or ()))), f"{count} distinct values"
+        present = self.rows - self.missing
+        if self.blanks >= _BLANKS * present:
+            return Column(self.name, words=WORDS), f"{self.blanks / present + 1:.0f} words a row"
+        distinct = f"over {MAX_CATEGORIES}" if count is None else str(count)
+        odd = f"; the first that is not a number is {self.odd}" if self.odd else ""
+        return None, f"text with {distinct} distinct values in {self.rows} rows{odd}"
+
+    def _order(self) -> tuple[Any, str]:
+        if "ymd" in self.dates:
+            return "ymd", "dates"
+        if len(self.dates) == 2:
+            return "mdy", "dates, 1/2/2024 taken as month/day; write 2024-01-31 where it is not"
+        (order,) = self.dates
+        return order, "dates, the day first" if order == "dmy" else "dates, the month first"
+
+    def _nothing(self) -> str:
         if self.kind == "empty":
             return "it has no values"
-        if self.kind != "text":
-            return ""
-        count = None if self.values is None else len(self.values)
-        odd = f"; the first that is not a number is {self.odd}" if self.odd else ""
-        if count is None or count > MAX_CATEGORIES:
-            return f"text with over {MAX_CATEGORIES} distinct values{odd}"
-        if count > _FEW and count > self.rows / 2:
-            return f"text with {count} distinct values in {self.rows} rows{odd}"
-        return ""
+        return f"{self.other} is neither number, truth nor text"
+
+    def _not(self, said: str, why: str) -> InvalidInput:
+        return InvalidInput(
+            f'read.columns: "{self.name}" cannot be read as {said}: {why}', field=self.name
+        )
 
     def labels(self, where: str) -> tuple[str, ...] | None:
         """The classes, if a target like this stands for classes."""
         if self.kind in ("other", "empty"):
             raise InvalidData(
-                f'{where}: the target "{self.name}" cannot be learnt: {self.unfit()}',
+                f'{where}: the target "{self.name}" cannot be learnt: {self._nothing()}',
                 field=self.name,
             )
         if self.kind == "truth":
             return ("false", "true")
-        if self.kind == "text":
+        if self.kind in ("text", "date"):
             if self.values is None or len(self.values) > MAX_CLASSES:
                 raise InvalidData(
                     f'{where}: the target "{self.name}" is text with over {MAX_CLASSES} '

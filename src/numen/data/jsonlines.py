@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from numen.core.errors import InvalidData
+from numen.core.fields import flatten
 from numen.data.facts import TableFile
 
 _ROWS: Final = 16_384
@@ -78,7 +79,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             text = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
             if text:
                 try:
-                    yield number, decoder.decode(text)
+                    yield number, flatten(decoder.decode(text))
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     raise InvalidData(
                         f"{path} row {number}: expected a JSON object: {error}"

@@ -87,7 +87,7 @@ def look(split: Split) -> Look:
         if inputs.dtype == np.uint8:
             histogram += np.bincount(inputs.reshape(-1), minlength=256)
         else:
-            moments.add(inputs)
+            moments.add(inputs if inputs.ndim == 2 else inputs[:, -1])  # a window's own row
     if histogram.any():
         moments.add(np.arange(256)[:, None], histogram)
     return Look(np.concatenate(prints), moments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -15,17 +16,19 @@ from rich.table import Table
 from rich.text import Text
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import Column, ColumnsInput, ImageInput, WindowInput, places
 from numen.core.signature import Array, format_shape
 from numen.data.dataset import Dataset
 from numen.data.pixels import fit
 from numen.data.profile import ColumnProfile, Profile
 from numen.data.split import Split
+from numen.data.suspects import Suspect
 
 _BAR: Final = 32
 _LISTED: Final = 10
 _COLUMNS: Final = 40
 _SEED: Final = 7
+_EPOCH: Final = date(1970, 1, 1)
 _RAMP: Final = " .:-=+*#%@"
 
 
@@ -165,12 +168,13 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     table.add_row("target", Text(f"{profile.target} ({kind})"))
     repeated = ", ".join(f"{name} {count:,}" for name, count in profile.repeated.items() if count)
     shared = f"{profile.shared:,} of test also in train" if profile.shared else ""
-    table.add_row("duplicates", "; ".join(filter(None, (repeated, shared))) or "none")
+    nearly = f"{profile.near:,} of test nearly" if profile.near else ""
+    table.add_row("duplicates", "; ".join(filter(None, (repeated, shared, nearly))) or "none")
     missing = sum(column.missing for column in profile.schema)
     table.add_row("missing", f"{missing:,} values" if missing else "none")
     doubt = f"{profile.suspicious_total:,}" if profile.suspicious_total else "none"
     if profile.compared:
-        doubt += f" (neighbours of {profile.compared:,} training rows were looked at)"
+        doubt += f" ({profile.compared:,} training rows were judged by the others)"
     if profile.labels is not None:
         table.add_row("suspicious", doubt)
     return table
@@ -199,20 +203,27 @@ def _columns(profile: Profile) -> RenderableType:
     table.add_column("column")
     for name in ("kind", "missing", "min", "mean", "max", "std"):
         table.add_column(name, justify="left" if name == "kind" else "right")
+    table.add_column("why", style="dim")
     listed = list(profile.schema[:_COLUMNS])
     if profile.quantity is not None:
         listed.append(profile.quantity)
     for column in listed:
         kind = f"{column.categories} categories" if column.kind == "category" else column.kind
-        table.add_row(Text(column.name), kind, f"{column.missing:,}", *_statistics(column))
+        figures = _statistics(column)
+        table.add_row(Text(column.name), kind, f"{column.missing:,}", *figures, Text(column.why))
     if len(profile.schema) > _COLUMNS:
         table.add_row(f"… {len(profile.schema) - _COLUMNS} more")
     return table
 
 
 def _statistics(column: ColumnProfile) -> Iterator[str]:
-    for value in (column.min, column.mean, column.max, column.std):
-        yield "" if value is None else f"{value:.4g}"
+    for value in (column.min, column.mean, column.max):
+        if value is not None and column.kind == "date":
+            yield (_EPOCH + timedelta(days=value)).isoformat()
+        else:
+            yield "" if value is None else f"{value:.4g}"
+    days = " days" if column.kind == "date" else ""
+    yield "" if column.std is None else f"{column.std:.4g}{days}"
 
 
 def _suspicious(profile: Profile) -> RenderableType:
@@ -221,40 +232,49 @@ def _suspicious(profile: Profile) -> RenderableType:
     for name in ("split", "row", "label", "rather", "why"):
         table.add_column(name)
     for each in profile.suspicious[:_LISTED]:
-        what = "equal rows" if each.reason == "same input" else "nearest rows"
-        why = f"{each.votes} of {each.of} {what} say so"
         table.add_row(
-            each.split,
-            str(each.row),
-            Text(each.label),
-            Text(each.suggestion or "?"),
-            why if each.suggestion else f"{each.of} equal rows are divided",
+            each.split, str(each.row), Text(each.label), Text(each.suggestion or "?"), _why(each)
         )
     if profile.suspicious_total > _LISTED:
         table.add_row(f"… {profile.suspicious_total - _LISTED:,} more")
     return table
 
 
+def _why(each: Suspect) -> str:
+    if each.reason == "others":
+        return f"the others make it {each.likely:.0%}, its own label {each.own:.0%}"
+    if not each.suggestion:
+        return f"{each.of} equal rows are divided"
+    return f"{each.votes} of {each.of} equal rows say so"
+
+
 def _rows(data: Dataset, count: int) -> RenderableType:
-    assert isinstance(data.preprocess, ColumnsInput)
-    columns = data.preprocess.columns
+    """Rows of a table; of windows, the last row of each."""
+    assert isinstance(data.preprocess, ColumnsInput | WindowInput)
+    columns = data.preprocess.columns[:_COLUMNS]
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns[:_COLUMNS]:
+    for column in columns:
         table.add_column(Text(column.name))
     table.add_column(Text(data.target), style="bold")
     batch = next(data.train.batches(max(count, 1)))
     (inputs,) = batch.inputs.values()
-    for row, target in zip(inputs.tolist(), batch.target.tolist(), strict=True):
-        cells = []
-        for value, column in zip(row, columns[:_COLUMNS], strict=False):
-            if math.isnan(value):
-                cells.append(Text("missing", style="dim"))
-            elif column.categories is not None:
-                cells.append(Text(column.categories[int(value)]))
-            else:
-                cells.append(Text(f"{value:g}"))
+    for row, target in zip(inputs, batch.target.tolist(), strict=True):
+        numbers = row.reshape(-1, row.shape[-1])[-1].tolist()
+        cells = [_cell(column, numbers[place:]) for place, column in places(columns)]
         table.add_row(*cells, Text(data.labels[target] if data.labels else f"{target:g}"))
     return table
+
+
+def _cell(column: Column, numbers: list[float]) -> Text:
+    value = numbers[0]
+    if column.words:
+        return Text(f"text of {sum(n > 0 for n in numbers[: column.words])} words", style="dim")
+    if math.isnan(value):
+        return Text("missing", style="dim")
+    if column.date:
+        hour = f" {int(numbers[4]):02}:{int(numbers[4] % 1 * 60):02}" if numbers[4] else ""
+        return Text((_EPOCH + timedelta(days=value)).isoformat() + hour)
+    return Text(f"{value:g}" if column.categories is None else column.categories[int(value)])
 
 
 def _of_classes(split: Split, classes: int, each: int, count: int) -> Iterator[tuple[int, Array]]:

@@ -20,6 +20,13 @@ SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
 MAX_PIXELS: Final = 64 << 20
 
 
+def thumbnails(pixels: Array, side: int = 14) -> Array:
+    """Pictures `uint8[n, h, w]` or `[n, h, w, 3]`, small and grey: `float32[n, side * side]`."""
+    grey = pixels if pixels.ndim == 3 else pixels.mean(axis=3).astype(np.uint8)
+    small = [Image.fromarray(each).resize((side, side), Image.Resampling.BOX) for each in grey]
+    return np.stack([np.asarray(each) for each in small]).reshape(len(grey), -1).astype("f4")
+
+
 def decode(encoded: bytes | memoryview, origin: str) -> Array:
     """The picture as `uint8[h, w]` if it is grey, else `uint8[h, w, 3]`.
 

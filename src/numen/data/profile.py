@@ -15,8 +15,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from numen.core.errors import CorruptBundle, NotFound
-from numen.core.manifest import ColumnsInput, ImageInput
-from numen.data.dataset import HELD_OUT, Dataset
+from numen.core.manifest import ColumnsInput, ImageInput, WindowInput, places
+from numen.data.dataset import Dataset
+from numen.data.leaks import Leak, leaks, near, shared_groups
 from numen.data.look import Look, Moments, look
 from numen.data.suspects import Suspect, suspects
 
@@ -33,16 +34,19 @@ class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
         kind: What it holds.
         categories: Number of categories, of a category.
         missing: Rows without a value, in all splits.
-        min: Smallest value of the training rows, of numbers and pixels.
+        why: What made it that.
+        min: Smallest value of the training rows, of numbers and pixels; of dates in days since
+            1970.
         mean: Their mean.
         max: Their largest.
         std: Their standard deviation.
     """
 
     name: str
-    kind: Literal["number", "category", "image"]
+    kind: Literal["number", "category", "date", "text", "image"]
     categories: int = 0
     missing: int = 0
+    why: str = ""
     min: float | None = None
     mean: float | None = None
     max: float | None = None
@@ -63,9 +67,12 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         quantity: Statistics of the target, where it is a quantity.
         repeated: Rows equal to an earlier one of the same split, by split.
         shared: Rows of the test split whose input is also a training row's.
+        near: Test rows that are nearly, but not quite, a training row.
+        shared_groups: Groups with rows in training and in test.
+        leaks: Columns that tell the target by themselves.
         suspicious: Rows whose label may be wrong; at most 100, the surest first.
         suspicious_total: How many there are.
-        compared: Training rows whose neighbours were looked at.
+        compared: Training rows whose label the others judged.
         notes: What a person should know.
         format: Version of this structure.
     """
@@ -80,6 +87,9 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     quantity: ColumnProfile | None = None
     repeated: dict[str, int] = {}
     shared: int = 0
+    near: int = 0
+    shared_groups: int = 0
+    leaks: tuple[Leak, ...] = ()
     suspicious: tuple[Suspect, ...] = ()
     suspicious_total: int = 0
     compared: int = 0
@@ -120,6 +130,9 @@ def examine(data: Dataset) -> Profile:
         rows={name: len(split) for name, split in data.splits.items()},
         repeated={name: len(p) - len(np.unique(p)) for name, p in prints.items()},
         shared=int(np.isin(prints["test"], prints["train"]).sum()),
+        near=near(data, seen),
+        shared_groups=shared_groups(data),
+        leaks=tuple(leaks(data)),
     )
     if data.labels is None:
         moments = Moments()
@@ -148,23 +161,27 @@ def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...
     train = seen["train"].moments
     if isinstance(data.preprocess, ImageInput):
         return (replace(ColumnProfile("image", "image"), **train.of(0)),)
-    assert isinstance(data.preprocess, ColumnsInput)
+    assert isinstance(data.preprocess, ColumnsInput | WindowInput)
+    why = {each.name: each.why for each in data.taken}
     columns = []
-    for place, column in enumerate(data.preprocess.columns):
+    for place, column in places(data.preprocess.columns):
         missing = int(sum(look.moments.missing[place] for look in seen.values()))
-        if column.categories is None:
-            columns.append(_column(column.name, train, place, missing))
+        if column.categories is not None:
+            found = ColumnProfile(column.name, "category", len(column.categories), missing)
+        elif column.words:
+            found = ColumnProfile(column.name, "text")
         else:
-            count = len(column.categories)
-            columns.append(ColumnProfile(column.name, "category", count, missing))
+            found = _column(column.name, train, place, missing)
+            found = replace(found, kind="date" if column.date else "number")
+        columns.append(replace(found, why=why.get(column.name, "")))
     return tuple(columns)
 
 
 def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
-    if data.held_out:
-        yield f"no test split came with it: a fixed {HELD_OUT:.0%} of the rows is held out"
+    if data.held_out or data.group or data.order:
+        yield data.division()
     for column in profile.schema:
-        if column.kind != "category" and column.min is not None and column.min == column.max:
+        if column.min is not None and column.min == column.max:
             yield f'"{column.name}" is {column.min:g} in every training row'
     counts = [count for count in profile.balance.get("train", []) if count]
     if counts and max(counts) >= _UNEVEN * min(counts):
@@ -174,3 +191,16 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
         )
     if profile.shared:
         yield f"{profile.shared} test rows are also training rows: scores will flatter"
+    if profile.near:
+        yield f"{profile.near} test rows are training rows but for a rounding: scores will flatter"
+    if profile.shared_groups:
+        yield (
+            f'{profile.shared_groups} values of "{data.group}" stand in training and in test: '
+            "scores will flatter"
+        )
+    for leak in profile.leaks:
+        what = "looks like an id, and yet tells" if leak.counts else "by itself tells"
+        yield (
+            f'"{leak.column}" {what} "{data.target}" ({leak.score:.0%} of what guessing gets wrong): '
+            "leave it out if it is not known beforehand"
+        )

@@ -44,6 +44,30 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
                 )
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """How a column was taken, and why: what to look at when a guess may be wrong.
+
+    Attributes:
+        name: The column.
+        kind: `number`, `category`, `date`, `text`, or `ignore`.
+        why: What it looked like, or that a person said so.
+    """
+
+    name: str
+    kind: ColumnKind
+    why: str
+
+    def __str__(self) -> str:
+        """Such as `"city" is a category (12 distinct values)`."""
+        what = "left out" if self.kind == "ignore" else _ARTICLES[self.kind]
+        return f'"{self.name}" is {what} ({self.why})'
+
+
+_ARTICLES: Final = {
+    "number": "a number", "category": "a category", "date": "a date", "text": "text"
+}  # fmt: skip
+
+
 def make(said: dict[str, Any]) -> Reading:
     """A reading of plain values; text stands for numbers where they are asked for.
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from numen.core.errors import CorruptBundle
+from numen.core.manifest import WindowInput
 from numen.core.signature import Array
 from numen.data.pixels import decode, fit
 from numen.data.stored import Stored, as_array, flat, open_split
@@ -24,6 +25,9 @@ class Rows(Protocol):
         input: Name of the input.
         target: `int64[n]` class indices or `float32[n]`, a view of the file.
         row_bytes: Bytes one row takes as input.
+
+    Rows that know it have two more: `group`, `int64[n]`, alike for rows that belong together, and
+    `order`, `float64[n]`, when each row was; or None.
     """
 
     table: Any
@@ -46,6 +50,8 @@ def open_rows(folder: Path, name: str, stored: Stored) -> Rows:
     """
     table = open_split(folder / f"{name}.arrow", stored.rows[name])
     try:
+        if isinstance(stored.preprocess, WindowInput):
+            return WindowRows(table, stored)
         return EncodedRows(table, stored) if stored.encoded else FixedRows(table, stored)
     except (KeyError, ValueError) as error:
         raise CorruptBundle(f"dataset {folder}: split {name}: {error}") from error
@@ -60,6 +66,9 @@ class FixedRows:
         self._inputs = as_array(table.column(0), stored.shape)
         self.target = as_array(table.column(1), ())
         self.row_bytes = self._inputs[:1].nbytes
+        last = table.num_columns - 1
+        self.group = as_array(table.column(2), ()) if stored.group else None
+        self.order = as_array(table.column(last), ()) if stored.order else None
 
     def part(self, start: int, stop: int) -> Array:
         """A read-only view of the mapped file."""
@@ -68,6 +77,44 @@ class FixedRows:
     def pick(self, indices: Array) -> Array:
         """A copy of the rows asked for."""
         return self._inputs[indices]
+
+
+class WindowRows:
+    """Windows over rows that lie in the file once, by group and in order.
+
+    A row with a target ends a window: with it stand the rows of its group before it. Rows without
+    a target are only part of others' windows.
+    """
+
+    def __init__(self, table: Any, stored: Stored):
+        how = stored.preprocess
+        assert isinstance(how, WindowInput)
+        self.table = table
+        self.input = how.input
+        self._steps = how.steps
+        self._values = as_array(table.column(0), how.shape[1:])
+        target = as_array(table.column(1), ())
+        group, order = (as_array(table.column(place), ()) for place in (2, 3))
+        starts = np.flatnonzero(np.diff(group, prepend=-1))
+        self._first = np.repeat(starts, np.diff(starts, append=len(group)))
+        self._ends = np.flatnonzero(target >= 0 if stored.labels else ~np.isnan(target))
+        self.target = target[self._ends]
+        self.row_bytes = how.steps * self._values[:1].nbytes
+        self.group = group[self._ends] if stored.group else None
+        self.order = order[self._ends]
+
+    def part(self, start: int, stop: int) -> Array:
+        """A copy of a run of windows."""
+        return self.pick(np.arange(start, stop))
+
+    def pick(self, indices: Array) -> Array:
+        """A copy of the windows asked for, `float32[n, steps, columns]`."""
+        ends = self._ends[indices][:, None]
+        places = ends - np.arange(self._steps - 1, -1, -1)
+        before = places < self._first[ends]
+        made = self._values[np.where(before, ends, places)]
+        made[before] = np.nan
+        return made
 
 
 class EncodedRows:

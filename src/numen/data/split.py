@@ -78,6 +78,16 @@ class Split:
         target = self._rows.target
         return target if self._indices is None else target[self._indices]
 
+    @property
+    def group(self) -> Array | None:
+        """Alike for rows that belong together, `int64[n]`; None where nothing was said."""
+        return self._beside("group")
+
+    @property
+    def order(self) -> Array | None:
+        """When each row was, `float64[n]`; None where nothing was said."""
+        return self._beside("order")
+
     def stored_rows(self) -> Array:
         """The number of each row in the stored split it comes from, `int64[n]`, from 0."""
         return np.arange(len(self)) if self._indices is None else self._indices
@@ -141,9 +151,12 @@ class Split:
         return Split(self.name, self._rows, stored, self._classes)
 
     def divide(self, fraction: float, seed: int) -> tuple[Split, Split]:
-        """Two parts, the second with `fraction` of the rows; classes are shared out evenly.
+        """Two parts, the second with about `fraction` of the rows.
 
-        Both keep this split's order. The same seed divides in the same way.
+        Where rows have groups, each group is in one part. Where they have times, the second part
+        is the latest: rows of one time stay together, and of groups those count as latest that
+        end last. Else chance decides, and classes are shared out evenly. Both parts keep this
+        split's order. The same seed divides in the same way.
 
         Raises:
             InvalidInput: A part would be empty.
@@ -154,16 +167,60 @@ class Split:
                 f"split {self.name}: {fraction} of {len(self)} rows leaves a part without rows"
             )
         random = np.random.default_rng(seed)
-        if self._classes:
+        group, order = self.group, self.order
+        if group is not None:
+            second = whole_groups(group, order, count, random)
+        elif order is not None:
+            second = latest(order, count)
+        elif self._classes:
             second = _stratified(self.target, self._classes, count, random)
         else:
             second = random.permutation(len(self))[:count]
+        if not 0 < len(second) < len(self):
+            raise InvalidInput(
+                f"split {self.name}: all rows are of one {'group' if group is not None else 'time'}"
+                ", so they cannot be divided",
+                hint="name another column, or none",
+                field="group" if group is not None else "order",
+            )
         chosen = np.zeros(len(self), bool)
         chosen[second] = True
         return self.take(np.flatnonzero(~chosen)), self.take(np.flatnonzero(chosen))
 
+    def _beside(self, name: str) -> Array | None:
+        values: Array | None = getattr(self._rows, name, None)
+        return values if values is None or self._indices is None else values[self._indices]
+
     def _batch(self, inputs: Array, target: Array) -> Batch:
         return Batch({self._rows.input: inputs}, target)
+
+
+def latest(order: Array, count: int) -> Array:
+    """Places of the latest rows, about `count`; rows of one time are all in or all out."""
+    bound = np.partition(order, len(order) - count)[len(order) - count]
+    late = np.flatnonzero(order >= bound)
+    return late if len(late) < len(order) else np.flatnonzero(order > bound)
+
+
+def whole_groups(
+    group: Array, order: Array | None, count: int, random: np.random.Generator
+) -> Array:
+    """Places of the rows of some groups, about `count`: those that end last, or any.
+
+    As many as come nearest to `count`.
+    """
+    _, place, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    if order is None:
+        turn = random.permutation(len(sizes))
+    else:
+        ends = np.full(len(sizes), -np.inf)
+        np.maximum.at(ends, place, order)
+        turn = np.argsort(-ends, kind="stable")
+    sums = np.cumsum(sizes[turn])
+    most = int(np.argmin(np.abs(sums - count))) + 1  # groups whose rows come nearest to it
+    chosen = np.zeros(len(sizes), bool)
+    chosen[turn[: min(most, len(sizes) - 1)]] = True
+    return np.flatnonzero(chosen[place])
 
 
 def _stratified(target: Array, classes: int, count: int, random: np.random.Generator) -> Array:

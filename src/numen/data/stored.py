@@ -19,6 +19,7 @@ import numpy as np
 from numen.core.errors import CorruptBundle, InvalidData, MissingExtra, NotFound
 from numen.core.manifest import Preprocess
 from numen.core.signature import Array
+from numen.data.reading import Taken
 
 try:
     import pyarrow as pa
@@ -39,6 +40,9 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         encoded: Pictures are kept as PNG, JPEG … rather than as pixels.
         missing: A value of some row is missing (NaN).
         notes: What a person should know of how the data was read.
+        taken: How each column of a table was taken.
+        group: The column whose values stand in one split each; the third stored column.
+        order: The column of times by which splits are made; the last stored column.
         digest: `sha256:` and the hex digest of the contents.
         format: Version of this form.
     """
@@ -50,6 +54,9 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     encoded: bool = False
     missing: bool = False
     notes: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()
+    group: str = ""
+    order: str = ""
     digest: str = ""
     format: Literal[1] = 1
 
@@ -104,6 +111,7 @@ def seal(folder: Path, stored: Stored, splits: Iterable[Written]) -> Stored:
                 "target": stored.target,
                 "labels": stored.labels,
                 "splits": {name: (split.rows, split.digest) for name, split in written.items()},
+                **{k: v for k in ("group", "order") if (v := getattr(stored, k))},
             },
             order="deterministic",
         )

@@ -1,7 +1,7 @@
 """Rows whose label may be wrong, found cheaply and said honestly.
 
 Two signs: the same input with different labels, over all rows; and, over a sample of the training
-rows, a label that at least nine of the ten nearest neighbours contradict with one voice.
+rows, a label that a cheap model of the other rows contradicts (`numen.data.confident`).
 """
 
 from __future__ import annotations
@@ -11,22 +11,21 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
-from PIL import Image
 
-from numen.core.manifest import ColumnsInput
+from numen.core.manifest import ColumnsInput, ImageInput, WindowInput, places
 from numen.core.signature import Array
+from numen.data.confident import by_neighbours, by_trees, in_doubt
 from numen.data.dataset import Dataset
+from numen.data.pixels import thumbnails
 
 SAMPLE: Final = 5_000
-NEIGHBOURS: Final = 10
-AGREE: Final = 9
-_SIDE: Final = 14  # pictures are compared at this many pixels a side
+_FEWEST: Final = 10  # rows of which some can speak of the others
 _COMPONENTS: Final = 50
 _ONE_HOT: Final = 50
 _SEED: Final = 10
 
 
-class Suspect(msgspec.Struct, frozen=True):
+class Suspect(msgspec.Struct, frozen=True, omit_defaults=True):
     """A row whose label may be wrong.
 
     Attributes:
@@ -34,18 +33,23 @@ class Suspect(msgspec.Struct, frozen=True):
         row: Its place in the split, from 0.
         label: The label it has.
         suggestion: The label that others speak for; empty where they are divided.
-        reason: `same input`: an equal input has another label; `neighbours`: those contradict it.
-        votes: How many speak for the suggestion.
+        reason: `same input`: an equal input has another label; `others`: a model of the other
+            rows contradicts it.
+        votes: How many equal inputs have the suggestion.
         of: Out of how many.
+        likely: How likely the model of the other rows finds the suggestion, from 0 to 1.
+        own: How likely it finds the label.
     """
 
     split: str
     row: int
     label: str
     suggestion: str
-    reason: Literal["same input", "neighbours"]
-    votes: int
-    of: int
+    reason: Literal["same input", "others"]
+    votes: int = 0
+    of: int = 0
+    likely: float = 0.0
+    own: float = 0.0
 
 
 def suspects(
@@ -59,7 +63,7 @@ def suspects(
         limit: Most rows to list.
 
     Returns:
-        The rows, how many there are in all, and how many rows' neighbours were looked at.
+        The rows, how many there are in all, and how many rows were judged by the others.
     """
     labels = data.labels or ()
     found, flagged = _conflicts(data, prints, labels, limit)
@@ -114,53 +118,50 @@ def _conflicts(
 
 
 def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect], int]:
-    """Training rows of a sample whose neighbours in the sample contradict them."""
+    """Training rows of a sample that a cheap model of the sample's other rows contradicts."""
     count = len(data.train)
-    if count <= NEIGHBOURS:
+    if count <= _FEWEST:
         return [], 0
     rows = np.arange(count)
     if count > SAMPLE:
         rows = np.sort(np.random.default_rng(_SEED).choice(count, SAMPLE, replace=False))
+    pictures = isinstance(data.preprocess, ImageInput)
     batches = data.train.take(rows).batches(512)
     parts = [_features(data, next(iter(batch.inputs.values()))) for batch in batches]
-    points = _spread(np.concatenate(parts), isinstance(data.preprocess, ColumnsInput))
+    points = _spread(np.concatenate(parts), not pictures)
     target = data.train.target[rows]
-    votes = np.stack([np.bincount(target[n], minlength=len(labels)) for n in _nearest(points)])
-    best = votes.argmax(axis=1)
-    most = votes.max(axis=1)
-    wrong = np.flatnonzero((best != target) & (most >= AGREE))
+    judge = by_neighbours if pictures else by_trees
+    found = judge(points, target, len(labels))
     return [
         Suspect(
             "train",
             int(rows[place]),
             labels[target[place]],
-            labels[best[place]],
-            "neighbours",
-            int(most[place]),
-            NEIGHBOURS,
+            labels[best],
+            "others",
+            likely=round(float(found[place, best]), 3),
+            own=round(float(found[place, target[place]]), 3),
         )
-        for place in wrong[np.argsort(-most[wrong], kind="stable")]
+        for place, best in zip(*in_doubt(found, target), strict=True)
     ], len(rows)
 
 
 def _features(data: Dataset, inputs: Array) -> Array:
     """Rows as points, `float32[n, …]`: small grey pictures, or columns with categories apart."""
-    if not isinstance(data.preprocess, ColumnsInput):
-        grey = inputs if inputs.ndim == 3 else inputs.mean(axis=3).astype(np.uint8)
-        small = [
-            Image.fromarray(each).resize((_SIDE, _SIDE), Image.Resampling.BOX) for each in grey
-        ]
-        return np.stack([np.asarray(each) for each in small]).reshape(len(grey), -1).astype("f4")
+    if isinstance(data.preprocess, ImageInput):
+        return thumbnails(inputs)
+    assert isinstance(data.preprocess, ColumnsInput | WindowInput)
+    rows = inputs.reshape(len(inputs), -1, inputs.shape[-1])
     columns = []
-    for place, column in enumerate(data.preprocess.columns):
-        values = inputs[:, place]
+    for place, column in places(data.preprocess.columns):
+        values = rows[:, :, place : place + column.width]
         if column.categories is None:
             columns.append(values)
         elif len(column.categories) <= _ONE_HOT:
-            columns += [(values == code).astype("f4") for code in range(len(column.categories))]
+            columns.append((values == np.arange(len(column.categories))).astype("f4"))
     if not columns:
         return np.zeros((len(inputs), 1), np.float32)
-    return np.stack(columns, axis=1)
+    return np.concatenate(columns, axis=2).reshape(len(inputs), -1)
 
 
 def _spread(points: Array, scale: bool) -> Array:
@@ -175,15 +176,3 @@ def _spread(points: Array, scale: bool) -> Array:
         _, vectors = np.linalg.eigh(points.T @ points)
         points = points @ vectors[:, -_COMPONENTS:]
     return points.astype(np.float32)
-
-
-def _nearest(points: Array) -> Array:
-    """The places of each point's nearest neighbours, itself not among them: `int64[n, 10]`."""
-    squares = (points**2).sum(axis=1)
-    found = []
-    for start in range(0, len(points), 512):
-        block = points[start : start + 512]
-        distances = squares - 2 * block @ points.T
-        distances[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
-        found.append(np.argpartition(distances, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS])
-    return np.concatenate(found)

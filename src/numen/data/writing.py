@@ -6,16 +6,19 @@ A split is a context manager; left in order it is whole, left by an error it is 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Final, Self
 
 import numpy as np
 import pyarrow as pa
 
 from numen.core.errors import InvalidData
 from numen.core.signature import Array
+
+_SORTED: Final = 65_536  # rows put in order at a time
 
 
 @dataclass
@@ -41,11 +44,13 @@ class _Split:
     def __post_init__(self) -> None:
         self._inputs_digest = hashlib.sha256()
         self._target_digest = hashlib.sha256()
+        self._others: tuple[Any, ...] = ()
 
     @property
     def digest(self) -> str:
         """Of the rows written so far, in their order."""
-        return self._inputs_digest.hexdigest() + self._target_digest.hexdigest()
+        digests = (self._inputs_digest, self._target_digest, *self._others)
+        return "".join(digest.hexdigest() for digest in digests)
 
     def __enter__(self) -> Self:
         return self
@@ -77,47 +82,71 @@ class FixedSplit(_Split):
     shape: tuple[int, ...]
     dtype: str
     target_dtype: str
+    beside: Mapping[str, str] = field(default_factory=dict)  # more columns of numbers: their types
+    by: Callable[..., Array] | None = None  # from those columns, the order of the rows in the file
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._others = tuple(hashlib.sha256() for _ in self.beside)
         self._files: list[BinaryIO] = [path.open("wb") for path in self._paths()]
 
-    def append(self, inputs: Array, target: Array) -> None:
+    def append(self, inputs: Array, target: Array, *beside: Array) -> None:
         """Adds rows.
 
         Args:
             inputs: `dtype[n, *shape]`.
             target: `target_dtype[n]`.
+            *beside: `[n]` of each further column.
         """
-        inputs = np.ascontiguousarray(inputs, dtype=self.dtype)
-        target = np.ascontiguousarray(target, dtype=self.target_dtype)
-        assert inputs.shape == (len(target), *self.shape)
+        kinds = (self.dtype, self.target_dtype, *self.beside.values())
+        given = (inputs, target, *beside)
+        arrays = [np.ascontiguousarray(a, dtype=k) for a, k in zip(given, kinds, strict=True)]
+        assert arrays[0].shape == (len(target), *self.shape)
         if not len(target):
             return
-        digests = (self._inputs_digest, self._target_digest)
-        for array, file, digest in zip((inputs, target), self._files, digests, strict=True):
+        digests = (self._inputs_digest, self._target_digest, *self._others)
+        for array, file, digest in zip(arrays, self._files, digests, strict=True):
             raw = array.reshape(-1).view(np.uint8).data
             file.write(raw)
             digest.update(raw)
         self.rows += len(target)
 
     def _paths(self) -> list[Path]:
-        return [self.folder / f".{self.name}.{column}" for column in ("inputs", "target")]
+        columns = ["inputs", "target", *(f"beside{place}" for place in range(len(self.beside)))]
+        return [self.folder / f".{self.name}.{column}" for column in columns]
 
     def _close(self) -> None:
         for file in self._files:
             file.close()
 
     def _finish(self) -> None:
-        inputs, target = (_mapped(path) for path in self._paths())
-        block = _block(inputs, self.dtype, self.rows, self.shape)
-        column = _block(target, self.target_dtype, self.rows, ())
-        batch = pa.record_batch([block, column], names=[self.column, self.target])
+        shapes = [(self.dtype, self.shape), (self.target_dtype, ())]
+        shapes += [(dtype, ()) for dtype in self.beside.values()]
+        if self.by is not None:
+            self._arrange(self.by, shapes)
+        blocks = [
+            _block(_mapped(path), dtype, self.rows, shape)
+            for path, (dtype, shape) in zip(self._paths(), shapes, strict=True)
+        ]
+        batch = pa.record_batch(blocks, names=[self.column, self.target, *self.beside])
         path = self.folder / f"{self.name}.arrow"
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as stream:
             stream.write_batch(batch)
         for part in self._paths():
             part.unlink()
+
+    def _arrange(self, by: Callable[..., Array], shapes: Any) -> None:
+        """Puts the rows of all columns in order, a part at a time."""
+        columns = [
+            np.memmap(path, dtype, "r", shape=(self.rows, *shape))
+            for path, (dtype, shape) in zip(self._paths(), shapes, strict=True)
+        ]
+        order = by(*columns[2:])
+        for path, column in zip(self._paths(), columns, strict=True):
+            with path.with_suffix(".sorted").open("wb") as file:
+                for start in range(0, self.rows, _SORTED):
+                    file.write(column[order[start : start + _SORTED]].tobytes())
+            path.with_suffix(".sorted").replace(path)
 
 
 @dataclass

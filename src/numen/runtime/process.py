@@ -6,15 +6,23 @@ Follows what the bundle's manifest says, so every door reads a picture and names
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from numen.core.errors import InvalidInput, TooLarge
-from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest, Regression
+from numen.core.fields import flatten, numbers_of
+from numen.core.manifest import (
+    Classification,
+    ColumnsInput,
+    ImageInput,
+    Manifest,
+    Regression,
+    WindowInput,
+    places,
+)
 from numen.core.signature import Array
 
 MAX_PIXELS: Final = 50_000_000
@@ -86,55 +94,63 @@ def pixels_to_input(pixels: Array, how: ImageInput) -> Array:
     return values[..., None] if how.layout == "hwc" and values.ndim == 3 else values
 
 
-def encode_fields(rows: list[Mapping[str, Any]], how: ColumnsInput) -> dict[str, Array]:
-    """Objects of named fields as rows of the model's input.
+def encode_fields(
+    rows: Sequence[Mapping[str, Any]], how: ColumnsInput | WindowInput
+) -> dict[str, Array]:
+    """Objects of named fields as rows of the model's input; see `numen.core.fields`.
 
     Args:
-        rows: One mapping a row, by column name. Absent or None means missing.
+        rows: One mapping a row, by column name, of which one may be an object of fields itself.
+            Absent or None means missing, and so does a category that training rows did not have.
         how: What the manifest says of columns.
 
     Returns:
-        float32[len(rows), columns].
+        float32[len(rows), columns], of dates and texts several columns.
 
     Raises:
         InvalidInput: A field is unknown, or its value is not of the column's kind.
     """
-    known = {column.name for column in how.columns}
-    table = np.full((len(rows), len(how.columns)), np.nan, np.float32)
-    for number, row in enumerate(rows):
-        for name in row:
-            if name not in known:
-                raise InvalidInput(
-                    f'field "{name}" is unknown: expected {", ".join(sorted(known))}',
-                    field=str(name),
-                )
-        for place, column in enumerate(how.columns):
-            value = row.get(column.name)
-            if value is not None:
-                table[number, place] = _code(column.name, value, column.categories)
+    known = {*how.ignored, *(column.name for column in how.columns)}
+    table = np.full((len(rows), how.shape[-1]), np.nan, np.float32)
+    for number, given in enumerate(rows):
+        row = flatten(given)
+        if not row.keys() <= known:
+            name = next(name for name in row if name not in known)
+            expected = sorted(column.name for column in how.columns)
+            raise InvalidInput(
+                f'field "{name}" is unknown: expected {", ".join(expected)}',
+                field=str(name),
+            )
+        for place, column in places(how.columns):
+            made = numbers_of(column, row.get(column.name))
+            if made is not None:
+                table[number, place : place + len(made)] = made
+            elif column.words:
+                table[number, place : place + column.words] = 0  # a text without words
     return {how.input: table}
 
 
-def _code(name: str, value: Any, categories: tuple[str, ...] | None) -> float:
-    if categories is not None:
-        text = value if isinstance(value, str) else str(value)
-        if text not in categories:
-            some = ", ".join(categories[:10]) + (", …" if len(categories) > 10 else "")
-            raise InvalidInput(
-                f'field "{name}": expected one of {some}, received "{text[:80]}"', field=name
-            )
-        return float(categories.index(text))
-    if isinstance(value, bool | int | float):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number) and abs(number) <= float(np.finfo(np.float32).max):
-            return number
-    shown = value if isinstance(value, int | float) else f"{type(value).__name__}"
-    raise InvalidInput(
-        f'field "{name}": expected a finite number, received {str(shown)[:80]}', field=name
-    )
+def encode_windows(
+    windows: Sequence[Sequence[Mapping[str, Any]]], how: WindowInput
+) -> dict[str, Array]:
+    """Runs of objects of named fields, the latest last, as windows of the model's input.
+
+    Of more rows than the window has steps the latest count; where there are fewer, those at the
+    beginning are missing.
+
+    Returns:
+        float32[len(windows), steps, columns].
+
+    Raises:
+        InvalidInput: A window has no rows, or a row is not what `encode_fields` takes.
+    """
+    made = np.full((len(windows), *how.shape), np.nan, np.float32)
+    for number, rows in enumerate(windows):
+        if not rows:
+            raise InvalidInput("window: expected at least one row, received none", field=how.input)
+        latest = rows[-how.steps :]
+        made[number, how.steps - len(latest) :] = encode_fields(latest, how)[how.input]
+    return {how.input: made}
 
 
 def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
@@ -142,8 +158,9 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
 
     Args:
         manifest: The model's.
-        value: A picture's bytes, an object of named fields or a list of such objects, or
-            (nested) numbers in the shape of one row or of a batch.
+        value: A picture's bytes, an object of named fields or a list of such objects (rows; of
+            a model of windows one window, and a list of such lists several), or (nested)
+            numbers in the shape of one row or of a batch.
 
     Raises:
         InvalidInput: The model does not take such a value.
@@ -155,13 +172,23 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
         return decode_image(bytes(value), how)
     if isinstance(value, Mapping):
         value = [value]
-    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+    if _objects(value):
+        if isinstance(how, WindowInput):
+            return encode_windows([value], how)
         if not isinstance(how, ColumnsInput):
             raise InvalidInput(
                 "this model does not take named fields", hint="send a picture or numbers"
             )
         return encode_fields(value, how)
+    if isinstance(how, WindowInput) and isinstance(value, list) and all(map(_objects, value)):
+        return encode_windows(value, how)
     return read_numbers(manifest, value)
+
+
+def _objects(value: Any) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(each, Mapping) for each in value)
+    )
 
 
 def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:

@@ -5,6 +5,7 @@ Nothing is pickled, so a forest cannot be taken up again: the same seed grows th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -14,11 +15,12 @@ import numpy as np
 import onnx
 import sklearn
 from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
@@ -27,6 +29,7 @@ from numen.data.dataset import Dataset, Split
 from numen.train.base import Run, Trained
 from numen.train.estimators import convert
 from numen.train.recipe import Recipe, params_of, refuse
+from numen.train.weights import class_weights
 
 _TREES: Final = 100
 _CHUNKS: Final = 20  # steps in which a forest grows
@@ -60,7 +63,7 @@ class SklearnTrainer:
         """
         refuse(
             recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience",
-            "schedule", "weight_decay", "class_weight", "augment", "body",
+            "schedule", "weight_decay", "augment", "body",
         )  # fmt: skip
         split, aside = data.train, None
         if recipe.validation:
@@ -104,6 +107,7 @@ def _fit_forest(
     if data.labels is None and "max_features" not in recipe.params:
         params["max_features"] = 1.0  # what scikit-learn does for quantities
     trees = recipe.epochs or _TREES
+    params |= _weights(recipe, data, split)
     forest = kind(n_estimators=0, warm_start=True, random_state=recipe.seed, n_jobs=-1, **params)
     x, y = _rows(data, split)
     beside = None if aside is None else _rows(data, aside)
@@ -135,14 +139,38 @@ def _fit_linear(
     """Columns to mean 0 and variance 1, missing values to the mean, then one weight a column."""
     refuse(recipe, "epochs")
     l2 = params_of(recipe, LinearParams).l2
-    last = Ridge(alpha=l2) if data.labels is None else LogisticRegression(C=1 / l2, max_iter=1000)
-    model = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), last)
+    weight = _weights(recipe, data, split)
+    last = (
+        Ridge(alpha=l2)
+        if data.labels is None
+        else LogisticRegression(C=1 / l2, max_iter=1000, **weight)
+    )
+    model = make_pipeline(_spread(data), last)
     run.progress.begin(1, 1)
     model.fit(*_rows(data, split))
     metrics = {} if aside is None else _judged(model, *_rows(data, aside), data.labels)
     run.progress.step(metrics)
     run.progress.epoch(1, metrics)
     return model, (metrics,), "finished"
+
+
+def _weights(recipe: Recipe, data: Dataset, split: Split) -> dict[str, Any]:
+    weights = class_weights(recipe, data.labels, split.target)
+    return {} if weights is None else {"class_weight": dict(enumerate(weights.tolist()))}
+
+
+def _spread(data: Dataset) -> Any:
+    """Numbers to mean 0 and variance 1, missing ones to the mean; a column for each category."""
+    numbers = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler())
+    sizes = data.categories
+    if not sizes:
+        return numbers
+    others = [i for i in range(math.prod(size or 1 for size in data.spec.row)) if i not in sizes]
+    codes = [np.arange(-1.0, size) for size in sizes.values()]  # -1 is missing
+    absent = SimpleImputer(strategy="constant", fill_value=-1.0, keep_empty_features=True)
+    each = make_pipeline(absent, OneHotEncoder(categories=codes, handle_unknown="ignore"))
+    parts = [("numbers", numbers, others)] if others else []
+    return ColumnTransformer([*parts, ("categories", each, list(sizes))], sparse_threshold=0)
 
 
 def _rows(data: Dataset, split: Split) -> tuple[Array, Array]:

@@ -126,6 +126,8 @@ def _plain(column: Any) -> Any:
         return _plain(column.dictionary_decode())
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return column.cast(pa.string())  # as ISO 8601 has it
     return column.cast(pa.float32()) if pa.types.is_float16(kind) else column
 
 

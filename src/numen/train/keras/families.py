@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
-import numpy as np
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import ImageInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
+from numen.train.keras.ends import front, head
+from numen.train.keras.sequence import build_sequence
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -77,13 +78,13 @@ def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     """Flatten, Dense, Dropout, Dense: the first network of every tutorial."""
     params = params_of(recipe, MlpParams)
     layers = keras.layers
-    given, x = _front(keras, data)
+    given, x = front(keras, data)
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     for _ in range(params.layers):
         x = layers.Dense(params.units, activation=_activation(keras, params.activation))(x)
         x = layers.Dropout(params.dropout)(x)
-    return keras.Model(given, _head(keras, data, x), name="mlp")
+    return keras.Model(given, head(keras, data, x), name="mlp")
 
 
 def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -108,7 +109,7 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     x = layers.Dropout(params.dropout)(layers.Flatten()(x))
     x = layers.Dense(params.units, activation="relu")(x)
     x = layers.Dropout(params.dropout)(x)
-    return keras.Model(given, _head(keras, data, x), name="cnn")
+    return keras.Model(given, head(keras, data, x), name="cnn")
 
 
 def build_resnet(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -136,13 +137,14 @@ def build_resnet(keras: Any, data: Dataset, recipe: Recipe) -> Any:
                 x = convolve(x, filters, 1, strides)
             x = layers.ReLU()(layers.Add()([x, inner]))
     x = layers.Dropout(params.dropout)(layers.GlobalAveragePooling2D()(x))
-    return keras.Model(given, _head(keras, data, x), name="resnet")
+    return keras.Model(given, head(keras, data, x), name="resnet")
 
 
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
     "cnn": Family(build_cnn, epochs=10, batch_size=64, falling=2e-3),
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
+    "sequence": Family(build_sequence, epochs=12, batch_size=64, falling=3e-3),
 }
 
 
@@ -179,14 +181,6 @@ def build_own(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     return model
 
 
-def _front(keras: Any, data: Dataset) -> tuple[Any, Any]:
-    """The input, and what the layers after it get: numbers of moderate size, none missing."""
-    given = keras.Input(data.spec.row, name=data.spec.name, dtype="float32")
-    if isinstance(data.preprocess, ImageInput):
-        return given, keras.layers.Rescaling(1 / 255)(given)
-    return given, _columns(keras, data, given)
-
-
 def _picture(keras: Any, data: Dataset, recipe: Recipe) -> tuple[Any, Any]:
     """The input, and the same as `[rows, height, width, channels]` of moderate size."""
     if not isinstance(data.preprocess, ImageInput):
@@ -195,61 +189,10 @@ def _picture(keras: Any, data: Dataset, recipe: Recipe) -> tuple[Any, Any]:
             hint="use mlp, forest or boosting",
             field="family",
         )
-    given, x = _front(keras, data)
+    given, x = front(keras, data)
     if len(x.shape) == 3:
         x = keras.layers.Reshape((*x.shape[1:], 1))(x)
     return given, x
-
-
-def _columns(keras: Any, data: Dataset, given: Any) -> Any:
-    """Numbers to mean 0 and variance 1, categories to one column each; missing becomes 0."""
-    known = data.preprocess.columns if isinstance(data.preprocess, ColumnsInput) else ()
-    sizes = {i: len(c.categories) for i, c in enumerate(known) if c.categories}
-    numbers = [i for i in range(data.spec.row[0] or 0) if i not in sizes]
-    parts = []
-    if numbers:
-        x = given if not sizes else keras.ops.take(given, numbers, axis=1)
-        mean, variance = _moments(data)
-        x = keras.layers.Normalization(mean=mean[numbers], variance=variance[numbers])(x)
-        parts.append(keras.ops.nan_to_num(x))
-    for column, size in sizes.items():
-        code = keras.ops.take(given, [column], axis=1)
-        each = np.arange(size, dtype="float32")[None]
-        parts.append(keras.ops.cast(keras.ops.equal(code, each), "float32"))
-    return parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
-
-
-def _moments(data: Dataset) -> tuple[Any, Any]:
-    """Mean and variance of each training column, missing values left out.
-
-    Batches are merged by their own means (Chan et al. 1979), so a column of large values with a
-    small spread, such as a timestamp, keeps its variance.
-    """
-    rows = mean = spread = np.zeros(())
-    for batch in data.train.batches(65_536):
-        x = batch.inputs[data.spec.name].astype("float64")
-        known = np.isfinite(x)
-        n = known.sum(0)
-        m = np.where(known, x, 0).sum(0) / np.maximum(n, 1)
-        total = np.maximum(rows + n, 1)
-        spread = (
-            spread + (np.where(known, x - m, 0) ** 2).sum(0) + (m - mean) ** 2 * rows * n / total
-        )
-        mean = mean + (m - mean) * n / total
-        rows = rows + n
-    variance = spread / np.maximum(rows, 1)
-    # A constant column tells nothing; dividing by its zero spread would make it shout.
-    constant = variance <= (1e-7 * mean) ** 2
-    return mean.astype("float32"), np.where(constant, 1, variance).astype("float32")
-
-
-def _head(keras: Any, data: Dataset, x: Any) -> Any:
-    if data.labels is None:
-        # Learning near 0 and scaling after it: targets of any size train alike.
-        target = data.train.target.astype("float64")
-        x = keras.layers.Dense(1)(x)
-        return keras.layers.Rescaling(target.std() or 1.0, target.mean(), name="value")(x)
-    return keras.layers.Dense(len(data.labels), activation="softmax", name="probabilities")(x)
 
 
 def _activation(keras: Any, name: str) -> Any:
