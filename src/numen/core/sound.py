@@ -33,10 +33,14 @@ def heard(sound: Array, rate: int, to: int, most: int) -> Array:
     Returns:
         `float32[n]`, at most `most`.
     """
-    # What lies behind the cut, as far as the filter reaches, is heard in the samples before it.
-    needed = math.ceil((most + 1) * rate / to + 2 * _CROSSINGS * max(rate / to, 1.0))
-    one = sound[:needed].mean(axis=1, dtype=np.float32)
+    one = sound[: reach(rate, to, most)].mean(axis=1, dtype=np.float32)
     return resample(one, rate, to)[:most]
+
+
+def reach(rate: int, to: int, most: int) -> int:
+    """How many samples at `rate` tell in the first `most` at the rate `to`."""
+    # What lies behind the cut, as far as the filter reaches, is heard in what lies before it.
+    return math.ceil((most + 1) * rate / to + 2 * _CROSSINGS * max(rate / to, 1.0))
 
 
 def filled(samples: Array, count: int) -> Array:

@@ -1,4 +1,4 @@
-"""The stored rows of one split, by number: arrays that map the file, or pictures still encoded.
+"""The stored rows of one split, by number: arrays that map the file, pictures still encoded, sounds.
 
 `Rows` is what Split reads from. Nothing is held in memory but what was asked for.
 """
@@ -11,9 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from numen.core.errors import CorruptBundle
+from numen.core.manifest import AudioInput
 from numen.core.signature import Array
 from numen.data.pixels import decode, fit
 from numen.data.stored import Stored, as_array, flat, open_split
+
+_FULL = np.float32(32_768)  # of 16 bits: the sample that stands for 1
 
 
 class Rows(Protocol):
@@ -46,6 +49,8 @@ def open_rows(folder: Path, name: str, stored: Stored) -> Rows:
     """
     table = open_split(folder / f"{name}.arrow", stored.rows[name])
     try:
+        if isinstance(stored.preprocess, AudioInput):
+            return AudioRows(table, stored)
         return EncodedRows(table, stored) if stored.encoded else FixedRows(table, stored)
     except (KeyError, ValueError) as error:
         raise CorruptBundle(f"dataset {folder}: split {name}: {error}") from error
@@ -99,3 +104,19 @@ class EncodedRows:
         chunk = int(np.searchsorted(self._starts, index, side="right")) - 1
         scalar = self._chunks[chunk][index - int(self._starts[chunk])]
         return memoryview(scalar.as_buffer())
+
+
+class AudioRows(EncodedRows):
+    """Sounds as 16-bit samples, each as long as it lasts; read as numbers from -1 to 1."""
+
+    def __init__(self, table: Any, stored: Stored):
+        super().__init__(table, stored)
+        self.row_bytes *= 4
+
+    def pick(self, indices: Array) -> Array:
+        """The rows asked for, `float32[n, samples]`, filled up with silence."""
+        sounds = np.zeros((len(indices), *self._shape), np.float32)
+        for row, index in zip(sounds, indices.tolist(), strict=True):
+            samples = np.frombuffer(self.encoded(index), "<i2")
+            np.divide(samples, _FULL, out=row[: len(samples)], dtype=np.float32)
+        return sounds
