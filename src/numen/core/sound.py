@@ -88,6 +88,4 @@ def _filter(up: int, down: int) -> Array:
     edge = 1 / max(up, down)  # of half the rate between the two
     low = up * edge * np.sinc(at * edge) * np.kaiser(2 * half + 1, _BETA)
     taps = -(-len(low) // up)
-    return (
-        np.pad(low, (0, taps * up - len(low))).reshape(taps, up).T[:, ::-1].astype(np.float32)
-    )
+    return np.pad(low, (0, taps * up - len(low))).reshape(taps, up).T[:, ::-1].astype(np.float32)

@@ -143,7 +143,7 @@ def _tarred(path: Path, archive: tarfile.TarFile) -> Iterator[_Member]:
             continue
         name = _checked(path, info.name, "file" if info.isreg() else "link")
         if name is not None:
-            yield _Member(name, lambda info=info: archive.extractfile(info))  # type: ignore[misc]
+            yield _Member(name, lambda info=info: archive.extractfile(info))  # type: ignore[misc,arg-type]
 
 
 def _checked(path: Path, name: str, kind: Literal["file", "link"]) -> PurePosixPath | None:

@@ -84,8 +84,7 @@ def listed(table: Path, reading: Reading) -> tuple[str, list[Listed]]:
     file = _find(columns, _FILES)
     if file is None:
         raise InvalidData(
-            f"{table}: expected a column of files ({', '.join(_FILES)}), "
-            f"found {', '.join(columns)}"
+            f"{table}: expected a column of files ({', '.join(_FILES)}), found {', '.join(columns)}"
         )
     split = _find(columns, _SPLIT)
     target = _target(table, columns, reading, {file, split})

@@ -1,4 +1,4 @@
-"""The stored rows of one split, by number: arrays that map the file, pictures still encoded, sounds.
+"""The stored rows of one split, by number: arrays that map the file, encoded pictures, sounds.
 
 `Rows` is what Split reads from. Nothing is held in memory but what was asked for.
 """

@@ -90,7 +90,7 @@ def decode(path: Path, to: int, most: int) -> Array:
     if not len(sound):
         raise InvalidData(f"{path}: the sound is broken: it ends before its first sample")
     made = heard(sound, rate, to, most)
-    return np.clip(np.rint(made * FULL), -FULL, FULL - 1).astype("<i2")
+    return np.asarray(np.clip(np.rint(made * FULL), -FULL, FULL - 1), "<i2")
 
 
 @contextmanager
@@ -101,3 +101,22 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         said = getattr(error, "error_string", error)
         raise InvalidData(f"{path}: not a sound that can be read: {said}") from error
+
+
+def figures(sounds: Array, rate: int) -> Array:
+    """What can be said of sounds in two numbers.
+
+    Args:
+        sounds: `float32[n, samples]`, filled up with silence.
+        rate: Samples a second.
+
+    Returns:
+        `float64[n, 2]`: seconds until silence, and loudness in decibels below a full square wave
+        until then (no number for a sound of nothing).
+    """
+    heard_at = sounds != 0
+    lengths = np.where(heard_at.any(axis=1), sounds.shape[1] - heard_at[:, ::-1].argmax(axis=1), 0)
+    power = np.square(sounds, dtype=np.float64).sum(axis=1) / np.maximum(lengths, 1)
+    with np.errstate(divide="ignore"):
+        loudness = np.where(power > 0, 10 * np.log10(power), np.nan)
+    return np.stack([lengths / rate, loudness], axis=1)

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from numen.core.manifest import ColumnsInput
+from numen.core.manifest import AudioInput, ColumnsInput
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 
@@ -116,8 +116,8 @@ def _conflicts(
 def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect], int]:
     """Training rows of a sample whose neighbours in the sample contradict them."""
     count = len(data.train)
-    if count <= NEIGHBOURS:
-        return [], 0
+    if count <= NEIGHBOURS or isinstance(data.preprocess, AudioInput):
+        return [], 0  # two recordings of a word are not near each other, sample by sample
     rows = np.arange(count)
     if count > SAMPLE:
         rows = np.sort(np.random.default_rng(_SEED).choice(count, SAMPLE, replace=False))

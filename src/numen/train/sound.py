@@ -6,6 +6,7 @@ recording and is 0 where there is silence, wherever that was filled up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -15,6 +16,8 @@ from onnx import helper, numpy_helper
 
 from numen.core.signature import Array, TensorSpec
 from numen.train.front import Front
+
+Vary = Callable[[Array, np.random.Generator], Array]
 
 BANDS: Final = 40
 _WINDOW: Final = 0.032  # seconds
@@ -34,26 +37,28 @@ def frames(samples: int, rate: int) -> int:
     return max(0, 1 + (samples - window) // step)
 
 
-def log_mel(source: TensorSpec, rate: int, bands: int = BANDS) -> Front:
+def log_mel(source: TensorSpec, rate: int, bands: int = BANDS, vary: Vary | None = None) -> Front:
     """The log-mel spectrogram as a Front.
 
     Args:
         source: The sound, `float32[?, samples]`, at least one window of 32 ms long.
         rate: Samples a second.
         bands: Bands of frequency.
+        vary: What training rows are turned into first; see `Front`.
 
     Returns:
         Gives `float32[?, frames, bands]`: 1 is a recording's loudest, 0 is 60 dB less.
     """
     (samples,) = source.row
     assert samples is not None
-    target = TensorSpec("spectrogram", "float32", (None, frames(samples, rate), bands))
+    count = frames(samples, rate)
+    target = TensorSpec("spectrogram", "float32", (None, count, bands))
     window, step = _sizes(rate)
     shape = np.hanning(window + 1)[:window]
     weights = mel_filters(rate, window, bands) / (shape.sum() / 2) ** 2  # a full sine has power 1
 
     def encode(x: Array) -> Array:
-        made = np.empty((len(x), *map(int, target.row)), np.float32)
+        made = np.empty((len(x), count, bands), np.float32)
         for at in range(0, len(x), _CHUNK):
             framed = sliding_window_view(x[at : at + _CHUNK], window, axis=1)[:, ::step]
             waves = np.fft.rfft(framed * shape.astype(np.float32))
@@ -61,7 +66,7 @@ def log_mel(source: TensorSpec, rate: int, bands: int = BANDS) -> Front:
             made[at : at + _CHUNK] = _levelled(power @ weights.astype(np.float32))
         return made
 
-    return Front(target, encode, _graph(source, target, shape, weights, step))
+    return Front(target, encode, _graph(source, target, shape, weights, step), vary)
 
 
 def mel_filters(rate: int, window: int, bands: int) -> Array:
@@ -96,7 +101,7 @@ def _levelled(power: Array) -> Array:
     """`[n, frames, bands]` of power to 0-1, each recording by its own loudest."""
     level = np.log10(power + np.float32(_NOTHING))
     loudest = np.maximum(level.max(axis=(1, 2), keepdims=True), np.log10(_FAINTEST))
-    return np.maximum((level - loudest) / np.float32(_DEPTH) + 1, 0).astype(np.float32)
+    return np.asarray(np.maximum((level - loudest) / np.float32(_DEPTH) + 1, 0), np.float32)
 
 
 def _graph(

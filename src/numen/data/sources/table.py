@@ -37,7 +37,7 @@ class _TableSource:
     opened: ClassVar[Opener]
 
     def matches(self, where: str) -> bool:
-        """A file of this kind by its suffix, or a folder that holds one and not what it tells of."""
+        """A file of this kind by its suffix, or a folder of one without the files it tells of."""
         path = Path(where)
         if path.is_dir():
             return first_file(path) is None and any(self._is_table(file) for file in path.iterdir())

@@ -20,6 +20,7 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
+from numen.train.keras.audio import build_audio_cnn, hear
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -113,6 +114,7 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
     "cnn": Family(build_cnn, epochs=6, batch_size=64, falling=2e-3),
+    "audio-cnn": Family(build_audio_cnn, epochs=40, batch_size=32, falling=2e-3, front=hear),
 }
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
+import msgspec
 import numpy as np
 
 from numen.core.errors import InvalidInput, TooLarge
@@ -52,6 +53,7 @@ class KerasTrainer:
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
         refuse(recipe, "schedule", "weight_decay", "class_weight", "augment", "body")
+        recipe = msgspec.structs.replace(recipe, family=recipe.family or self.families[0])
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
@@ -85,7 +87,8 @@ class _Fit:
         front: Front | None,
     ):
         self.keras, self.model, self.data, self.recipe, self.run = keras, model, data, recipe, run
-        self.encode = front.encode if front else _as_it_is
+        self.front = front
+        self.encoded: dict[Split, Array] = {}
         self.train, self.aside = data.train, None
         if recipe.validation:
             self.train, self.aside = data.train.divide(recipe.validation, recipe.seed)
@@ -178,23 +181,25 @@ class _Fit:
             steps = "steps" if seed is None else "steps_per_epoch"
             count = math.ceil(len(split) / self.batch_size)
             return {"x": self._stream(split, seed), steps: count}
-        x, y = (
-            self.encode(batch.inputs[name]),
-            objective.targets_for(loss, batch.target, self.data.labels),
-        )
+        x, y = batch.inputs[name], objective.targets_for(loss, batch.target, self.data.labels)
+        if self.front is not None:
+            if split not in self.encoded:
+                self.encoded[split] = self.front.encode(x)
+            x = self.encoded[split]
         if seed is not None:
+            x = x if self.front is None else self.front.varied(x, seed)
             order = np.random.default_rng(seed).permutation(len(x))
             x, y = x[order], y[order]
         return {"x": x, "y": y, "batch_size": self.batch_size}
 
     def _stream(self, split: Split, seed: int | None) -> Iterator[tuple[Array, Array]]:
-        for batch in split.batches(self.batch_size, seed=seed):
+        for number, batch in enumerate(split.batches(self.batch_size, seed=seed)):
             target = objective.targets_for(self.model.loss, batch.target, self.data.labels)
-            yield self.encode(batch.inputs[self.data.spec.name]), target
-
-
-def _as_it_is(x: Array) -> Array:
-    return x
+            x = batch.inputs[self.data.spec.name]
+            if self.front is not None:
+                x = self.front.encode(x)
+                x = x if seed is None else self.front.varied(x, (seed, number))
+            yield x, target
 
 
 def _listener(keras: Any, model: Any, progress: Progress, interrupt: Interrupt) -> Any:
