@@ -18,7 +18,7 @@ from numen.core.signature import Array
 RATES: Final = (1_000, 768_000)  # samples a second that files may have
 _CROSSINGS: Final = 16  # of the filter's sinc on either side: the steepness of its edge
 _BETA: Final = 8.0  # of its Kaiser window: what is cut off lies 80 dB lower
-_FINEST: Final = 1_000  # rates whose ratio needs larger numbers are met to a thousandth of them
+_FINEST: Final = 1_000  # phases of the filter: rates whose ratio needs more are met nearly
 
 
 def heard(sound: Array, rate: int, to: int, most: int) -> Array:
@@ -61,7 +61,7 @@ def resample(samples: Array, rate: int, to: int) -> Array:
     Returns:
         `float32[ceil(n * to / rate)]`; frequencies that the lower rate cannot hold are gone.
     """
-    ratio = Fraction(to, rate).limit_denominator(_FINEST)
+    ratio = Fraction(to, rate).limit_denominator(max(1, int(_FINEST * min(1, rate / to))))
     up, down = ratio.numerator, ratio.denominator
     if up == down or not len(samples):
         return samples.astype(np.float32)
@@ -80,7 +80,7 @@ def resample(samples: Array, rate: int, to: int) -> Array:
     return made
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _filter(up: int, down: int) -> Array:
     """A low-pass filter as its phases, `float32[up, taps]`, each from the latest sample back."""
     half = _CROSSINGS * max(up, down)
