@@ -38,7 +38,14 @@ def heard_by(data: bytes, how: AudioInput = HOW) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("kind", "apart"),
-    [("PCM_U8", 1e-2), ("PCM_16", 1e-4), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("FLOAT", 1e-7), ("DOUBLE", 1e-7)],
+    [
+        ("PCM_U8", 1e-2),
+        ("PCM_16", 1e-4),
+        ("PCM_24", 1e-6),
+        ("PCM_32", 1e-6),
+        ("FLOAT", 1e-7),
+        ("DOUBLE", 1e-7),
+    ],
 )
 @pytest.mark.parametrize("form", ["WAV", "WAVEX"])
 def test_every_kind_of_sample(kind: str, apart: float, form: str) -> None:
@@ -56,7 +63,9 @@ def test_channels_are_mixed(channels: int) -> None:
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 44_056])
 def test_other_rates_give_the_same_tone(rate: int) -> None:
     middle = slice(400, -400)  # a tone that begins at once has no band that holds it
-    np.testing.assert_allclose(heard_by(wave(tone(rate), rate, "FLOAT"))[middle], tone(8_000)[middle], atol=1e-2)
+    np.testing.assert_allclose(
+        heard_by(wave(tone(rate), rate, "FLOAT"))[middle], tone(8_000)[middle], atol=1e-2
+    )
 
 
 def test_what_the_lower_rate_cannot_hold_is_gone() -> None:
@@ -65,7 +74,7 @@ def test_what_the_lower_rate_cannot_hold_is_gone() -> None:
 
 def test_it_is_cut_or_filled_up() -> None:
     short, long = tone(8_000, seconds=0.1), tone(8_000, seconds=2)
-    np.testing.assert_array_equal(heard_by(wave(short, kind="FLOAT"))[len(short):], 0)
+    np.testing.assert_array_equal(heard_by(wave(short, kind="FLOAT"))[len(short) :], 0)
     np.testing.assert_allclose(heard_by(wave(long, kind="FLOAT")), long[:4_000], atol=1e-7)
     assert len(filled(long, 7)) == 7
 
@@ -77,7 +86,9 @@ def test_it_is_cut_or_filled_up() -> None:
     count=st.integers(1, 2_000),
     most=st.integers(1, 500),
 )
-def test_the_cut_does_not_change_what_is_before_it(rate: int, to: int, count: int, most: int) -> None:
+def test_the_cut_does_not_change_what_is_before_it(
+    rate: int, to: int, count: int, most: int
+) -> None:
     samples = np.random.default_rng(0).standard_normal((count, 2)).astype("f4")
     whole = resample(samples.mean(axis=1), rate, to)
     assert len(whole) == pytest.approx(count * to / rate, rel=5e-3, abs=1)
@@ -163,7 +174,8 @@ def test_bytes_of_chance_give_a_row_or_a_typed_error(head: bytes, body: bytes, s
         row = heard_by(data)
     except NumenError:
         return
-    assert np.isfinite(row).all() and np.abs(row).max() <= 2
+    assert np.isfinite(row).all()
+    assert np.abs(row).max() <= 2
 
 
 @settings(deadline=None)

@@ -24,7 +24,7 @@ from numen.core.errors import InvalidData
 
 SUFFIXES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 RATIO: Final = 100  # times its size that an archive may unpack to
-SPARE: Final = 256 << 20  # bytes that any may unpack to
+SPARE: Final = 64 << 20  # bytes that any may unpack to
 MOST: Final = 5_000_000  # files in it
 _LOOKED_AT: Final = 256
 _PIECE: Final = 1 << 20

@@ -24,7 +24,7 @@ _WINDOW: Final = 0.032  # seconds
 _STEP: Final = 0.010
 _LOWEST: Final = 60.0  # Hz: below it lie hum and handling
 _HIGHEST: Final = 8_000.0
-_DEPTH: Final = 6.0  # powers of ten below a recording's loudest that are told apart: 60 dB
+DEPTH: Final = 6.0  # powers of ten below a recording's loudest that are told apart: 60 dB
 _FAINTEST: Final = 1e-4  # power a recording's loudest must have to count as loud
 _NOTHING: Final = 1e-12  # keeps the logarithm of silence finite
 _CHUNK: Final = 64  # rows whose frames are held at once
@@ -76,8 +76,7 @@ def mel_filters(rate: int, window: int, bands: int) -> Array:
         `float64[window // 2 + 1, bands]`, from bins of the spectrum to bands. A band narrower
         than a bin takes its share of the two it lies between.
     """
-    lowest, highest = _mel(_LOWEST), _mel(min(_HIGHEST, rate / 2))
-    points = 700 * (10 ** (np.linspace(lowest, highest, bands + 2) / 2595) - 1)
+    points = _points(rate, bands)
     # Each bin stands for the stretch of frequencies around it, sampled finely.
     fine = 16
     bins = window // 2 + 1
@@ -89,8 +88,32 @@ def mel_filters(rate: int, window: int, bands: int) -> Array:
     return np.asarray(triangles.reshape(bins, fine, bands).mean(axis=1))
 
 
-def _mel(hertz: float) -> float:
-    return float(2595 * np.log10(1 + hertz / 700))
+def band_places(rate: int, bands: int, factors: Array) -> Array:
+    """Where among the bands frequencies lie that are `factors` times those of the bands.
+
+    Args:
+        rate: Samples a second.
+        bands: How many bands.
+        factors: `[n, 1]`.
+
+    Returns:
+        `float64[n, bands]`, from 0, outside `0…bands - 1` where there is no such band.
+    """
+    points = _points(rate, bands)
+    lowest, highest = _mel(points[0]), _mel(points[-1])
+    return np.asarray(
+        (_mel(points[1:-1] * factors) - lowest) / (highest - lowest) * (bands + 1) - 1
+    )
+
+
+def _points(rate: int, bands: int) -> Array:
+    """Where each triangle of a band begins, has its top and ends: every third of them, in Hz."""
+    lowest, highest = _mel(np.float64(_LOWEST)), _mel(np.float64(min(_HIGHEST, rate / 2)))
+    return np.asarray(700 * (10 ** (np.linspace(lowest, highest, bands + 2) / 2595) - 1))
+
+
+def _mel(hertz: Array) -> Array:
+    return np.asarray(2595 * np.log10(1 + hertz / 700))
 
 
 def _sizes(rate: int) -> tuple[int, int]:
@@ -101,7 +124,7 @@ def _levelled(power: Array) -> Array:
     """`[n, frames, bands]` of power to 0-1, each recording by its own loudest."""
     level = np.log10(power + np.float32(_NOTHING))
     loudest = np.maximum(level.max(axis=(1, 2), keepdims=True), np.log10(_FAINTEST))
-    return np.asarray(np.maximum((level - loudest) / np.float32(_DEPTH) + 1, 0), np.float32)
+    return np.asarray(np.maximum((level - loudest) / np.float32(DEPTH) + 1, 0), np.float32)
 
 
 def _graph(
@@ -118,7 +141,7 @@ def _graph(
         "bands": bands[:, :, None].astype(np.float32),
         "nothing": np.float32(_NOTHING),
         "faintest": np.float32(np.log(_FAINTEST)),
-        "depth": np.float32(1 / (_DEPTH * np.log(10))),
+        "depth": np.float32(1 / (DEPTH * np.log(10))),
         "one": np.float32(1),
     }
     nodes = [
