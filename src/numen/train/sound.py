@@ -108,7 +108,7 @@ def band_places(rate: int, bands: int, factors: Array) -> Array:
 
 def _points(rate: int, bands: int) -> Array:
     """Where each triangle of a band begins, has its top and ends: every third of them, in Hz."""
-    lowest, highest = _mel(np.float64(_LOWEST)), _mel(np.float64(min(_HIGHEST, rate / 2)))
+    lowest, highest = _mel(np.array([_LOWEST, min(_HIGHEST, rate / 2)]))
     return np.asarray(700 * (10 ** (np.linspace(lowest, highest, bands + 2) / 2595) - 1))
 
 
