@@ -25,8 +25,8 @@ _STEP: Final = 0.010
 _LOWEST: Final = 60.0  # Hz: below it lie hum and handling
 _HIGHEST: Final = 8_000.0
 DEPTH: Final = 6.0  # powers of ten below a recording's loudest that are told apart: 60 dB
-_FAINTEST: Final = 1e-4  # power a recording's loudest must have to count as loud
-_NOTHING: Final = 1e-12  # keeps the logarithm of silence finite
+_FAINTEST: Final = 1e-7  # power a recording's loudest band must have to count as loud
+_NOTHING: Final = 1e-14  # keeps the logarithm of silence finite
 _CHUNK: Final = 64  # rows whose frames are held at once
 _OPSET: Final = 17
 
