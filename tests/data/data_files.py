@@ -6,6 +6,7 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from PIL import Image
 
 IRIS = "length,colour,id,kind\n" + "".join(
@@ -51,4 +52,16 @@ def paint(
     shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
     noise = np.random.default_rng(seed).integers(0, 9, shape)
     Image.fromarray((noise + shade).astype(np.uint8)).save(path)
+    return path
+
+
+def sing(path: Path, hertz: float = 440, rate: int = 8_000, seconds: float = 0.3, **how) -> Path:
+    """A sound file: a tone of a loudness that differs by `seed`, with a little noise."""
+    random = np.random.default_rng(how.pop("seed", 0))
+    at = np.arange(round(rate * seconds)) / rate
+    tone = random.uniform(0.2, 0.8) * np.sin(2 * np.pi * hertz * at + random.uniform(0, 6))
+    sound = tone + 0.01 * random.standard_normal(len(at))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    channels = how.pop("channels", 1)
+    soundfile.write(path, np.repeat(sound[:, None], channels, axis=1), rate, **how)
     return path

@@ -11,7 +11,14 @@ import numpy as np
 
 from numen.core.bundle import Bundle
 from numen.core.errors import InvalidInput
-from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest, WindowInput
+from numen.core.manifest import (
+    AudioInput,
+    Classification,
+    ColumnsInput,
+    ImageInput,
+    Manifest,
+    WindowInput,
+)
 from numen.core.signature import Array
 from numen.runtime import process
 from numen.runtime.base import Runtime, open_variant
@@ -57,8 +64,8 @@ class Model:
         """Runs the model.
 
         Args:
-            x: Arrays by input name; one row or a batch for a model of one input; a picture's
-                path or bytes; an object of named fields or a list of them.
+            x: Arrays by input name; one row or a batch for a model of one input; a picture's or a
+                sound's path or bytes; an object of named fields or a list of them.
 
         Returns:
             The output `[rows, …]`, or outputs by name where there are several.
@@ -114,12 +121,12 @@ class Model:
             specs = {spec.name: spec for spec in self.manifest.signature.inputs}
             return {name: np.asarray(value, specs[name].numpy) for name, value in x.items()}
         if isinstance(x, Path) or (
-            isinstance(x, str) and isinstance(self.manifest.preprocess, ImageInput)
+            isinstance(x, str) and isinstance(self.manifest.preprocess, ImageInput | AudioInput)
         ):
             try:
                 x = Path(x).read_bytes()
             except OSError as error:
-                raise InvalidInput(f"image: cannot read {x}: {error.strerror}") from error
+                raise InvalidInput(f"cannot read {x}: {error.strerror}") from error
         return process.read_input(self.manifest, x)
 
     def __repr__(self) -> str:

@@ -27,7 +27,7 @@ from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
 from numen.train.base import Progress, Run
 from numen.train.evaluate import plots
-from numen.train.find import trainer_for
+from numen.train.find import trainer_for, usual_family
 from numen.train.recipe import Recipe
 
 
@@ -74,7 +74,8 @@ def train(
 
     Args:
         data: A data set, or its name, URL or path; the recipe's own by default.
-        family: A built-in family such as `cnn`, or the user's own `module:build`.
+        family: A built-in family such as `cnn`, or the user's own `module:build`; what is usual
+            for the data when empty.
         recipe: A recipe or its file, where there is one; other arguments override it.
         name: Published as the next version of this model, unless empty or interrupted.
         progress: Who is told how it goes.
@@ -92,7 +93,11 @@ def train(
     if not isinstance(source, Dataset) and not str(source):
         raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
     dataset = open_data(source, plan.read)
-    plan = msgspec.structs.replace(plan, data=plan.data or dataset.name)
+    plan = msgspec.structs.replace(
+        plan,
+        data=plan.data or dataset.name,
+        family=plan.family or usual_family(dataset.preprocess),
+    )
     for line in dataset.reading_notes():
         (progress or Silent()).note(line)
     trainer = trainer_for(plan)

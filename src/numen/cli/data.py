@@ -20,7 +20,7 @@ def add(
     sources: Annotated[
         list[str],
         typer.Argument(help="Files or a folder: IDX, CSV, Parquet, JSONL, class folders of "
-                            "images; or sample:mnist."),
+                            "images or sounds, an archive of them; or sample:mnist."),
     ],
     target: Annotated[
         str, typer.Option(help="The column to learn; found by its name if not given.")
@@ -110,7 +110,7 @@ def sample(
     dataset = open_data(name)
     if out is not None:
         if "image" not in next(iter(dataset.test.batches(1))).inputs:
-            raise InvalidInput(f"{name} is a table: there are no pictures to draw")
+            raise InvalidInput(f"{name}: expected pictures to draw, it has none")
         contact_sheet(dataset, rows=rows).save(out)
         show.out.print(f"[green]✓[/] {out}")
     elif as_json:

@@ -20,7 +20,8 @@ def predict(
         str, typer.Argument(help="name, name@3 or name@alias.", autocompletion=references)
     ],
     input_: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A picture, a .json or .npy file, JSON, or -.")
+        str,
+        typer.Argument(metavar="INPUT", help="A picture, a WAV, .json or .npy file, JSON, or -."),
     ],
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
     as_json: show.Json = False,

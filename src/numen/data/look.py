@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ class Look:
 
     Attributes:
         prints: `uint64[n]`, equal for rows of equal inputs.
-        moments: Statistics of each column; of all pixels as one.
+        moments: Statistics of each column, or of other figures; of all pixels as one.
     """
 
     prints: Array
@@ -76,15 +77,23 @@ class Moments:
         }
 
 
-def look(split: Split) -> Look:
-    """Reads every row of a split once."""
+def look(split: Split, figures: Callable[[Array], Array] | None = None) -> Look:
+    """Reads every row of a split once.
+
+    Args:
+        split: The rows.
+        figures: What the statistics are of, `[n, …]` to `[n, figures]`; the rows' own numbers
+            where it is None.
+    """
     moments = Moments()
     prints = []
     histogram = np.zeros(256, np.int64)
     for batch in split.batches(_BATCH):
         (inputs,) = batch.inputs.values()
         prints.append(fingerprints(inputs))
-        if inputs.dtype == np.uint8:
+        if figures is not None:
+            moments.add(figures(inputs))
+        elif inputs.dtype == np.uint8:
             histogram += np.bincount(inputs.reshape(-1), minlength=256)
         else:
             moments.add(inputs if inputs.ndim == 2 else inputs[:, -1])  # a window's own row

@@ -45,21 +45,41 @@ def render(profile: Profile, title: str = "") -> RenderableType:
 
 
 def render_samples(data: Dataset, count: int = 10, width: int = 28) -> RenderableType:
-    """Some training rows for a terminal: pictures, or a table of values.
+    """Some training rows for a terminal: pictures, waveforms of sounds, or a table of values.
 
     Args:
         data: The dataset.
         count: How many rows; of pictures, as many classes as that allows.
         width: Characters a picture may be wide.
     """
-    if not isinstance(data.preprocess, ImageInput):
+    if isinstance(data.preprocess, ColumnsInput):
         return _rows(data, count)
     labels = data.labels or ()
     each = max(1, count // max(len(labels), 1))
     pictures = []
-    for label, picture in _of_classes(data.train, len(labels), each, count):
+    for label, row in _of_classes(data.train, len(labels), each, count):
+        picture = row if isinstance(data.preprocess, ImageInput) else waveform(row, width)
         pictures.append(Group(Text(labels[label], style="bold"), Picture(picture, width)))
     return Columns(pictures, padding=(1, 2))
+
+
+def waveform(sound: Array, width: int = 28, height: int = 14) -> Array:
+    """A sound as a picture: how far it swings at each moment, the loudest as high as there is room.
+
+    Args:
+        sound: `float32[samples]`.
+        width: Moments, from left to right.
+        height: Pixels from the one side to the other.
+
+    Returns:
+        `uint8[height, width]`, bright on dark.
+    """
+    parts = np.array_split(sound / (np.abs(sound).max() or 1), min(width, len(sound)))
+    low, high = (np.array([end(part) for part in parts]) for end in (np.min, np.max))
+    level = 1 - (2 * np.arange(height)[:, None] + 1) / height
+    half = 1 / height
+    inside = (level <= high + half) & (level >= low - half)
+    return np.where(inside, np.uint8(230), np.uint8(20))
 
 
 class Picture:
@@ -126,7 +146,9 @@ def contact_sheet(data: Dataset, rows: int = 8, classes: int = 20, side: int = 6
     """
     layout = data.preprocess
     if not isinstance(layout, ImageInput):
-        raise InvalidInput(f'dataset "{data.name}": expected pictures, it is a table')
+        raise InvalidInput(
+            f'dataset "{data.name}": expected pictures, it is a table or a set of sounds'
+        )
     if min(rows, classes, side) < 1:
         raise InvalidInput("contact sheet: expected rows, classes and side of at least 1")
     labels = (data.labels or ())[:classes]
@@ -162,8 +184,7 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     table.add_row("digest", profile.digest)
     counts = ", ".join(f"{name} {count:,}" for name, count in profile.rows.items())
     table.add_row("rows", counts)
-    pictures = profile.schema[0].kind == "image"
-    table.add_row("a row", f"{'picture' if pictures else 'columns'} {format_shape(profile.shape)}")
+    table.add_row("a row", _row(profile))
     kind = "a quantity" if profile.labels is None else f"{len(profile.labels)} classes"
     table.add_row("target", Text(f"{profile.target} ({kind})"))
     repeated = ", ".join(f"{name} {count:,}" for name, count in profile.repeated.items() if count)
@@ -178,6 +199,14 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     if profile.labels is not None:
         table.add_row("suspicious", doubt)
     return table
+
+
+def _row(profile: Profile) -> str:
+    if profile.rate:
+        (samples,) = profile.shape
+        return f"sound of {samples / profile.rate:.2f} s at {profile.rate:,} Hz"
+    pictures = profile.schema[0].kind == "image"
+    return f"{'picture' if pictures else 'columns'} {format_shape(profile.shape)}"
 
 
 def _balance(profile: Profile, labels: tuple[str, ...]) -> RenderableType:

@@ -6,7 +6,7 @@ rows in batches; what it keeps a row is one 64-bit fingerprint.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,7 +15,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from numen.core.errors import CorruptBundle, NotFound
-from numen.core.manifest import ColumnsInput, ImageInput, WindowInput, places
+from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, WindowInput, places
+from numen.core.signature import Array
 from numen.data.dataset import Dataset
 from numen.data.leaks import Leak, leaks, near, shared_groups
 from numen.data.look import Look, Moments, look
@@ -27,7 +28,7 @@ _UNEVEN: Final = 10  # times as many rows in the largest class
 
 
 class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One input column, or the pictures as a whole.
+    """One input column, the pictures as a whole, or one figure of the sounds.
 
     Attributes:
         name: The column.
@@ -35,15 +36,15 @@ class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
         categories: Number of categories, of a category.
         missing: Rows without a value, in all splits.
         why: What made it that.
-        min: Smallest value of the training rows, of numbers and pixels; of dates in days since
-            1970.
+        min: Smallest value of the training rows, of numbers, pixels and figures; of dates in days
+            since 1970.
         mean: Their mean.
         max: Their largest.
         std: Their standard deviation.
     """
 
     name: str
-    kind: Literal["number", "category", "date", "text", "image"]
+    kind: Literal["number", "category", "date", "text", "image", "sound"]
     categories: int = 0
     missing: int = 0
     why: str = ""
@@ -74,6 +75,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         suspicious_total: How many there are.
         compared: Training rows whose label the others judged.
         notes: What a person should know.
+        rate: Samples a second, of sounds.
         format: Version of this structure.
     """
 
@@ -94,6 +96,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     suspicious_total: int = 0
     compared: int = 0
     notes: tuple[str, ...] = ()
+    rate: int = 0
     format: Literal[1] = 1
 
     def to_json(self) -> bytes:
@@ -118,7 +121,8 @@ def read_profile(folder: Path) -> Profile:
 
 def examine(data: Dataset) -> Profile:
     """Looks at every row of a dataset once, and at the neighbours of some."""
-    seen = {name: look(split) for name, split in data.splits.items()}
+    figures = _figures(data)
+    seen = {name: look(split, figures) for name, split in data.splits.items()}
     prints = {name: seen[name].prints for name in seen}
     targets = {name: split.target for name, split in data.splits.items()}
     profile = Profile(
@@ -133,6 +137,7 @@ def examine(data: Dataset) -> Profile:
         near=near(data, seen),
         shared_groups=shared_groups(data),
         leaks=tuple(leaks(data)),
+        rate=data.preprocess.rate if isinstance(data.preprocess, AudioInput) else 0,
     )
     if data.labels is None:
         moments = Moments()
@@ -157,10 +162,25 @@ def _column(name: str, moments: Moments, place: int, missing: int = 0) -> Column
     return replace(ColumnProfile(name, "number", missing=missing), **moments.of(place))
 
 
+def _figures(data: Dataset) -> Callable[[Array], Array] | None:
+    how = data.preprocess
+    if not isinstance(how, AudioInput):
+        return None
+    from numen.data.sound import figures  # it needs a package that tables do not
+
+    return lambda sounds: figures(sounds, how.rate)
+
+
 def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...]:
     train = seen["train"].moments
     if isinstance(data.preprocess, ImageInput):
         return (replace(ColumnProfile("image", "image"), **train.of(0)),)
+    if isinstance(data.preprocess, AudioInput):
+        names = ("seconds", "loudness (dB)")
+        return tuple(
+            replace(ColumnProfile(name, "sound"), **train.of(place))
+            for place, name in enumerate(names)
+        )
     assert isinstance(data.preprocess, ColumnsInput | WindowInput)
     why = {each.name: each.why for each in data.taken}
     columns = []

@@ -1,4 +1,4 @@
-"""The stored rows of one split, by number: arrays that map the file, or pictures still encoded.
+"""The stored rows of one split, by number: arrays that map the file, encoded pictures, sounds.
 
 `Rows` is what Split reads from. Nothing is held in memory but what was asked for.
 """
@@ -11,10 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from numen.core.errors import CorruptBundle
-from numen.core.manifest import WindowInput
+from numen.core.manifest import AudioInput, WindowInput
 from numen.core.signature import Array
 from numen.data.pixels import decode, fit
 from numen.data.stored import Stored, as_array, flat, open_split
+
+_FULL = np.float32(32_768)  # of 16 bits: the sample that stands for 1
 
 
 class Rows(Protocol):
@@ -52,6 +54,8 @@ def open_rows(folder: Path, name: str, stored: Stored) -> Rows:
     try:
         if isinstance(stored.preprocess, WindowInput):
             return WindowRows(table, stored)
+        if isinstance(stored.preprocess, AudioInput):
+            return AudioRows(table, stored)
         return EncodedRows(table, stored) if stored.encoded else FixedRows(table, stored)
     except (KeyError, ValueError) as error:
         raise CorruptBundle(f"dataset {folder}: split {name}: {error}") from error
@@ -146,3 +150,19 @@ class EncodedRows:
         chunk = int(np.searchsorted(self._starts, index, side="right")) - 1
         scalar = self._chunks[chunk][index - int(self._starts[chunk])]
         return memoryview(scalar.as_buffer())
+
+
+class AudioRows(EncodedRows):
+    """Sounds as 16-bit samples, each as long as it lasts; read as numbers from -1 to 1."""
+
+    def __init__(self, table: Any, stored: Stored):
+        super().__init__(table, stored)
+        self.row_bytes *= 4
+
+    def pick(self, indices: Array) -> Array:
+        """The rows asked for, `float32[n, samples]`, filled up with silence."""
+        sounds = np.zeros((len(indices), *self._shape), np.float32)
+        for row, index in zip(sounds, indices.tolist(), strict=True):
+            samples = np.frombuffer(self.encoded(index), "<i2")
+            np.divide(samples, _FULL, out=row[: len(samples)], dtype=np.float32)
+        return sounds

@@ -151,7 +151,7 @@ class FixedSplit(_Split):
 
 @dataclass
 class EncodedSplit(_Split):
-    """Pictures as the bytes of their files, in batches of a few megabytes."""
+    """Pictures as the bytes of their files, sounds as their samples, in batches of a few MB."""
 
     batch_bytes: int = 8 << 20
 
@@ -163,10 +163,16 @@ class EncodedSplit(_Split):
         self._held: list[tuple[bytes, int]] = []
         self._size = 0
 
-    def append(self, encoded: bytes, pixels: Array, target: int) -> None:
-        """Adds one picture: its file's bytes, `uint8[h, w]` or `uint8[h, w, 3]`, and its class."""
-        self._inputs_digest.update(np.asarray(pixels.shape, "<i8").tobytes())
-        self._inputs_digest.update(np.ascontiguousarray(pixels).data)
+    def append(self, encoded: bytes, decoded: Array, target: int) -> None:
+        """Adds a row.
+
+        Args:
+            encoded: What is kept: a picture's file, or a sound's samples.
+            decoded: What they stand for: `uint8[h, w]`, `uint8[h, w, 3]` or `int16[samples]`.
+            target: The class.
+        """
+        self._inputs_digest.update(np.asarray(decoded.shape, "<i8").tobytes())
+        self._inputs_digest.update(np.ascontiguousarray(decoded).data)
         self._target_digest.update(np.asarray([target], "<i8").tobytes())
         self._held.append((encoded, target))
         self._size += len(encoded)

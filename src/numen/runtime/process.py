@@ -1,4 +1,4 @@
-"""Between people's data and a model's arrays: pictures and named fields in, labels out.
+"""Between people's data and a model's arrays: pictures, sounds and named fields in, labels out.
 
 Follows what the bundle's manifest says, so every door reads a picture and names a class alike.
 """
@@ -15,6 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.fields import flatten, numbers_of
 from numen.core.manifest import (
+    AudioInput,
     Classification,
     ColumnsInput,
     ImageInput,
@@ -24,6 +25,7 @@ from numen.core.manifest import (
     places,
 )
 from numen.core.signature import Array
+from numen.runtime.sound import decode_sound
 
 MAX_PIXELS: Final = 50_000_000
 _UNREADABLE: Final = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError)
@@ -158,18 +160,24 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
 
     Args:
         manifest: The model's.
-        value: A picture's bytes, an object of named fields or a list of such objects (rows; of
-            a model of windows one window, and a list of such lists several), or (nested)
-            numbers in the shape of one row or of a batch.
+        value: A picture's or a sound's bytes, an object of named fields or a list of such
+            objects (rows; of a model of windows one window, and a list of such lists several), or
+            (nested) numbers in the shape of one row or of a batch.
 
     Raises:
         InvalidInput: The model does not take such a value.
+        UnsupportedMedia: It is a sound of a format nobody here reads.
+        TooLarge: It is over a limit.
     """
     how = manifest.preprocess
     if isinstance(value, bytes | bytearray | memoryview):
-        if not isinstance(how, ImageInput):
-            raise InvalidInput("this model does not take pictures", hint="send its input as JSON")
-        return decode_image(bytes(value), how)
+        if isinstance(how, ImageInput):
+            return decode_image(bytes(value), how)
+        if isinstance(how, AudioInput):
+            return decode_sound(bytes(value), how)
+        raise InvalidInput(
+            "this model takes neither pictures nor sounds", hint="send its input as JSON"
+        )
     if isinstance(value, Mapping):
         value = [value]
     if _objects(value):

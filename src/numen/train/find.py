@@ -1,20 +1,44 @@
-"""Which plug-in trains a family, and which takes in a user's object: asked by name, never by type.
+"""Which family suits data, which plug-in trains it, and which takes in a user's object.
 
-A plug-in whose packages are not installed stands aside until it is the one that is needed.
+They are asked for by name, never by type. One whose packages are not installed stands
+aside until it is the one that is needed.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from numen.core import plugins
 from numen.core.errors import InvalidInput, MissingExtra
+from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, Preprocess
 from numen.train.base import Exporter, Trainer
 from numen.train.recipe import Recipe
 
 TRAINERS = "numen.trainers"
 EXPORTERS = "numen.exporters"
 OWN = "keras"  # trains `module:build` unless the recipe names another
+# Trains well without a word said, by kind of input.
+_USUAL: Final[dict[type, str]] = {
+    ImageInput: "cnn",
+    ColumnsInput: "boosting",
+    AudioInput: "audio-cnn",
+}
+
+
+def usual_family(how: Preprocess) -> str:
+    """The family that data of a kind is trained with where none is named.
+
+    Raises:
+        InvalidInput: There is none for data of this kind.
+    """
+    family = _USUAL.get(type(how))
+    if family is None:
+        kind = type(how).__struct_config__.tag
+        raise InvalidInput(
+            f"family: expected a name, as there is no usual family for data of kind {kind}",
+            field="family",
+        )
+    return family
 
 
 def trainer_for(recipe: Recipe) -> Trainer:

@@ -28,7 +28,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """How to train a model. Empty values mean: what suits the family and the data.
 
     Attributes:
-        family: A built-in family, or the user's own `module:build`.
+        family: A built-in family, or the user's own `module:build`; what is usual for the data
+            when empty.
         data: The dataset's name or URL.
         read: How to read it, where its looks deceive; see `numen.data.reading`.
         name: What to publish the model as; empty publishes nothing.
@@ -52,7 +53,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             the greatest.
     """
 
-    family: str = "mlp"
+    family: str = ""
     data: str = ""
     read: Reading = PLAIN
     name: str = ""

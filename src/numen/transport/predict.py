@@ -1,4 +1,4 @@
-"""The friendly door, `/predict/{m}`: a picture, named fields or numbers in, a label out."""
+"""The friendly door, `/predict/{m}`: a picture, sound, named fields or numbers in, a label out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from numen.transport.status import responses
 from numen.transport.tensors import document
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
-# Beyond this many pixels, reading a picture would hold up everybody else's requests.
+_SOUNDS: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
+# Beyond this many pixels or bytes, reading it would hold up everybody else's requests.
 _LARGE: Final = 1 << 20
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 _SCORE: Final[dict[str, Any]] = {
@@ -30,7 +31,7 @@ _DOC: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
-            **dict.fromkeys(_PICTURES[:2], _BINARY),
+            **dict.fromkeys((*_PICTURES[:2], _SOUNDS[0]), _BINARY),
             "application/json": {"schema": {"type": "object"}},
         },
     },
@@ -64,7 +65,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.post(
         "/predict/{model}",
-        summary="A picture, named fields or numbers to a label",
+        summary="A picture, a sound, named fields or numbers to a label",
         responses=responses(400, 404, 413, 415, 429, 503, 504),
         openapi_extra=_DOC,
     )
@@ -81,7 +82,7 @@ def router(service: Service) -> APIRouter:
         endpoint = await service.awake(reference.name, version, deadline)
         manifest = endpoint.manifest
         value = _value(head.content_type.decode("latin-1"), await request.body())
-        if isinstance(value, bytes) and count_pixels(value) > _LARGE:
+        if isinstance(value, bytes) and max(len(value), count_pixels(value)) > _LARGE:
             async with large:
                 inputs = await asyncio.to_thread(read_input, manifest, value)
         else:
@@ -98,13 +99,15 @@ def router(service: Service) -> APIRouter:
 
 def _value(kind: str, body: bytes) -> Any:
     if not body:
-        raise InvalidInput("body: expected a picture or JSON, received nothing", field="body")
-    if kind in _PICTURES:
+        raise InvalidInput(
+            "body: expected a picture, a sound or JSON, received nothing", field="body"
+        )
+    if kind in _PICTURES or kind in _SOUNDS:
         return body
     if kind.encode("latin-1") in JSON:
         return _json(body)
     raise UnsupportedMedia(
-        f"Content-Type: expected {', '.join(_PICTURES)} or application/json, "
+        f"Content-Type: expected {', '.join(_PICTURES)}, {_SOUNDS[0]} or application/json, "
         f"received {kind[:80]!r}",
         field="Content-Type",
     )

@@ -16,9 +16,16 @@ import numpy as np
 import orjson
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest, Regression
+from numen.core.manifest import (
+    AudioInput,
+    Classification,
+    ColumnsInput,
+    ImageInput,
+    Manifest,
+    Regression,
+)
 from numen.core.signature import Array, TensorSpec
-from numen.runtime.process import decode_image, encode_fields, probabilities
+from numen.runtime.process import encode_fields, probabilities, read_input
 from numen.serve.service import Endpoint
 from numen.transport.tensors import document, dump, kind
 
@@ -182,10 +189,9 @@ def _feature(value: Any, spec: TensorSpec, manifest: Manifest) -> Array:
     """One row of an input."""
     values = value if isinstance(value, list) else [value]
     how = manifest.preprocess
-    picture = isinstance(how, ImageInput) and how.input == spec.name
-    if picture and len(values) == 1 and isinstance(values[0], dict):
-        assert isinstance(how, ImageInput)
-        return decode_image(_bytes(values[0], spec.name), how)[spec.name]
+    file = isinstance(how, ImageInput | AudioInput) and how.input == spec.name
+    if file and len(values) == 1 and isinstance(values[0], dict):
+        return read_input(manifest, _bytes(values[0], spec.name))[spec.name]
     wanted = str if spec.dtype == "string" else bool if spec.dtype == "bool" else (int, float)
     if spec.dtype == "string":
         values = [_text(v, spec.name) if isinstance(v, dict) else v for v in values]

@@ -1,7 +1,7 @@
 """A folder of class folders of pictures, or `train` and `test` folders of them.
 
-A class is called as its folder. Every picture is decoded once, so that a broken one is found now;
-what is kept is its file's bytes.
+A class is called as its folder; an archive of such folders does as well. Every picture is decoded
+once, so that a broken one is found now; what is kept is its file's bytes.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Final
 
 from numen.core.errors import InvalidData, InvalidInput
 from numen.core.manifest import ImageInput
+from numen.data import folders
+from numen.data.archive import is_archive, opened
+from numen.data.folders import TARGET
 from numen.data.pixels import SUFFIXES, decode
 from numen.data.reading import Reading
 from numen.data.stored import Stored, class_index, seal
 from numen.data.writing import EncodedSplit
 
-_SPLITS: Final = ("train", "test", "validation")
 _MAX_BYTES: Final = 256 << 20
-TARGET: Final = "label"
 
 
 class ImageFolderSource:
@@ -28,18 +29,18 @@ class ImageFolderSource:
 
     def matches(self, where: str) -> bool:
         """A folder with a picture in one of its folders, or in one of theirs by split."""
-        path = Path(where)
-        if not path.is_dir():
-            return False
-        return any(_has_picture(kind) for root in _roots(path).values() for kind in _folders(root))
+        return folders.holds(where, SUFFIXES)
 
     def files(self, where: Sequence[str]) -> list[Path]:
-        """All pictures, and the folders they lie in."""
+        """All pictures, and the folders they lie in; of an archive, itself."""
+        path = folders.one(where, "pictures")
+        if is_archive(path):
+            return [path]
         return [
             path
-            for root in _one(where).values()
-            for kind in _folders(root)
-            for path in (kind, *_pictures(kind)[0])
+            for root in folders.roots(path).values()
+            for kind in folders.folders(root)
+            for path in (kind, *folders.files(kind, SUFFIXES)[0])
         ]
 
     def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
@@ -47,8 +48,11 @@ class ImageFolderSource:
         if reading.target not in ("", TARGET):
             raise InvalidInput(f'pictures: expected target "{TARGET}", received "{reading.target}"')
         reading.refuse("pictures", "columns", "group", "order", "window")
-        roots = _one(where)
-        labels = tuple(kind.name for kind in _folders(roots["train"]))
+        with opened(folders.one(where, "pictures"), work) as path:
+            return self._read(folders.roots(path), work)
+
+    def _read(self, roots: dict[str, Path], work: Path) -> Stored:
+        labels = tuple(kind.name for kind in folders.folders(roots["train"]))
         index = class_index(labels)
         sizes: Counter[tuple[int, ...]] = Counter()
         colour = False
@@ -56,8 +60,8 @@ class ImageFolderSource:
         splits = []
         for name, root in roots.items():
             with EncodedSplit(work, name, "image", TARGET, str(root)) as split:
-                for kind in _folders(root):
-                    pictures, others = _pictures(kind)
+                for kind in folders.folders(root):
+                    pictures, others = folders.files(kind, SUFFIXES)
                     left_out += [str(path.relative_to(root.parent)) for path in others]
                     if pictures and kind.name not in index:
                         raise InvalidData(
@@ -87,40 +91,6 @@ class ImageFolderSource:
         layout = ImageInput("image", height, width, 3 if colour else 1, "hwc" if colour else "hw")
         stored = Stored(layout, TARGET, labels, encoded=True, notes=tuple(notes))
         return seal(work, stored, splits)
-
-
-def _one(where: Sequence[str]) -> dict[str, Path]:
-    if len(where) != 1:
-        raise InvalidInput(f"pictures: expected one folder, received {len(where)}")
-    return _roots(Path(where[0]))
-
-
-def _roots(path: Path) -> dict[str, Path]:
-    """The folder of class folders of each split, training first."""
-    if (path / "train").is_dir() and any(_folders(path / "train")):
-        return {name: path / name for name in _SPLITS if (path / name).is_dir()}
-    return {"train": path}
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(
-        (path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")),
-        key=lambda path: path.name,
-    )
-
-
-def _pictures(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures in a folder by name, and other files."""
-    files = sorted(
-        (path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")),
-        key=lambda path: path.name,
-    )
-    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
-    return pictures, [path for path in files if path.suffix.lower() not in SUFFIXES]
-
-
-def _has_picture(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
 
 
 def _read(path: Path) -> bytes:

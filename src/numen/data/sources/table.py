@@ -19,6 +19,7 @@ from numen.data.columns import write
 from numen.data.csvfile import open_csv
 from numen.data.facts import TableFile
 from numen.data.jsonlines import open_jsonl
+from numen.data.listing import first_file
 from numen.data.reading import Reading
 from numen.data.stored import Stored
 
@@ -36,10 +37,10 @@ class _TableSource:
     opened: ClassVar[Opener]
 
     def matches(self, where: str) -> bool:
-        """A file of this kind by its suffix, or a folder that holds one."""
+        """A file of this kind by its suffix, or a folder of one without the files it tells of."""
         path = Path(where)
         if path.is_dir():
-            return any(self._is_table(file) for file in path.iterdir())
+            return first_file(path) is None and any(self._is_table(file) for file in path.iterdir())
         return self._is_table(path)
 
     def files(self, where: Sequence[str]) -> list[Path]:

@@ -19,6 +19,7 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import ImageInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
+from numen.train.keras.audio import build_audio_cnn, hear
 from numen.train.keras.ends import front, head
 from numen.train.keras.sequence import build_sequence
 from numen.train.recipe import Recipe, params_of
@@ -145,6 +146,7 @@ FAMILIES: Final = {
     "cnn": Family(build_cnn, epochs=10, batch_size=64, falling=2e-3),
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
     "sequence": Family(build_sequence, epochs=12, batch_size=64, falling=3e-3),
+    "audio-cnn": Family(build_audio_cnn, epochs=40, batch_size=32, falling=2e-3, front=hear),
 }
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numen.core.errors import TooLarge
 from numen.core.signature import Array
 from numen.data.dataset import Batch, Split
+from numen.train.front import Seed
 from numen.train.keras.scan import Scan, Told, why_not
 
 IN_MEMORY: Final = 2 << 30  # bytes of rows held at once; more are read in batches
@@ -30,10 +31,12 @@ class Rows:
     Attributes:
         split: The rows.
         pack: A batch of them to (x, y) or (x, y, weights).
+        vary: What an epoch's seed makes of x, where the rows are varied anew each epoch.
     """
 
     split: Split | Any
     pack: Callable[[Batch], tuple[Array, ...]]
+    vary: Callable[[Array, Seed], Array] | None = None
 
     def whole(self) -> tuple[Array, ...]:
         """All at once.
@@ -45,8 +48,15 @@ class Rows:
 
     def stream(self, size: int, seed: int | None) -> Iterator[tuple[Array, ...]]:
         """Batch by batch, in the order of the seed or as they are stored."""
-        for batch in self.split.batches(size, seed=seed):
-            yield self.pack(batch)
+        for number, batch in enumerate(self.split.batches(size, seed=seed)):
+            packed = self.pack(batch)
+            yield packed if seed is None else self.varied(packed, (seed, number))
+
+    def varied(self, packed: tuple[Array, ...], seed: Seed) -> tuple[Array, ...]:
+        """What was packed, as an epoch sees it."""
+        if self.vary is None:
+            return packed
+        return (self.vary(packed[0], seed), *packed[1:])
 
 
 class Passes:
@@ -72,19 +82,21 @@ class Passes:
         except TooLarge:
             self.why = self.why or "the rows are too many to hold at once"
             return
-        if self.why:
+        if self.why or rows.vary is not None:
             self._whole = whole
-        else:
+        if not self.why:
             self._scan = Scan(keras, model, whole, batch_size, training=training)
 
     def train(self, epoch: int, seed: int, told: Told) -> dict[str, float]:
         """One epoch, its rows in the order of the seed; `told` is told how it goes."""
         if self._scan is not None:
+            if self._whole is not None:
+                self._scan.feed(self._rows.varied(self._whole, seed))
             order = np.random.default_rng(seed).permutation(self._scan.count)
             return self._scan.run(order, told)
         if self._whole is not None:
             order = np.random.default_rng(seed).permutation(len(self._whole[0]))
-            given = self._arrays(order)
+            given = self._arrays(self._rows.varied(self._whole, seed), order)
         else:
             steps = math.ceil(len(self._rows.split) / self._batch_size)
             given = {"x": self._rows.stream(self._batch_size, seed), "steps_per_epoch": steps}
@@ -103,17 +115,16 @@ class Passes:
         if self._scan is not None:
             return self._scan.run(None, lambda _done, _metrics: True)
         if self._whole is not None:
-            given = self._arrays(slice(None))
+            given = self._arrays(self._whole, slice(None))
         else:
             steps = math.ceil(len(self._rows.split) / self._batch_size)
             given = {"x": self._rows.stream(self._batch_size, None), "steps": steps}
         result = self._model.evaluate(**given, return_dict=True, verbose=0)
         return {name: float(value) for name, value in result.items()}
 
-    def _arrays(self, places: Any) -> dict[str, Any]:
-        assert self._whole is not None
+    def _arrays(self, whole: tuple[Array, ...], places: Any) -> dict[str, Any]:
         names = ("x", "y", "sample_weight")
-        picked = {name: rows[places] for name, rows in zip(names, self._whole, strict=False)}
+        picked = {name: rows[places] for name, rows in zip(names, whole, strict=False)}
         return {**picked, "batch_size": self._batch_size}
 
 

@@ -63,7 +63,8 @@ class Scan:
         import jax
 
         self._model, self._training = model, training
-        self._rows = jax.tree.map(partial(_on_device, keras.config.floatx()), rows)
+        self._floatx = keras.config.floatx()
+        self.feed(rows)
         self.count = len(jax.tree.leaves(self._rows)[0])
         self._batch_size = min(batch_size, self.count)
         # Keras makes the variables of losses, metrics and optimizers when it sees a first batch.
@@ -71,6 +72,12 @@ class Scan:
         model._symbolic_build(data_batch=first)
         self._steps = _compiled(keras, model, training)
         self._pace = 1
+
+    def feed(self, rows: Any) -> None:
+        """Puts other rows of the same shapes in the place of those that were there."""
+        import jax
+
+        self._rows = jax.tree.map(partial(_on_device, self._floatx), rows)
 
     def run(self, order: Array | None, told: Told) -> dict[str, float]:
         """One pass over the rows.

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Literal
 
+import msgspec
 import numpy as np
 
 from numen.core.errors import InvalidInput
@@ -54,6 +55,7 @@ class KerasTrainer:
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
         refuse(recipe, "augment", "body")
+        recipe = msgspec.structs.replace(recipe, family=recipe.family or self.families[0])
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
@@ -93,7 +95,7 @@ class _Fit:
         units: int,
     ):
         self.keras, self.model, self.data, self.recipe, self.run = keras, model, data, recipe, run
-        self.encode = front.encode if front else _as_it_is
+        self.front = front
         self.units = units
         self.weights = objective.class_weights(recipe, data.train.target, data.labels)
         self.train, self.aside = data.train, None
@@ -155,7 +157,8 @@ class _Fit:
     def _passes(self) -> tuple[Passes, Passes | None]:
         """Over the rows to learn from, and over those kept aside."""
         of = partial(Passes, self.keras, self.model, batch_size=self.batch_size)
-        train = of(Rows(self.train, partial(self._pack, self.weights)), training=True)
+        vary = self.front.varied if self.front is not None and self.front.vary else None
+        train = of(Rows(self.train, partial(self._pack, self.weights), vary), training=True)
         if train.why:
             self.run.progress.note(f"step by step, as Keras does it: {train.why}")
         if self.aside is None:
@@ -189,13 +192,10 @@ class _Fit:
 
     def _pack(self, weights: Array | None, batch: Batch) -> tuple[Array, ...]:
         """Rows as Keras takes them: encoded, the target as the loss wants it, with weights."""
-        x = self.encode(batch.inputs[self.data.spec.name])
+        x = batch.inputs[self.data.spec.name]
+        x = x if self.front is None else self.front.encode(x)
         y = objective.targets_for(self.model.loss, batch.target, self.data.labels, self.units)
         return (x, y) if weights is None else (x, y, weights[batch.target])
-
-
-def _as_it_is(x: Array) -> Array:
-    return x
 
 
 def _interrupted(error: BaseException | None) -> bool:
