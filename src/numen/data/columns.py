@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from numen.core.errors import InvalidData, InvalidInput
-from numen.core.manifest import Column, ColumnsInput
+from numen.core.manifest import Column, ColumnsInput, TextInput
 from numen.core.signature import Array
+from numen.data import texts
 from numen.data.facts import Facts, TableFile, as_text, casts, first_odd
 from numen.data.reading import Reading
 from numen.data.stored import Stored, flat, seal
@@ -34,7 +35,7 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
         InvalidInput: There is no such target.
         InvalidData: Columns differ, a target is missing or unknown, a number is not finite.
     """
-    reading.refuse("tables", "columns", "group", "order", "window")
+    reading.refuse("tables", "group", "order", "window")
     facts: dict[str, Facts] = {}
     learnt: dict[str, Any] = {}
     for split, parts in files.items():
@@ -45,6 +46,12 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
             name, notes = _target(where, list(facts), reading.target or None)
             learnt = {"kind": facts[name].kind, "labels": facts[name].labels(where)}
     notes += [note for parts in files.values() for file in parts for note in file.notes]
+    text, more = texts.column_of(files["train"], facts, name, reading)
+    if text:
+        alone = _Encoder([], facts, name, learnt["labels"], learnt["kind"])
+        plan = Stored(TextInput(text), name, alone.labels, notes=tuple(dict.fromkeys(notes + more)))
+        return texts.write(files, text, plan, lambda *each: alone.encode(*each)[1], work)
+    reading.refuse("tables", "columns")
     columns = []
     for fact in facts.values():
         if fact.name != name:

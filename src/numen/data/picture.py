@@ -15,16 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import ColumnsInput, ImageInput, TextInput
 from numen.core.signature import Array, format_shape
 from numen.data.dataset import Dataset
 from numen.data.pixels import fit
 from numen.data.profile import ColumnProfile, Profile
 from numen.data.split import Split
+from numen.data.texts import TextProfile
 
 _BAR: Final = 32
 _LISTED: Final = 10
 _COLUMNS: Final = 40
+_SHOWN: Final = 400  # characters of a text
 _SEED: Final = 7
 _RAMP: Final = " .:-=+*#%@"
 
@@ -34,7 +36,7 @@ def render(profile: Profile, title: str = "") -> RenderableType:
     parts: list[RenderableType] = [_heading(profile, title)]
     if profile.labels is not None:
         parts.append(_balance(profile, profile.labels))
-    parts.append(_columns(profile))
+    parts.append(_columns(profile) if profile.text is None else _text(profile.text))
     if profile.suspicious:
         parts.append(_suspicious(profile))
     parts += [Text(f"• {note}", style="yellow") for note in profile.notes]
@@ -49,6 +51,8 @@ def render_samples(data: Dataset, count: int = 10, width: int = 28) -> Renderabl
         count: How many rows; of pictures, as many classes as that allows.
         width: Characters a picture may be wide.
     """
+    if isinstance(data.preprocess, TextInput):
+        return _texts(data, count)
     if not isinstance(data.preprocess, ImageInput):
         return _rows(data, count)
     labels = data.labels or ()
@@ -159,8 +163,8 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     table.add_row("digest", profile.digest)
     counts = ", ".join(f"{name} {count:,}" for name, count in profile.rows.items())
     table.add_row("rows", counts)
-    pictures = profile.schema[0].kind == "image"
-    table.add_row("a row", f"{'picture' if pictures else 'columns'} {format_shape(profile.shape)}")
+    what = {"image": "picture", "text": "text"}.get(profile.schema[0].kind, "columns")
+    table.add_row("a row", f"{what} {format_shape(profile.shape)}")
     kind = "a quantity" if profile.labels is None else f"{len(profile.labels)} classes"
     table.add_row("target", Text(f"{profile.target} ({kind})"))
     repeated = ", ".join(f"{name} {count:,}" for name, count in profile.repeated.items() if count)
@@ -254,6 +258,30 @@ def _rows(data: Dataset, count: int) -> RenderableType:
             else:
                 cells.append(Text(f"{value:g}"))
         table.add_row(*cells, Text(data.labels[target] if data.labels else f"{target:g}"))
+    return table
+
+
+def _text(profile: TextProfile) -> RenderableType:
+    """How long the texts are, and their most frequent words."""
+    table = Table(box=None, padding=(0, 2, 0, 0), title="Texts", title_justify="left")
+    for name in ("", *profile.words):
+        table.add_column(name, justify="right" if name else "left")
+    for name, figures in (("words", profile.words), ("characters", profile.characters)):
+        table.add_row(name, *(f"{value:,.4g}" for value in figures.values()))
+    frequent = ", ".join(f"{word} {count:,}" for word, count in profile.frequent)
+    return Group(table, Text(f"{profile.vocabulary:,} different words: {frequent}"))
+
+
+def _texts(data: Dataset, count: int) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(Text(data.target), style="bold")
+    table.add_column("text")
+    batch = next(data.train.batches(max(count, 1)))
+    (inputs,) = batch.inputs.values()
+    for text, target in zip(inputs[:, 0].tolist(), batch.target.tolist(), strict=True):
+        short = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+        label = data.labels[target] if data.labels else f"{target:g}"
+        table.add_row(Text(label), Text(" ".join(short.split())))
     return table
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from numen.core.errors import CorruptBundle, NotFound
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import ColumnsInput, ImageInput, TextInput
+from numen.data import texts
 from numen.data.dataset import HELD_OUT, Dataset
 from numen.data.look import Look, Moments, look
 from numen.data.suspects import Suspect, suspects
@@ -40,7 +41,7 @@ class ColumnProfile(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     name: str
-    kind: Literal["number", "category", "image"]
+    kind: Literal["number", "category", "image", "text"]
     categories: int = 0
     missing: int = 0
     min: float | None = None
@@ -66,6 +67,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         suspicious: Rows whose label may be wrong; at most 100, the surest first.
         suspicious_total: How many there are.
         compared: Training rows whose neighbours were looked at.
+        text: What the texts look like, where rows are texts.
         notes: What a person should know.
         format: Version of this structure.
     """
@@ -83,6 +85,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     suspicious: tuple[Suspect, ...] = ()
     suspicious_total: int = 0
     compared: int = 0
+    text: texts.TextProfile | None = None
     notes: tuple[str, ...] = ()
     format: Literal[1] = 1
 
@@ -121,6 +124,8 @@ def examine(data: Dataset) -> Profile:
         repeated={name: len(p) - len(np.unique(p)) for name, p in prints.items()},
         shared=int(np.isin(prints["test"], prints["train"]).sum()),
     )
+    if isinstance(data.preprocess, TextInput):
+        profile = replace(profile, text=texts.profile(data.splits))
     if data.labels is None:
         moments = Moments()
         moments.add(data.train.target[:, None])
@@ -148,6 +153,8 @@ def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...
     train = seen["train"].moments
     if isinstance(data.preprocess, ImageInput):
         return (replace(ColumnProfile("image", "image"), **train.of(0)),)
+    if isinstance(data.preprocess, TextInput):
+        return (ColumnProfile(data.preprocess.input, "text"),)
     assert isinstance(data.preprocess, ColumnsInput)
     columns = []
     for place, column in enumerate(data.preprocess.columns):
@@ -172,5 +179,7 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
             f"classes are uneven: the largest has {max(counts)} training rows, "
             f"the smallest {min(counts)}"
         )
+    if profile.text is not None and profile.text.empty:
+        yield f"{profile.text.empty} texts have no words"
     if profile.shared:
         yield f"{profile.shared} test rows are also training rows: scores will flatter"

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from PIL import Image
 
-from numen.core.manifest import ColumnsInput
+from numen.core.manifest import ColumnsInput, TextInput
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 
@@ -116,7 +116,7 @@ def _conflicts(
 def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect], int]:
     """Training rows of a sample whose neighbours in the sample contradict them."""
     count = len(data.train)
-    if count <= NEIGHBOURS:
+    if count <= NEIGHBOURS or isinstance(data.preprocess, TextInput):  # distances of texts say little
         return [], 0
     rows = np.arange(count)
     if count > SAMPLE:
