@@ -11,7 +11,7 @@ import numpy as np
 
 from numen.core.bundle import Bundle
 from numen.core.errors import InvalidInput
-from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest
+from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest, TextInput
 from numen.core.signature import Array
 from numen.runtime import process
 from numen.runtime.base import Runtime, open_variant
@@ -94,7 +94,7 @@ class Model:
         (given,) = batch.inputs.values()
         if isinstance(how, ImageInput):
             inputs = {how.input: process.pixels_to_input(given, how)}
-        elif isinstance(how, ColumnsInput):
+        elif isinstance(how, ColumnsInput | TextInput):
             inputs = {how.input: given}
         else:
             inputs = process.read_numbers(self.manifest, given)
