@@ -110,7 +110,8 @@ class Model:
 
     def _inputs(self, x: Any) -> dict[str, Array]:
         names = {spec.name for spec in self.manifest.signature.inputs}
-        if isinstance(x, Mapping) and x.keys() == names:
+        text = isinstance(self.manifest.preprocess, TextInput)
+        if isinstance(x, Mapping) and x.keys() == names and not text:
             specs = {spec.name: spec for spec in self.manifest.signature.inputs}
             return {name: np.asarray(value, specs[name].numpy) for name, value in x.items()}
         if isinstance(x, Path) or (

@@ -16,7 +16,7 @@ from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.workspace import registry, settings
 from numen.core.bundle import Bundle
 from numen.core.errors import InvalidInput, NotFound
-from numen.core.manifest import ImageInput
+from numen.core.manifest import ImageInput, TextInput
 from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
@@ -27,8 +27,10 @@ from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
 from numen.train.base import Progress, Run
 from numen.train.evaluate import plots
-from numen.train.find import trainer_for
+from numen.train.find import trainer_for, usual_family
 from numen.train.recipe import Recipe
+
+_GOLDEN_CHARACTERS = 2_000
 
 
 class Silent:
@@ -74,7 +76,8 @@ def train(
 
     Args:
         data: A data set, or its name, URL or path; the recipe's own by default.
-        family: A built-in family such as `cnn`, or the user's own `module:build`.
+        family: A built-in family such as `cnn`, or the user's own `module:build`; what suits the
+            data by default.
         recipe: A recipe or its file, where there is one; other arguments override it.
         name: Published as the next version of this model, unless empty or interrupted.
         progress: Who is told how it goes.
@@ -92,7 +95,8 @@ def train(
     if not isinstance(source, Dataset) and not str(source):
         raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
     dataset = open_data(source, plan.read)
-    plan = msgspec.structs.replace(plan, data=plan.data or dataset.name)
+    family = plan.family or usual_family(dataset.preprocess)
+    plan = msgspec.structs.replace(plan, data=plan.data or dataset.name, family=family)
     trainer = trainer_for(plan)
     folder = _run_folder(plan, dataset)
     if resume and not folder.is_dir():
@@ -131,7 +135,11 @@ def golden_samples(dataset: Dataset, rows: int = GOLDEN_ROWS) -> Arrays:
     places = np.unique(np.linspace(0, len(split) - 1, rows).astype(int))
     (given,) = next(iter(split.take(places).batches(rows))).inputs.values()
     how = dataset.preprocess
-    return {how.input: pixels_to_input(given, how) if isinstance(how, ImageInput) else given}
+    if isinstance(how, ImageInput):
+        given = pixels_to_input(given, how)
+    elif isinstance(how, TextInput):  # they go with every copy of the model
+        given[:, 0] = [text[:_GOLDEN_CHARACTERS] for text in given[:, 0]]
+    return {how.input: given}
 
 
 def _plan(

@@ -14,10 +14,18 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from numen.core.errors import InvalidInput, TooLarge
-from numen.core.manifest import Classification, ColumnsInput, ImageInput, Manifest, Regression
+from numen.core.manifest import (
+    Classification,
+    ColumnsInput,
+    ImageInput,
+    Manifest,
+    Regression,
+    TextInput,
+)
 from numen.core.signature import Array
 
 MAX_PIXELS: Final = 50_000_000
+MAX_CHARACTERS: Final = 1_000_000
 _UNREADABLE: Final = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError)
 
 
@@ -137,18 +145,68 @@ def _code(name: str, value: Any, categories: tuple[str, ...] | None) -> float:
     )
 
 
+def encode_texts(texts: list[Any], how: TextInput) -> dict[str, Array]:
+    """Texts as rows of the model's input.
+
+    Args:
+        texts: One text a row, or an object with nothing but one, by the input's name.
+        how: What the manifest says of texts.
+
+    Returns:
+        `string[len(texts), 1]`, as objects.
+
+    Raises:
+        InvalidInput: One is no text, or not one that can be written in UTF-8.
+        TooLarge: One has more than `MAX_CHARACTERS`.
+    """
+    made = np.empty((len(texts), 1), object)
+    for row, item in enumerate(texts):
+        text = item
+        if isinstance(item, Mapping):
+            for name in item:
+                if name != how.input:
+                    raise InvalidInput(
+                        f'field "{name}" is unknown: expected {how.input}', field=str(name)
+                    )
+            text = item.get(how.input)
+        if isinstance(text, list) and len(text) == 1:  # rows as the signature has them
+            (text,) = text
+        if not isinstance(text, str):
+            raise InvalidInput(
+                f'"{how.input}": expected text, received {type(text).__name__}', field=how.input
+            )
+        if len(text) > MAX_CHARACTERS:
+            raise TooLarge(
+                f'"{how.input}": expected at most {MAX_CHARACTERS} characters, '
+                f"received {len(text)}",
+                field=how.input,
+            )
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidInput(
+                    f'"{how.input}": expected text of UTF-8, received half of a surrogate pair',
+                    field=how.input,
+                ) from error
+        made[row, 0] = str(text)
+    return {how.input: made}
+
+
 def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
     """An input as a program or a person has it, as arrays.
 
     Args:
         manifest: The model's.
-        value: A picture's bytes, an object of named fields or a list of such objects, or
-            (nested) numbers in the shape of one row or of a batch.
+        value: A picture's bytes, a text or a list of texts, an object of named fields or a list
+            of such objects, or (nested) numbers in the shape of one row or of a batch.
 
     Raises:
         InvalidInput: The model does not take such a value.
     """
     how = manifest.preprocess
+    if isinstance(how, TextInput):
+        return _read_texts(value, how)
     if isinstance(value, bytes | bytearray | memoryview):
         if not isinstance(how, ImageInput):
             raise InvalidInput("this model does not take pictures", hint="send its input as JSON")
@@ -162,6 +220,26 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
             )
         return encode_fields(value, how)
     return read_numbers(manifest, value)
+
+
+def _read_texts(value: Any, how: TextInput) -> dict[str, Array]:
+    if isinstance(value, bytes | bytearray | memoryview):
+        try:
+            value = bytes(value).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f'"{how.input}": expected text of UTF-8, received byte 0x{error.object[error.start]:02x} '
+                f"at {error.start}",
+                field=how.input,
+            ) from error
+    if isinstance(value, Mapping) and isinstance(value.get(how.input), list | np.ndarray):
+        value = value[how.input]  # many texts under one name
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    rows = value if isinstance(value, list | tuple) else [value]
+    if not rows:
+        raise InvalidInput(f'"{how.input}": expected a text, received none', field=how.input)
+    return encode_texts(list(rows), how)
 
 
 def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:

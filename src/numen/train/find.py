@@ -9,12 +9,20 @@ from typing import Any
 
 from numen.core import plugins
 from numen.core.errors import InvalidInput, MissingExtra
+from numen.core.manifest import Preprocess, TextInput
 from numen.train.base import Exporter, Trainer
 from numen.train.recipe import Recipe
 
 TRAINERS = "numen.trainers"
 EXPORTERS = "numen.exporters"
+# What does best on few rows of a kind, where nobody says a family; anything else gets `mlp`.
+USUAL = {TextInput: "words"}
 OWN = "keras"  # trains `module:build` unless the recipe names another
+
+
+def usual_family(how: Preprocess) -> str:
+    """The family for rows of a kind where none is named."""
+    return USUAL.get(type(how), "mlp")
 
 
 def trainer_for(recipe: Recipe) -> Trainer:

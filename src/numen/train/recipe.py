@@ -52,7 +52,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             the greatest.
     """
 
-    family: str = "mlp"
+    family: str = ""
     data: str = ""
     read: Reading = PLAIN
     name: str = ""
