@@ -24,7 +24,7 @@ from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained
+from numen.train.base import Run, Trained, expect_numbers
 from numen.train.estimators import convert
 from numen.train.recipe import Recipe, params_of, refuse
 
@@ -62,6 +62,7 @@ class SklearnTrainer:
             recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience",
             "schedule", "weight_decay", "class_weight", "augment", "body",
         )  # fmt: skip
+        expect_numbers(data, recipe)
         split, aside = data.train, None
         if recipe.validation:
             split, aside = split.divide(recipe.validation, recipe.seed)

@@ -20,6 +20,9 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
+from numen.train.keras import text
+from numen.train.keras.ends import head
+from numen.train.base import expect_numbers
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -67,6 +70,7 @@ class Family:
 def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     """Flatten, Dense, Dropout, Dense: the first network of every tutorial."""
     params = params_of(recipe, MlpParams)
+    expect_numbers(data, recipe)
     layers = keras.layers
     given, x = _front(keras, data)
     if len(x.shape) > 2:
@@ -74,7 +78,7 @@ def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     for _ in range(params.layers):
         x = layers.Dense(params.units, activation=_activation(keras, params.activation))(x)
         x = layers.Dropout(params.dropout)(x)
-    return keras.Model(given, _head(keras, data, x), name="mlp")
+    return keras.Model(given, head(keras, data, x), name="mlp")
 
 
 def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -107,12 +111,17 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     x = layers.Dropout(params.dropout)(layers.Flatten()(x))
     x = layers.Dense(params.units, activation="relu")(x)
     x = layers.Dropout(params.dropout)(x)
-    return keras.Model(given, _head(keras, data, x), name="cnn")
+    return keras.Model(given, head(keras, data, x), name="cnn")
 
 
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
     "cnn": Family(build_cnn, epochs=6, batch_size=64, falling=2e-3),
+    "text-cnn": Family(text.build_cnn, epochs=8, batch_size=32, falling=2e-3, front=text.front),
+    "gru": Family(text.build_gru, epochs=6, batch_size=64, falling=3e-3, front=text.front),
+    "transformer": Family(
+        text.build_transformer, epochs=8, batch_size=32, falling=1e-3, front=text.front
+    ),
 }
 
 
@@ -197,15 +206,6 @@ def _moments(data: Dataset) -> tuple[Any, Any]:
     # A constant column tells nothing; dividing by its zero spread would make it shout.
     constant = variance <= (1e-7 * mean) ** 2
     return mean.astype("float32"), np.where(constant, 1, variance).astype("float32")
-
-
-def _head(keras: Any, data: Dataset, x: Any) -> Any:
-    if data.labels is None:
-        # Learning near 0 and scaling after it: targets of any size train alike.
-        target = data.train.target.astype("float64")
-        x = keras.layers.Dense(1)(x)
-        return keras.layers.Rescaling(target.std() or 1.0, target.mean(), name="value")(x)
-    return keras.layers.Dense(len(data.labels), activation="softmax", name="probabilities")(x)
 
 
 def _activation(keras: Any, name: str) -> Any:

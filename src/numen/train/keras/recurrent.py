@@ -1,0 +1,130 @@
+"""One rule for each recurrent Keras layer: ONNX has the same cells, with gates in another order.
+
+ONNX wants time first, and runs a sequence backwards by itself, giving its steps back in their own
+order. Masks, states handed over and cells of the user's own have no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from numen.core.signature import Array
+from numen.train.keras.graph import Unsupported, Value
+from numen.train.keras.operations import Rule
+
+if TYPE_CHECKING:
+    from numen.train.keras.onnx import Walk
+
+# Keras's name of an activation: ONNX's name, alpha and beta.
+_ACTIVATIONS: Final[dict[str, tuple[str, float, float]]] = {
+    "elu": ("Elu", 1.0, 0.0),
+    "hard_sigmoid": ("HardSigmoid", 1 / 6, 0.5),
+    "linear": ("Affine", 1.0, 0.0),
+    "relu": ("Relu", 0.0, 0.0),
+    "sigmoid": ("Sigmoid", 0.0, 0.0),
+    "softplus": ("Softplus", 0.0, 0.0),
+    "softsign": ("Softsign", 0.0, 0.0),
+    "tanh": ("Tanh", 0.0, 0.0),
+}
+# For each layer: ONNX's operator, where its gates lie in Keras's weights, and what of the cell's
+# two activations it takes, in ONNX's order.
+_CELLS: Final[dict[str, tuple[str, Sequence[int], tuple[str, ...]]]] = {
+    "SimpleRNN": ("RNN", (0,), ("activation",)),
+    "GRU": ("GRU", (0, 1, 2), ("recurrent_activation", "activation")),
+    "LSTM": ("LSTM", (0, 3, 1, 2), ("recurrent_activation", "activation", "activation")),
+}
+
+
+def _recurrent(walk: Walk, layer: Any, x: Value, *states: Any, **more: Any) -> Value:
+    if states or any(value is not None for value in more.values()):
+        raise Unsupported("is called with an initial state")
+    backward = bool(layer.go_backwards)
+    steps, last = _run(walk, layer, x, backward)
+    if not layer.return_sequences:
+        return last
+    if backward:  # Keras gives them as they were made, ONNX as they lie in time
+        g = walk.graph
+        ends = [g.constant([value], "int64") for value in (-1, -(2**31), 1, -1)]
+        steps = Value(g.add("Slice", steps.name, *ends), ())
+    return steps
+
+
+def _bidirectional(walk: Walk, layer: Any, x: Value, *states: Any, **more: Any) -> Value:
+    if states or any(value is not None for value in more.values()):
+        raise Unsupported("is called with an initial state")
+    merge = _MERGES.get(layer.merge_mode)
+    if merge is None:
+        raise Unsupported(f"merge_mode={layer.merge_mode}")
+    names = []
+    for each in (layer.forward_layer, layer.backward_layer):
+        if type(each).__name__ not in _CELLS:
+            raise Unsupported(f"of {type(each).__name__}")
+        steps, last = _run(walk, each, x, bool(each.go_backwards))
+        names.append((steps if layer.return_sequences else last).name)
+    return Value(merge(walk, *names), ())
+
+
+def _run(walk: Walk, layer: Any, x: Value, backward: bool) -> tuple[Value, Value]:
+    """The outputs of all steps `[n, steps, units]` in their order, and the last `[n, units]`."""
+    if layer.return_state or layer.stateful:
+        raise Unsupported("return_state=True" if layer.return_state else "stateful=True")
+    g = walk.graph
+    op, gates, used = _CELLS[type(layer).__name__]
+    cell = layer.cell
+    found = [_activation(walk, getattr(cell, name)) for name in used]
+    options: dict[str, Any] = {
+        "direction": "reverse" if backward else "forward",
+        "hidden_size": layer.units,
+        "activations": [name for name, _, _ in found],
+        "activation_alpha": [alpha for _, alpha, _ in found],
+        "activation_beta": [beta for _, _, beta in found],
+    }
+    after = op == "GRU" and bool(cell.reset_after)
+    if op == "GRU":
+        options["linear_before_reset"] = int(after)
+    kernel, recurrent = (
+        _gates(np.asarray(w, "float32"), gates) for w in (cell.kernel, cell.recurrent_kernel)
+    )
+    bias = np.zeros((2, kernel.shape[0]), "float32")
+    if cell.use_bias:
+        given = np.asarray(cell.bias, "float32").reshape(2 if after else 1, -1)
+        bias[: len(given)] = [_gates(row[None], gates)[:, 0] for row in given]
+    constants = [g.constant(w[None]) for w in (kernel, recurrent, bias.reshape(-1))]
+    time_first = g.add("Transpose", g.plain(g.cast(x, "float32")), perm=[1, 0, 2])
+    made = g.add(op, time_first, *constants, outputs=2, **options)
+    every = g.add("Squeeze", made, g.constant([1], "int64"))
+    final = g.add("Squeeze", g.second(made), g.constant([0], "int64"))
+    return Value(g.add("Transpose", every, perm=[1, 0, 2]), (None,) * 3), Value(final, (None,) * 2)
+
+
+def _gates(weights: Array, order: Sequence[int]) -> Array:
+    """`[inputs, gates * units]` in Keras's order to `[gates * units, inputs]` in ONNX's."""
+    parts = np.split(weights, len(order), axis=1)
+    return np.concatenate([parts[place].T for place in order])
+
+
+def _activation(walk: Walk, activation: Any) -> tuple[str, float, float]:
+    name = getattr(activation, "__name__", "")
+    if name not in _ACTIVATIONS or activation is not getattr(walk.keras.activations, name):
+        raise Unsupported(f"activation {name or activation!r}")
+    return _ACTIVATIONS[name]
+
+
+def _average(walk: Walk, a: str, b: str) -> str:
+    return walk.graph.add("Mul", walk.graph.add("Add", a, b), walk.graph.constant(0.5))
+
+
+_MERGES: Final[dict[str, Callable[[Walk, str, str], str]]] = {
+    "ave": _average,
+    "concat": lambda walk, a, b: walk.graph.add("Concat", a, b, axis=-1),
+    "mul": lambda walk, a, b: walk.graph.add("Mul", a, b),
+    "sum": lambda walk, a, b: walk.graph.add("Add", a, b),
+}
+
+RECURRENT: Final[dict[str, Rule]] = {
+    **dict.fromkeys(_CELLS, _recurrent),
+    "Bidirectional": _bidirectional,
+}
