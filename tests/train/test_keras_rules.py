@@ -328,7 +328,7 @@ def test_open_sizes():
 @pytest.mark.parametrize(
     ("shape", "layers", "named"),
     [
-        (LONG, lambda: [L.LSTM(3, name="memory")], "memory"),
+        (LONG, lambda: [L.RNN(L.LSTMCell(3), name="memory")], "memory"),
         (FLAT, lambda: [L.Lambda(lambda x: K.sort(x), name="sorted")], "sort"),
     ],
 )

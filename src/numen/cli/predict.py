@@ -21,7 +21,10 @@ def predict(
         str, typer.Argument(help="name, name@3 or name@alias.", autocompletion=references)
     ],
     input_: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A picture, a text, a .json, .txt or .npy file, JSON, or -.")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="A picture, a text, a .json, .txt or .npy file, JSON, or -."
+        ),
     ],
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
     as_json: show.Json = False,

@@ -116,7 +116,9 @@ def _conflicts(
 def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect], int]:
     """Training rows of a sample whose neighbours in the sample contradict them."""
     count = len(data.train)
-    if count <= NEIGHBOURS or isinstance(data.preprocess, TextInput):  # distances of texts say little
+    if count <= NEIGHBOURS or isinstance(
+        data.preprocess, TextInput
+    ):  # distances of texts say little
         return [], 0
     rows = np.arange(count)
     if count > SAMPLE:

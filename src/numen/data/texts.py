@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import TextInput

@@ -228,8 +228,7 @@ def _read_texts(value: Any, how: TextInput) -> dict[str, Array]:
             value = bytes(value).decode()
         except UnicodeDecodeError as error:
             raise InvalidInput(
-                f'"{how.input}": expected text of UTF-8, received byte 0x{error.object[error.start]:02x} '
-                f"at {error.start}",
+                f'"{how.input}": expected text of UTF-8, received another byte at {error.start}',
                 field=how.input,
             ) from error
     if isinstance(value, Mapping) and isinstance(value.get(how.input), list | np.ndarray):

@@ -1,4 +1,4 @@
-"""Texts as bags of words: which runs of words and characters stand in one, and what each speaks for.
+"""Texts as bags of words: which runs of words and characters stand in one, what each speaks for.
 
 A run's weight before training is how much more often it stands in one class than in the others
 (Wang and Manning 2012), so that a linear model learns from few texts what it would need many for.
@@ -116,8 +116,10 @@ class Bag:
         return scores.astype(np.float32)
 
     def _scores(self, texts: Sequence[str]) -> Array:
-        pairs = zip(self.runs, self.weights, strict=True)
-        return self.bias + sum(_of_length_one(runs.present(texts)) @ each for runs, each in pairs)
+        scores = np.tile(self.bias, (len(texts), 1))
+        for runs, weights in zip(self.runs, self.weights, strict=True):
+            scores += _of_length_one(runs.present(texts)) @ weights
+        return scores
 
     def graph(self, signature: Signature) -> onnx.ModelProto:
         """The same as ONNX."""
@@ -152,9 +154,9 @@ def _learn(texts: Sequence[str], params: WordsParams, run: Run) -> list[Ngrams]:
         run.progress.step({})
         if longest:
             known = Vocabulary.learn(texts, unit, largest(longest), length)
-            least = min(least, max(1, len(texts) // 100))
             sizes = (min(shortest, longest), longest)
-            found.append(Ngrams.learn(known, texts, sizes, params.features, least))
+            enough = min(least, max(1, len(texts) // 100))
+            found.append(Ngrams.learn(known, texts, sizes, params.features, enough))
     if not any(len(each.keys) for each in found):
         raise InvalidInput("the training texts have no words", field="data")
     return [each for each in found if len(each.keys)]

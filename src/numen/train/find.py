@@ -16,7 +16,7 @@ from numen.train.recipe import Recipe
 TRAINERS = "numen.trainers"
 EXPORTERS = "numen.exporters"
 # What does best on few rows of a kind, where nobody says a family; anything else gets `mlp`.
-USUAL = {TextInput: "words"}
+USUAL: dict[type[Preprocess], str] = {TextInput: "words"}
 OWN = "keras"  # trains `module:build` unless the recipe names another
 
 

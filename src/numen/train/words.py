@@ -28,7 +28,7 @@ _ALONE: Final = (
 )
 # What parts words: control characters, spaces, punctuation, signs.
 _BETWEEN: Final = (
-    "\\x00-\\x20\"-/:->@\\[-`{-\\xa9\\xab-\\xb1\\xb4\\xb6-\\xb8\\xbb\\xbf\\xd7\\xf7\u060c\u061b\u061f\u0964\u0965"
+    '\\x00-\\x20"-/:->@\\[-`{-\\xa9\\xab-\\xb1\\xb4\\xb6-\\xb8\\xbb\\xbf\\xd7\\xf7\u060c\u061b\u061f\u0964\u0965'
     "\u2000-\u206f\u20a0-\u20cf\u2190-\u25ff\u27c0-\u2bff\u3000-\u303f\ufe00-\ufe1f\ufe30-\ufe6f"
     "\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 )
@@ -69,8 +69,7 @@ class Vocabulary:
     def learn(
         cls, texts: Iterable[str], unit: Unit, most: int, longest: int, least: int = 1
     ) -> Vocabulary:
-        """The most frequent words or characters of texts; of equally frequent ones the first by
-        their characters.
+        """The most frequent words or characters of texts; of equally frequent ones by themselves.
 
         Args:
             texts: The training texts.

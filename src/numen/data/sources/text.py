@@ -68,7 +68,7 @@ class TextFolderSource:
                     for path in found:
                         split.append([_read(path)], np.array([index[kind.name]]))
             splits.append(split)
-        notes = ()
+        notes: tuple[str, ...] = ()
         if others:
             first = sorted(others)[0]
             notes = (f"{len(others)} files are no {_SUFFIX} files, such as {first.name}",)

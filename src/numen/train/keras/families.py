@@ -19,10 +19,10 @@ import numpy as np
 from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import Dataset
+from numen.train.base import expect_numbers
 from numen.train.front import Front
 from numen.train.keras import text
 from numen.train.keras.ends import head
-from numen.train.base import expect_numbers
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]

@@ -78,16 +78,17 @@ class Graph:
         self._count = 0
         self._other: dict[tuple[str, bool], str] = {}
 
-    def add(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """Appends an operator and returns the name of its output, the first of `outputs`."""
+    def add(self, op: str, *inputs: str, **attributes: Any) -> str:
+        """Appends an operator and returns the name of its output."""
+        (name,) = self.several(1, op, *inputs, **attributes)
+        return name
+
+    def several(self, outputs: int, op: str, *inputs: str, **attributes: Any) -> list[str]:
+        """Appends an operator and returns the names of its first outputs."""
         name = self._name(op)
         names = [name, *(f"{name}:{place}" for place in range(1, outputs))]
         self.nodes.append(helper.make_node(op, list(inputs), names, name=name, **attributes))
-        return name
-
-    def second(self, name: str) -> str:
-        """The second output of the operator whose first one is `name`."""
-        return f"{name}:1"
+        return names
 
     def constant(self, array: Any, dtype: str = "float32") -> str:
         """Adds an array and returns its name."""

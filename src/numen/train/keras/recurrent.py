@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from numen.core.signature import Array
-from numen.train.keras.graph import Unsupported, Value
+from numen.train.keras.graph import Graph, Unsupported, Value
 from numen.train.keras.operations import Rule
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _bidirectional(walk: Walk, layer: Any, x: Value, *states: Any, **more: Any) 
             raise Unsupported(f"of {type(each).__name__}")
         steps, last = _run(walk, each, x, bool(each.go_backwards))
         names.append((steps if layer.return_sequences else last).name)
-    return Value(merge(walk, *names), ())
+    return Value(merge(walk.graph, *names), ())
 
 
 def _run(walk: Walk, layer: Any, x: Value, backward: bool) -> tuple[Value, Value]:
@@ -94,9 +94,9 @@ def _run(walk: Walk, layer: Any, x: Value, backward: bool) -> tuple[Value, Value
         bias[: len(given)] = [_gates(row[None], gates)[:, 0] for row in given]
     constants = [g.constant(w[None]) for w in (kernel, recurrent, bias.reshape(-1))]
     time_first = g.add("Transpose", g.plain(g.cast(x, "float32")), perm=[1, 0, 2])
-    made = g.add(op, time_first, *constants, outputs=2, **options)
-    every = g.add("Squeeze", made, g.constant([1], "int64"))
-    final = g.add("Squeeze", g.second(made), g.constant([0], "int64"))
+    all_steps, last = g.several(2, op, time_first, *constants, **options)
+    every = g.add("Squeeze", all_steps, g.constant([1], "int64"))
+    final = g.add("Squeeze", last, g.constant([0], "int64"))
     return Value(g.add("Transpose", every, perm=[1, 0, 2]), (None,) * 3), Value(final, (None,) * 2)
 
 
@@ -113,15 +113,15 @@ def _activation(walk: Walk, activation: Any) -> tuple[str, float, float]:
     return _ACTIVATIONS[name]
 
 
-def _average(walk: Walk, a: str, b: str) -> str:
-    return walk.graph.add("Mul", walk.graph.add("Add", a, b), walk.graph.constant(0.5))
+def _average(g: Graph, a: str, b: str) -> str:
+    return g.add("Mul", g.add("Add", a, b), g.constant(0.5))
 
 
-_MERGES: Final[dict[str, Callable[[Walk, str, str], str]]] = {
+_MERGES: Final[dict[str, Callable[[Graph, str, str], str]]] = {
     "ave": _average,
-    "concat": lambda walk, a, b: walk.graph.add("Concat", a, b, axis=-1),
-    "mul": lambda walk, a, b: walk.graph.add("Mul", a, b),
-    "sum": lambda walk, a, b: walk.graph.add("Add", a, b),
+    "concat": lambda g, a, b: g.add("Concat", a, b, axis=-1),
+    "mul": lambda g, a, b: g.add("Mul", a, b),
+    "sum": lambda g, a, b: g.add("Add", a, b),
 }
 
 RECURRENT: Final[dict[str, Rule]] = {

@@ -173,4 +173,5 @@ def _places(length: int, size: int) -> Array:
     rates = np.exp(-np.log(10_000.0) * (np.arange(size) // 2 * 2) / size)
     angles = np.arange(length)[:, None] * rates
     waves = np.where(np.arange(size) % 2 == 0, np.sin(angles), np.cos(angles))
-    return waves[None].astype("float32") * 0.1
+    placed: Array = 0.1 * waves[None]
+    return placed.astype("float32")
