@@ -18,16 +18,17 @@ from numen.train.keras.operations import Rule
 if TYPE_CHECKING:
     from numen.train.keras.onnx import Walk
 
-# Keras's name of an activation: ONNX's name, alpha and beta.
-_ACTIVATIONS: Final[dict[str, tuple[str, float, float]]] = {
-    "elu": ("Elu", 1.0, 0.0),
-    "hard_sigmoid": ("HardSigmoid", 1 / 6, 0.5),
-    "linear": ("Affine", 1.0, 0.0),
-    "relu": ("Relu", 0.0, 0.0),
-    "sigmoid": ("Sigmoid", 0.0, 0.0),
-    "softplus": ("Softplus", 0.0, 0.0),
-    "softsign": ("Softsign", 0.0, 0.0),
-    "tanh": ("Tanh", 0.0, 0.0),
+# Keras's name of an activation: ONNX's name, its alpha and its beta, where it takes them.
+_Activation = tuple[str, tuple[float, ...], tuple[float, ...]]
+_ACTIVATIONS: Final[dict[str, _Activation]] = {
+    "elu": ("Elu", (1.0,), ()),
+    "hard_sigmoid": ("HardSigmoid", (1 / 6,), (0.5,)),
+    "linear": ("Affine", (1.0,), (0.0,)),
+    "relu": ("Relu", (), ()),
+    "sigmoid": ("Sigmoid", (), ()),
+    "softplus": ("Softplus", (), ()),
+    "softsign": ("Softsign", (), ()),
+    "tanh": ("Tanh", (), ()),
 }
 # For each layer: ONNX's operator, where its gates lie in Keras's weights, and what of the cell's
 # two activations it takes, in ONNX's order.
@@ -78,10 +79,12 @@ def _run(walk: Walk, layer: Any, x: Value, backward: bool) -> tuple[Value, Value
     options: dict[str, Any] = {
         "direction": "reverse" if backward else "forward",
         "hidden_size": layer.units,
-        "activations": [name for name, _, _ in found],
-        "activation_alpha": [alpha for _, alpha, _ in found],
-        "activation_beta": [beta for _, _, beta in found],
+        "activations": [each[0] for each in found],
     }
+    # Each takes its own from the front of what is left of these.
+    for name, place in (("activation_alpha", 1), ("activation_beta", 2)):
+        if values := [value for each in found for value in each[place]]:
+            options[name] = values
     after = op == "GRU" and bool(cell.reset_after)
     if op == "GRU":
         options["linear_before_reset"] = int(after)
@@ -106,7 +109,7 @@ def _gates(weights: Array, order: Sequence[int]) -> Array:
     return np.concatenate([parts[place].T for place in order])
 
 
-def _activation(walk: Walk, activation: Any) -> tuple[str, float, float]:
+def _activation(walk: Walk, activation: Any) -> _Activation:
     name = getattr(activation, "__name__", "")
     if name not in _ACTIVATIONS or activation is not getattr(walk.keras.activations, name):
         raise Unsupported(f"activation {name or activation!r}")
