@@ -17,7 +17,24 @@ from numen.data.dataset import Dataset
 from numen.data.library import Library
 from numen.data.picture import render, render_samples
 
-WORDS = "the plot is thin but this film has a heart of gold and wit to spare".split()
+WORDS = [
+    "the",
+    "plot",
+    "is",
+    "thin",
+    "but",
+    "this",
+    "film",
+    "has",
+    "a",
+    "heart",
+    "of",
+    "gold",
+    "and",
+    "wit",
+    "to",
+    "spare",
+]
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:
@@ -66,7 +83,9 @@ def test_other_tables_of_texts_are_the_same_data(tmp_path: Path, reviews: Path) 
     pq.write_table(pa.table(columns), tmp_path / "reviews.parquet")
     quoted = ["text\tlabel", *(f"{row['text']}\t{row['label']}" for row in rows)]
     (tmp_path / "reviews.tsv").write_text("\n".join(quoted), encoding="utf-8")
-    found = {Dataset.open(tmp_path / f"reviews.{end}").digest for end in ("parquet", "tsv", "jsonl")}
+    found = {
+        Dataset.open(tmp_path / f"reviews.{end}").digest for end in ("parquet", "tsv", "jsonl")
+    }
     assert len(found) == 1
 
 
@@ -88,7 +107,8 @@ def test_what_is_no_text(tmp_path: Path) -> None:
 
 def test_what_is_said_goes_before_looks(tmp_path: Path) -> None:
     rows = [
-        {"name": f"n{n}", "body": text, "label": "ab"[n % 2]} for n, text in enumerate(sentences(90))
+        {"name": f"n{n}", "body": text, "label": "ab"[n % 2]}
+        for n, text in enumerate(sentences(90))
     ]
     path = lines(tmp_path / "a.jsonl", rows)
     data = Dataset.open(path, columns={"name": "text", "body": "ignore"})

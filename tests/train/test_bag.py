@@ -19,9 +19,9 @@ from numen.train.find import trainer_for, usual_family
 from numen.train.recipe import make
 
 THINGS = {
-    "food": "soup bread cheese fresh tasty pasta".split(),
-    "film": "plot actor scene camera script acting".split(),
-    "game": "level boss quest player board dice".split(),
+    "food": ["soup", "bread", "cheese", "fresh", "tasty", "pasta"],
+    "film": ["plot", "actor", "scene", "camera", "script", "acting"],
+    "game": ["level", "boss", "quest", "player", "board", "dice"],
 }
 
 
@@ -99,8 +99,12 @@ def both(data, tmp_path_factory):
     return trained, session_of(trained, folder)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(st.text(), st.sampled_from(["", "soup soup plot", "NÉ né Né"])), min_size=1))
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.one_of(st.text(), st.sampled_from(["", "soup soup plot", "NÉ né Né"])), min_size=1)
+)
 def test_the_export_agrees_on_any_text(both, texts):
     trained, session = both
     x = np.empty((len(texts), 1), object)
