@@ -149,7 +149,7 @@ def test_refusals(data, more, message, tmp_path):
 @pytest.mark.parametrize("family", ["mlp", "cnn", "forest", "linear", "boosting"])
 def test_families_of_numbers_refuse_texts(data, family, tmp_path):
     recipe = make({"family": family})
-    with pytest.raises(InvalidInput, match="expected (numbers|pictures), received"):
+    with pytest.raises(InvalidInput, match=r"expected (numbers|pictures), received"):
         trainer_for(recipe).fit(data["two"], recipe, Run(tmp_path, Quiet()))
 
 

@@ -92,7 +92,7 @@ def test_attention_to_other_rows_behind_a_mask():
     model = keras.Model(x, layer(x, other, key=other * 2.0, attention_mask=seen))
     given_rows = rows(6, 4)
     given_rows[0, 3:, 0] = given_rows[1, 5, 0] = -9.0
-    worst, made = parity(model, given_rows)
+    worst, _ = parity(model, given_rows)
     assert worst < 2e-5
     plain = keras.Model(x, layer(x, other, key=other * 2.0))
     assert not np.allclose(model(given_rows), plain(given_rows))  # the mask tells
