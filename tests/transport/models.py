@@ -11,7 +11,15 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.bundle import GOLDEN, Bundle, Golden, pack_golden
-from numen.core.manifest import Column, ColumnsInput, Manifest, Regression, Variant
+from numen.core.manifest import (
+    Classification,
+    Column,
+    ColumnsInput,
+    Manifest,
+    Regression,
+    TextInput,
+    Variant,
+)
 from numen.core.signature import DATATYPES, Signature, TensorSpec
 from numen.runtime.onnx import OnnxRuntime
 
@@ -105,6 +113,27 @@ def table(folder: Path) -> Bundle:
     )  # fmt: skip
 
 
+def mood(folder: Path) -> Bundle:
+    """A text a row to the probability of `good` and `bad`: of "grün" and "日本" as of nothing."""
+    signature = Signature(
+        (TensorSpec("text", "string", (None, 1)),), (TensorSpec("odds", "float32", (None, 2)),)
+    )
+    known = {"fine": 0.75, "poor": 0.25, "grün": 1.0}
+    nodes = [
+        helper.make_node(
+            "LabelEncoder", ["text"], ["good"], domain="ai.onnx.ml",
+            keys_strings=list(known), values_floats=list(known.values()), default_float=0.5,
+        ),
+        helper.make_node("Sub", ["one", "good"], ["bad"]),
+        helper.make_node("Concat", ["good", "bad"], ["odds"], axis=1),
+    ]  # fmt: skip
+    weights = [numpy_helper.from_array(np.ones((1, 1), np.float32), "one")]
+    return _bundle(
+        folder, "mood", signature, nodes, weights, {"text": np.array([["fine"], ["x"]], object)},
+        preprocess=TextInput("text"), postprocess=Classification("odds", ("good", "bad")),
+    )  # fmt: skip
+
+
 def log(folder: Path) -> Bundle:
     """The logarithm of `x` float32[?, 2]: of -1 it is not a number, of 0 not finite."""
     signature = Signature(
@@ -116,4 +145,5 @@ def log(folder: Path) -> Bundle:
 
 ALL: Final[dict[str, Callable[[Path], Bundle]]] = {
     "echo": echo, "pair": pair, "words": words, "table": table, "log": log,
+    "mood": mood,
 }  # fmt: skip

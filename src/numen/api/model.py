@@ -17,6 +17,7 @@ from numen.core.manifest import (
     ColumnsInput,
     ImageInput,
     Manifest,
+    TextInput,
     WindowInput,
 )
 from numen.core.signature import Array
@@ -101,7 +102,7 @@ class Model:
         (given,) = batch.inputs.values()
         if isinstance(how, ImageInput):
             inputs = {how.input: process.pixels_to_input(given, how)}
-        elif isinstance(how, ColumnsInput | WindowInput):
+        elif isinstance(how, ColumnsInput | WindowInput | TextInput):
             inputs = {how.input: given}
         else:
             inputs = process.read_numbers(self.manifest, given)
@@ -117,7 +118,8 @@ class Model:
 
     def _inputs(self, x: Any) -> dict[str, Array]:
         names = {spec.name for spec in self.manifest.signature.inputs}
-        if isinstance(x, Mapping) and x.keys() == names:
+        text = isinstance(self.manifest.preprocess, TextInput)
+        if isinstance(x, Mapping) and x.keys() == names and not text:
             specs = {spec.name: spec for spec in self.manifest.signature.inputs}
             return {name: np.asarray(value, specs[name].numpy) for name, value in x.items()}
         if isinstance(x, Path) or (

@@ -15,7 +15,7 @@ from numen.api.workspace import registry, settings
 from numen.core import plugins
 from numen.core.bundle import Bundle, Golden
 from numen.core.errors import InvalidInput, NotFound
-from numen.core.manifest import Classification, ImageInput, Manifest, Variant
+from numen.core.manifest import Classification, ImageInput, Manifest, TextInput, Variant
 from numen.core.reference import check_name
 from numen.core.signature import Array, Signature, TensorSpec
 from numen.registry import bundle_folder
@@ -86,8 +86,10 @@ def _bundle(
     trained = _wrap(model, sample)
     array = np.asarray(sample)[:GOLDEN_ROWS]
     (spec,) = trained.signature.inputs
+    if array.dtype.kind in "OU" and array.ndim == 1:
+        array = array[:, None]
     facts = Facts(
-        preprocess=_picture(spec, array, pixel_scale),
+        preprocess=_text(spec) or _picture(spec, array, pixel_scale),
         postprocess=_relabel(trained.postprocess, labels, trained.signature),
         licence=licence,
     )
@@ -141,7 +143,7 @@ def _from_onnx(
         manifest = Manifest(
             signature=signature,
             variants=(Variant("fp32", "onnx", "predict.onnx"),),
-            preprocess=_picture(first, inputs[first.name], pixel_scale)
+            preprocess=_text(first) or _picture(first, inputs[first.name], pixel_scale)
             if len(signature.inputs) == 1 and sample is not None
             else None,
             postprocess=_relabel(None, labels, signature) if labels else None,
@@ -178,6 +180,11 @@ def _samples(signature: Signature, sample: Any) -> dict[str, Array]:
         values = np.zeros(shape) if whole else source.standard_normal(shape)
         made[spec.name] = values.astype(spec.numpy)
     return made
+
+
+def _text(spec: TensorSpec) -> TextInput | None:
+    """Whether this input is a text a row."""
+    return TextInput(spec.name) if spec.dtype == "string" and spec.row == (1,) else None
 
 
 def _picture(spec: TensorSpec, sample: Array, scale: float | None) -> ImageInput | None:

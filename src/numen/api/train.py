@@ -16,7 +16,7 @@ from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.workspace import registry, settings
 from numen.core.bundle import Bundle
 from numen.core.errors import InvalidInput, NotFound
-from numen.core.manifest import ImageInput
+from numen.core.manifest import ImageInput, TextInput
 from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
@@ -29,6 +29,8 @@ from numen.train.base import Progress, Run
 from numen.train.evaluate import plots
 from numen.train.find import trainer_for, usual_family
 from numen.train.recipe import Recipe
+
+_GOLDEN_CHARACTERS = 2_000
 
 
 class Silent:
@@ -138,7 +140,11 @@ def golden_samples(dataset: Dataset, rows: int = GOLDEN_ROWS) -> Arrays:
     places = np.unique(np.linspace(0, len(split) - 1, rows).astype(int))
     (given,) = next(iter(split.take(places).batches(rows))).inputs.values()
     how = dataset.preprocess
-    return {how.input: pixels_to_input(given, how) if isinstance(how, ImageInput) else given}
+    if isinstance(how, ImageInput):
+        given = pixels_to_input(given, how)
+    elif isinstance(how, TextInput):  # they go with every copy of the model
+        given[:, 0] = [text[:_GOLDEN_CHARACTERS] for text in given[:, 0]]
+    return {how.input: given}
 
 
 def _plan(

@@ -13,6 +13,7 @@ from rich.markup import escape
 from numen.cli import show
 from numen.cli.complete import references
 from numen.core.errors import InvalidInput
+from numen.core.manifest import TextInput
 
 
 def predict(
@@ -21,7 +22,10 @@ def predict(
     ],
     input_: Annotated[
         str,
-        typer.Argument(metavar="INPUT", help="A picture, a WAV, .json or .npy file, JSON, or -."),
+        typer.Argument(
+            metavar="INPUT",
+            help="A picture, a WAV, a text, a .json, .txt or .npy file, JSON, or -.",
+        ),
     ],
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
     as_json: show.Json = False,
@@ -29,7 +33,9 @@ def predict(
     """Predict one input."""
     from numen.api.workspace import load
 
-    rows = load(model).classify(_read(input_), top)
+    loaded = load(model)
+    texts = isinstance(loaded.manifest.preprocess, TextInput)
+    rows = loaded.classify(_text(input_) if texts else _read(input_), top)
     if as_json:
         show.print_json(rows[0] if len(rows) == 1 else rows)
         return
@@ -42,6 +48,19 @@ def predict(
             show.out.print(
                 f"  {escape(score['label']):>12} [cyan]{show.bar(share):<24}[/] {share:7.2%}"
             )
+
+
+def _text(text: str) -> Any:
+    """A text as it is typed, unless it names a file, is JSON or stands for standard input."""
+    if text == "-":
+        return sys.stdin.buffer.read()
+    path = Path(text)
+    if path.suffix in (".txt", ".json") and path.is_file():
+        return _read(text)
+    try:
+        return _read(text) if text.lstrip().startswith(("{", "[")) else text
+    except InvalidInput:
+        return text
 
 
 def _read(text: str) -> Any:

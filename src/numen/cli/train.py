@@ -21,7 +21,7 @@ def train(
                           autocompletion=datasets)
     ] = "",
     model: Annotated[
-        str, typer.Option(help="Family (mlp, cnn, forest, boosting) or your own module:build.",
+        str, typer.Option(help="Family (mlp, cnn, forest, boosting, words …) or module:build.",
                           autocompletion=families)
     ] = "",
     set_: Annotated[

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 
 from numen.core.errors import InvalidData, InvalidInput
-from numen.core.manifest import Column, ColumnsInput, Preprocess, WindowInput
+from numen.core.manifest import Column, ColumnsInput, Preprocess, TextInput, WindowInput
 from numen.core.signature import Array
+from numen.data import texts
 from numen.data.encoder import Encoder
 from numen.data.facts import Facts, TableFile
 from numen.data.reading import ColumnKind, Reading, Taken
@@ -47,6 +48,15 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
     notes += [
         f'column "{each.name}" is left out: {each.why}' for each in taken if each.kind == "ignore"
     ]
+    text = texts.column_of(columns, facts, reading)
+    if text:
+        reading.refuse("texts", "group", "order", "window")
+        notes += [
+            f'column "{c.name}" is left out: it numbers the rows' for c in columns if c.name != text
+        ]
+        alone = Encoder([], facts, name, learnt["labels"], learnt["kind"])
+        plan = Stored(TextInput(text), name, alone.labels, notes=tuple(dict.fromkeys(notes)))
+        return texts.write(files, text, plan, lambda *each: alone.encode(*each)[1], work)
     if not columns:
         raise InvalidData(
             f"{where}: no column but the target can be learnt from",

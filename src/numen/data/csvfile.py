@@ -134,7 +134,7 @@ def _not_text(path: Path) -> NoReturn:
                 raise InvalidData(
                     f"{path} row {number}: expected UTF-8 text, found byte "
                     f"0x{line[error.start]:02x}",
-                    hint="save it as UTF-8",
+                    hint="save it as UTF-8, such as with iconv -f latin1 -t utf-8",
                 ) from error
     raise InvalidData(f"{path}: expected UTF-8 text")
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from numen.core.signature import Array
+from numen.data import texts
 from numen.data.split import Split
 
 _BATCH: Final = 1_024
@@ -90,6 +91,9 @@ def look(split: Split, figures: Callable[[Array], Array] | None = None) -> Look:
     histogram = np.zeros(256, np.int64)
     for batch in split.batches(_BATCH):
         (inputs,) = batch.inputs.values()
+        if inputs.dtype == object:
+            prints.append(texts.fingerprints(inputs))
+            continue
         prints.append(fingerprints(inputs))
         if figures is not None:
             moments.add(figures(inputs))

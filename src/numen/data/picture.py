@@ -16,17 +16,19 @@ from rich.table import Table
 from rich.text import Text
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import Column, ColumnsInput, ImageInput, WindowInput, places
+from numen.core.manifest import Column, ColumnsInput, ImageInput, TextInput, WindowInput, places
 from numen.core.signature import Array, format_shape
 from numen.data.dataset import Dataset
 from numen.data.pixels import fit
 from numen.data.profile import ColumnProfile, Profile
 from numen.data.split import Split
 from numen.data.suspects import Suspect
+from numen.data.texts import TextProfile
 
 _BAR: Final = 32
 _LISTED: Final = 10
 _COLUMNS: Final = 40
+_SHOWN: Final = 400  # characters of a text
 _SEED: Final = 7
 _EPOCH: Final = date(1970, 1, 1)
 _RAMP: Final = " .:-=+*#%@"
@@ -37,7 +39,7 @@ def render(profile: Profile, title: str = "") -> RenderableType:
     parts: list[RenderableType] = [_heading(profile, title)]
     if profile.labels is not None:
         parts.append(_balance(profile, profile.labels))
-    parts.append(_columns(profile))
+    parts.append(_columns(profile) if profile.text is None else _text(profile.text))
     if profile.suspicious:
         parts.append(_suspicious(profile))
     parts += [Text(f"• {note}", style="yellow") for note in profile.notes]
@@ -52,6 +54,8 @@ def render_samples(data: Dataset, count: int = 10, width: int = 28) -> Renderabl
         count: How many rows; of pictures, as many classes as that allows.
         width: Characters a picture may be wide.
     """
+    if isinstance(data.preprocess, TextInput):
+        return _texts(data, count)
     if isinstance(data.preprocess, ColumnsInput):
         return _rows(data, count)
     labels = data.labels or ()
@@ -304,6 +308,30 @@ def _cell(column: Column, numbers: list[float]) -> Text:
         hour = f" {int(numbers[4]):02}:{int(numbers[4] % 1 * 60):02}" if numbers[4] else ""
         return Text((_EPOCH + timedelta(days=value)).isoformat() + hour)
     return Text(f"{value:g}" if column.categories is None else column.categories[int(value)])
+
+
+def _text(profile: TextProfile) -> RenderableType:
+    """How long the texts are, and their most frequent words."""
+    table = Table(box=None, padding=(0, 2, 0, 0), title="Texts", title_justify="left")
+    for name in ("", *profile.words):
+        table.add_column(name, justify="right" if name else "left")
+    for name, figures in (("words", profile.words), ("characters", profile.characters)):
+        table.add_row(name, *(f"{value:,.4g}" for value in figures.values()))
+    frequent = ", ".join(f"{word} {count:,}" for word, count in profile.frequent)
+    return Group(table, Text(f"{profile.vocabulary:,} different words: {frequent}"))
+
+
+def _texts(data: Dataset, count: int) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column(Text(data.target), style="bold")
+    table.add_column("text")
+    batch = next(data.train.batches(max(count, 1)))
+    (inputs,) = batch.inputs.values()
+    for text, target in zip(inputs[:, 0].tolist(), batch.target.tolist(), strict=True):
+        short = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+        label = data.labels[target] if data.labels else f"{target:g}"
+        table.add_row(Text(label), Text(" ".join(short.split())))
+    return table
 
 
 def _of_classes(split: Split, classes: int, each: int, count: int) -> Iterator[tuple[int, Array]]:

@@ -15,8 +15,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from numen.core.errors import CorruptBundle, NotFound
-from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, WindowInput, places
+from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, TextInput, WindowInput, places
 from numen.core.signature import Array
+from numen.data import texts
 from numen.data.dataset import Dataset
 from numen.data.leaks import Leak, leaks, near, shared_groups
 from numen.data.look import Look, Moments, look
@@ -74,6 +75,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         suspicious: Rows whose label may be wrong; at most 100, the surest first.
         suspicious_total: How many there are.
         compared: Training rows whose label the others judged.
+        text: What the texts look like, where rows are texts.
         notes: What a person should know.
         rate: Samples a second, of sounds.
         format: Version of this structure.
@@ -95,6 +97,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     suspicious: tuple[Suspect, ...] = ()
     suspicious_total: int = 0
     compared: int = 0
+    text: texts.TextProfile | None = None
     notes: tuple[str, ...] = ()
     rate: int = 0
     format: Literal[1] = 1
@@ -139,6 +142,8 @@ def examine(data: Dataset) -> Profile:
         leaks=tuple(leaks(data)),
         rate=data.preprocess.rate if isinstance(data.preprocess, AudioInput) else 0,
     )
+    if isinstance(data.preprocess, TextInput):
+        profile = replace(profile, text=texts.profile(data.splits))
     if data.labels is None:
         moments = Moments()
         moments.add(data.train.target[:, None])
@@ -175,6 +180,8 @@ def _schema(data: Dataset, seen: Mapping[str, Look]) -> tuple[ColumnProfile, ...
     train = seen["train"].moments
     if isinstance(data.preprocess, ImageInput):
         return (replace(ColumnProfile("image", "image"), **train.of(0)),)
+    if isinstance(data.preprocess, TextInput):
+        return (ColumnProfile(data.preprocess.input, "text"),)
     if isinstance(data.preprocess, AudioInput):
         names = ("seconds", "loudness (dB)")
         return tuple(
@@ -209,6 +216,8 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
             f"classes are uneven: the largest has {max(counts)} training rows, "
             f"the smallest {min(counts)}"
         )
+    if profile.text is not None and profile.text.empty:
+        yield f"{profile.text.empty} texts have no words"
     if profile.shared:
         yield f"{profile.shared} test rows are also training rows: scores will flatter"
     if profile.near:

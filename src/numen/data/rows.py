@@ -1,4 +1,4 @@
-"""The stored rows of one split, by number: arrays that map the file, encoded pictures, sounds.
+"""The stored rows of one split, by number: arrays that map the file, pictures, sounds, texts.
 
 `Rows` is what Split reads from. Nothing is held in memory but what was asked for.
 """
@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from numen.core.errors import CorruptBundle
-from numen.core.manifest import AudioInput, WindowInput
+from numen.core.manifest import AudioInput, TextInput, WindowInput
 from numen.core.signature import Array
 from numen.data.pixels import decode, fit
 from numen.data.stored import Stored, as_array, flat, open_split
@@ -56,6 +56,8 @@ def open_rows(folder: Path, name: str, stored: Stored) -> Rows:
             return WindowRows(table, stored)
         if isinstance(stored.preprocess, AudioInput):
             return AudioRows(table, stored)
+        if isinstance(stored.preprocess, TextInput):
+            return TextRows(table, stored)
         return EncodedRows(table, stored) if stored.encoded else FixedRows(table, stored)
     except (KeyError, ValueError) as error:
         raise CorruptBundle(f"dataset {folder}: split {name}: {error}") from error
@@ -166,3 +168,31 @@ class AudioRows(EncodedRows):
             samples = np.frombuffer(self.encoded(index), "<i2")
             np.divide(samples, _FULL, out=row[: len(samples)], dtype=np.float32)
         return sounds
+
+
+class TextRows:
+    """Texts, taken out of the file when they are read."""
+
+    def __init__(self, table: Any, stored: Stored):
+        self.table = table
+        self.input = stored.preprocess.input
+        self._texts = table.column(0)
+        self.target = np.concatenate([flat(chunk) for chunk in table.column(1).chunks])
+        self.row_bytes = _OBJECT + self._texts.nbytes // max(len(self._texts), 1)
+
+    def part(self, start: int, stop: int) -> Array:
+        """A run of texts, `str[stop - start, 1]` as objects."""
+        return _objects(self._texts.slice(start, stop - start))
+
+    def pick(self, indices: Array) -> Array:
+        """The texts asked for, `str[len(indices), 1]` as objects."""
+        return _objects(self._texts.take(indices))
+
+
+_OBJECT: Final = 64  # bytes of a Python string and of the reference to it, beside its characters
+
+
+def _objects(texts: Any) -> Array:
+    made = np.empty((len(texts), 1), object)
+    made[:, 0] = texts.to_pylist()
+    return made

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 import numpy as np
 
-from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, WindowInput, places
+from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, TextInput, WindowInput, places
 from numen.core.signature import Array
 from numen.data.confident import by_neighbours, by_trees, in_doubt
 from numen.data.dataset import Dataset
@@ -120,8 +120,8 @@ def _conflicts(
 def _disagreements(data: Dataset, labels: tuple[str, ...]) -> tuple[list[Suspect], int]:
     """Training rows of a sample that a cheap model of the sample's other rows contradicts."""
     count = len(data.train)
-    if count <= _FEWEST or isinstance(data.preprocess, AudioInput):
-        return [], 0  # two recordings of a word are not near each other, sample by sample
+    if count <= _FEWEST or isinstance(data.preprocess, AudioInput | TextInput):
+        return [], 0  # neither sounds nor texts are near each other, sample by sample, word by word
     rows = np.arange(count)
     if count > SAMPLE:
         rows = np.sort(np.random.default_rng(_SEED).choice(count, SAMPLE, replace=False))

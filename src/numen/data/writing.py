@@ -192,6 +192,54 @@ class EncodedSplit(_Split):
         self._sink.close()
 
 
+@dataclass
+class TextSplit(_Split):
+    """Texts as they are, in batches of a few megabytes.
+
+    Attributes:
+        quantity: The target is a `float32`, not a class's `int64`.
+    """
+
+    quantity: bool = False
+    batch_bytes: int = 8 << 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kind = pa.float32() if self.quantity else pa.int64()
+        self._schema = pa.schema([(self.column, pa.string()), (self.target, kind)])
+        self._sink = pa.OSFile(str(self.folder / f"{self.name}.arrow"), "wb")
+        self._stream = pa.ipc.new_stream(self._sink, self._schema)
+        self._texts: list[str] = []
+        self._targets: list[Array] = []
+        self._size = 0
+
+    def append(self, texts: list[str], target: Array) -> None:
+        """Adds texts and their targets, `int64[n]` or `float32[n]`."""
+        target = np.ascontiguousarray(target, "<f4" if self.quantity else "<i8")
+        assert len(texts) == len(target)
+        for text in texts:
+            raw = text.encode()
+            self._inputs_digest.update(len(raw).to_bytes(8, "little") + raw)
+            self._size += len(raw)
+        self._target_digest.update(target.data)
+        self._texts += texts
+        self._targets.append(target)
+        self.rows += len(texts)
+        if self._size >= self.batch_bytes:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._texts:
+            columns = [pa.array(self._texts, pa.string()), pa.array(np.concatenate(self._targets))]
+            self._stream.write_batch(pa.record_batch(columns, schema=self._schema))
+            self._texts, self._targets, self._size = [], [], 0
+
+    def _close(self) -> None:
+        self._flush()
+        self._stream.close()
+        self._sink.close()
+
+
 def _mapped(path: Path) -> Any:
     with pa.memory_map(str(path)) as file:
         return file.read_buffer()

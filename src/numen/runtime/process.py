@@ -20,7 +20,9 @@ from numen.core.manifest import (
     ColumnsInput,
     ImageInput,
     Manifest,
+    Preprocess,
     Regression,
+    TextInput,
     WindowInput,
     places,
 )
@@ -28,6 +30,7 @@ from numen.core.signature import Array
 from numen.runtime.sound import decode_sound
 
 MAX_PIXELS: Final = 50_000_000
+MAX_CHARACTERS: Final = 1_000_000
 _UNREADABLE: Final = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError)
 
 
@@ -155,14 +158,62 @@ def encode_windows(
     return {how.input: made}
 
 
+def encode_texts(texts: list[Any], how: TextInput) -> dict[str, Array]:
+    """Texts as rows of the model's input.
+
+    Args:
+        texts: One text a row, or an object with nothing but one, by the input's name.
+        how: What the manifest says of texts.
+
+    Returns:
+        `string[len(texts), 1]`, as objects.
+
+    Raises:
+        InvalidInput: One is no text, or not one that can be written in UTF-8.
+        TooLarge: One has more than `MAX_CHARACTERS`.
+    """
+    made = np.empty((len(texts), 1), object)
+    for row, item in enumerate(texts):
+        text = item
+        if isinstance(item, Mapping):
+            for name in item:
+                if name != how.input:
+                    raise InvalidInput(
+                        f'field "{name}" is unknown: expected {how.input}', field=str(name)
+                    )
+            text = item.get(how.input)
+        if isinstance(text, list) and len(text) == 1:  # rows as the signature has them
+            (text,) = text
+        if not isinstance(text, str):
+            raise InvalidInput(
+                f'"{how.input}": expected text, received {type(text).__name__}', field=how.input
+            )
+        if len(text) > MAX_CHARACTERS:
+            raise TooLarge(
+                f'"{how.input}": expected at most {MAX_CHARACTERS} characters, '
+                f"received {len(text)}",
+                field=how.input,
+            )
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise InvalidInput(
+                    f'"{how.input}": expected text of UTF-8, received half of a surrogate pair',
+                    field=how.input,
+                ) from error
+        made[row, 0] = str(text)
+    return {how.input: made}
+
+
 def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
     """An input as a program or a person has it, as arrays.
 
     Args:
         manifest: The model's.
-        value: A picture's or a sound's bytes, an object of named fields or a list of such
-            objects (rows; of a model of windows one window, and a list of such lists several), or
-            (nested) numbers in the shape of one row or of a batch.
+        value: A picture's or a sound's bytes, a text or a list of texts, an object of named fields
+            or a list of such objects (rows; of a model of windows one window, and a list of such
+            lists several), or (nested) numbers in the shape of one row or of a batch.
 
     Raises:
         InvalidInput: The model does not take such a value.
@@ -170,33 +221,62 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
         TooLarge: It is over a limit.
     """
     how = manifest.preprocess
+    if isinstance(how, TextInput):
+        return _read_texts(value, how)
     if isinstance(value, bytes | bytearray | memoryview):
-        if isinstance(how, ImageInput):
-            return decode_image(bytes(value), how)
-        if isinstance(how, AudioInput):
-            return decode_sound(bytes(value), how)
-        raise InvalidInput(
-            "this model takes neither pictures nor sounds", hint="send its input as JSON"
-        )
+        return _read_file(bytes(value), how)
     if isinstance(value, Mapping):
         value = [value]
-    if _objects(value):
-        if isinstance(how, WindowInput):
-            return encode_windows([value], how)
-        if not isinstance(how, ColumnsInput):
-            raise InvalidInput(
-                "this model does not take named fields", hint="send a picture or numbers"
-            )
-        return encode_fields(value, how)
-    if isinstance(how, WindowInput) and isinstance(value, list) and all(map(_objects, value)):
-        return encode_windows(value, how)
+    if _objects(value) or (isinstance(how, WindowInput) and _windows(value)):
+        return _read_objects(value, how)
     return read_numbers(manifest, value)
+
+
+def _read_file(data: bytes, how: Preprocess | None) -> dict[str, Array]:
+    if isinstance(how, ImageInput):
+        return decode_image(data, how)
+    if isinstance(how, AudioInput):
+        return decode_sound(data, how)
+    raise InvalidInput(
+        "this model takes neither pictures nor sounds", hint="send its input as JSON"
+    )
+
+
+def _read_objects(value: list[Any], how: Preprocess | None) -> dict[str, Array]:
+    if isinstance(how, WindowInput):
+        return encode_windows([value] if _objects(value) else value, how)
+    if isinstance(how, ColumnsInput):
+        return encode_fields(value, how)
+    raise InvalidInput("this model does not take named fields", hint="send a picture or numbers")
+
+
+def _windows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_objects, value))
 
 
 def _objects(value: Any) -> bool:
     return (
         isinstance(value, list) and bool(value) and all(isinstance(each, Mapping) for each in value)
     )
+
+
+def _read_texts(value: Any, how: TextInput) -> dict[str, Array]:
+    if isinstance(value, bytes | bytearray | memoryview):
+        try:
+            value = bytes(value).decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f'"{how.input}": expected text of UTF-8, received another byte at {error.start}',
+                field=how.input,
+            ) from error
+    if isinstance(value, Mapping) and isinstance(value.get(how.input), list | np.ndarray):
+        value = value[how.input]  # many texts under one name
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    rows = value if isinstance(value, list | tuple) else [value]
+    if not rows:
+        raise InvalidInput(f'"{how.input}": expected a text, received none', field=how.input)
+    return encode_texts(list(rows), how)
 
 
 def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature
 from numen.train.recipe import Recipe
@@ -94,6 +95,20 @@ class Trainer(Protocol):
         Raises:
             InvalidInput: The recipe does not fit the data or the family.
         """
+
+
+def expect_numbers(data: Dataset, recipe: Recipe) -> None:
+    """Refuses texts, for families that compute with numbers.
+
+    Raises:
+        InvalidInput: The data are texts.
+    """
+    if data.spec.dtype == "string":
+        raise InvalidInput(
+            f'family "{recipe.family}": expected numbers, received texts ({data.spec})',
+            hint="use words, text-cnn, gru or transformer",
+            field="family",
+        )
 
 
 class Exporter(Protocol):

@@ -10,7 +10,14 @@ from typing import Any, Final
 
 from numen.core import plugins
 from numen.core.errors import InvalidInput, MissingExtra
-from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, Preprocess
+from numen.core.manifest import (
+    AudioInput,
+    ColumnsInput,
+    ImageInput,
+    Preprocess,
+    TextInput,
+    WindowInput,
+)
 from numen.train.base import Exporter, Trainer
 from numen.train.recipe import Recipe
 
@@ -18,27 +25,18 @@ TRAINERS = "numen.trainers"
 EXPORTERS = "numen.exporters"
 OWN = "keras"  # trains `module:build` unless the recipe names another
 # Trains well without a word said, by kind of input.
-_USUAL: Final[dict[type, str]] = {
+_USUAL: Final[dict[type[Preprocess], str]] = {
     ImageInput: "cnn",
     ColumnsInput: "boosting",
+    WindowInput: "sequence",
+    TextInput: "words",
     AudioInput: "audio-cnn",
 }
 
 
 def usual_family(how: Preprocess) -> str:
-    """The family that data of a kind is trained with where none is named.
-
-    Raises:
-        InvalidInput: There is none for data of this kind.
-    """
-    family = _USUAL.get(type(how))
-    if family is None:
-        kind = type(how).__struct_config__.tag
-        raise InvalidInput(
-            f"family: expected a name, as there is no usual family for data of kind {kind}",
-            field="family",
-        )
-    return family
+    """The family that data of a kind is trained with where none is named."""
+    return _USUAL[type(how)]
 
 
 def trainer_for(recipe: Recipe) -> Trainer:

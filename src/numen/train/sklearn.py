@@ -26,7 +26,7 @@ from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained
+from numen.train.base import Run, Trained, expect_numbers
 from numen.train.estimators import convert
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.weights import class_weights
@@ -65,6 +65,7 @@ class SklearnTrainer:
             recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience",
             "schedule", "weight_decay", "augment", "body",
         )  # fmt: skip
+        expect_numbers(data, recipe)
         split, aside = data.train, None
         if recipe.validation:
             split, aside = split.divide(recipe.validation, recipe.seed)

@@ -20,7 +20,7 @@ from numen.core.errors import CorruptBundle, ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained
+from numen.train.base import Run, Trained, expect_numbers
 from numen.train.boosted import class_count, convert
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.weights import class_weights
@@ -103,6 +103,7 @@ class TreesTrainer:
         Raises:
             InvalidInput: The recipe asks for what boosting has not.
         """
+        expect_numbers(data, recipe)
         refuse(
             recipe, "optimizer", "batch_size", "backend",
             "schedule", "weight_decay", "augment", "body",

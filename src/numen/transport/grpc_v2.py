@@ -84,6 +84,7 @@ def decode(body: bytes, endpoint: Endpoint, memory: Memory) -> Call:
     if (message.model_name, message.model_version or None) != target(body):
         raise InvalidInput('"model_name" or "model_version" is given twice', field="model_name")
     inputs = _inputs(message)
+    tensors.in_columns(inputs, endpoint.signature)
     outputs = _outputs(message, endpoint)
     seconds = _seconds(message.parameters)
     memory.learn(Outline.of(body, inputs, outputs, seconds))

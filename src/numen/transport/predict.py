@@ -1,4 +1,4 @@
-"""The friendly door, `/predict/{m}`: a picture, sound, named fields or numbers in, a label out."""
+"""The friendly door, `/predict/{m}`: a picture, sound, text, fields or numbers in, a label out."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from numen.transport.tensors import document
 
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
 _SOUNDS: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
+_TEXT: Final = "text/plain"
 # Beyond this many pixels or bytes, reading it would hold up everybody else's requests.
 _LARGE: Final = 1 << 20
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
@@ -32,7 +33,8 @@ _DOC: Final[dict[str, Any]] = {
         "required": True,
         "content": {
             **dict.fromkeys((*_PICTURES[:2], _SOUNDS[0]), _BINARY),
-            "application/json": {"schema": {"type": "object"}},
+            _TEXT: {"schema": {"type": "string"}},
+            "application/json": {"schema": {}},
         },
     },
     "responses": {
@@ -65,7 +67,7 @@ def router(service: Service) -> APIRouter:
 
     @routes.post(
         "/predict/{model}",
-        summary="A picture, a sound, named fields or numbers to a label",
+        summary="A picture, a sound, a text, named fields or numbers to a label",
         responses=responses(400, 404, 413, 415, 429, 503, 504),
         openapi_extra=_DOC,
     )
@@ -100,10 +102,19 @@ def router(service: Service) -> APIRouter:
 def _value(kind: str, body: bytes) -> Any:
     if not body:
         raise InvalidInput(
-            "body: expected a picture, a sound or JSON, received nothing", field="body"
+            "body: expected a picture, a sound, a text or JSON, received nothing", field="body"
         )
     if kind in _PICTURES or kind in _SOUNDS:
         return body
+    if kind == _TEXT:
+        try:
+            return body.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                f"body: expected text of UTF-8, received byte 0x{body[error.start]:02x} "
+                f"at {error.start}",
+                field="body",
+            ) from error
     if kind.encode("latin-1") in JSON:
         return _json(body)
     raise UnsupportedMedia(

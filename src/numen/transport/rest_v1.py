@@ -199,7 +199,8 @@ def _rows(value: Any, signature: Signature) -> dict[str, Array]:
     named = isinstance(first, JsonObject) and "b64" not in first
     del first
     if not named:
-        return {spec.name: _tensor(value, spec) for spec in _single(signature, "instances")}
+        (spec,) = _single(signature, "instances")
+        return tensors.in_columns({spec.name: _tensor(value, spec)}, signature)
     columns: dict[str, list[Any]] = {spec.name: [] for spec in signature.inputs}
     for place, row in enumerate(value):
         fields = row.as_dict() if isinstance(row, JsonObject) else None
@@ -210,20 +211,23 @@ def _rows(value: Any, signature: Signature) -> dict[str, Array]:
             )
         for name, item in fields.items():
             columns[name].append(item)
-    return {
+    made = {
         spec.name: _tensor(tensors.json_array(columns[spec.name]), spec)
         for spec in signature.inputs
     }
+    return tensors.in_columns(made, signature)
 
 
 def _columns(value: Any, signature: Signature) -> dict[str, Array]:
     if isinstance(value, JsonObject) and "b64" not in value:
         specs = {spec.name: spec for spec in signature.inputs}
-        return {
+        made = {
             name: _tensor(value[name], specs.get(name) or signature.input(name))
             for name in list(value.keys())
         }
-    return {spec.name: _tensor(value, spec) for spec in _single(signature, "inputs")}
+    else:
+        made = {spec.name: _tensor(value, spec) for spec in _single(signature, "inputs")}
+    return tensors.in_columns(made, signature)
 
 
 def _single(signature: Signature, form: str) -> tuple[TensorSpec, ...]:

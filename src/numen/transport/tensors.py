@@ -14,7 +14,7 @@ import orjson
 import simdjson
 
 from numen.core.errors import InvalidInput
-from numen.core.signature import DATATYPES, Array
+from numen.core.signature import DATATYPES, Array, Signature
 
 MAX_RANK: Final = 16
 JsonArray: Final = simdjson.Array
@@ -212,6 +212,21 @@ def read_text(text: bytes, dtype: str, count: int) -> Array | None:
         _parser.current = simdjson.Parser()
         return None
     return flat if len(flat) == count else None
+
+
+def in_columns(arrays: dict[str, Array], signature: Signature) -> dict[str, Array]:
+    """Texts `[n]` become `[n, 1]` where the model takes them so: a text a row is how people say it.
+
+    Args:
+        arrays: What was read, by input name; changed in place.
+        signature: The model's.
+    """
+    for spec in signature.inputs:
+        if spec.dtype == "string" and spec.row == (1,):
+            array = arrays.get(spec.name)
+            if array is not None and array.ndim == 1:
+                arrays[spec.name] = array[:, None]
+    return arrays
 
 
 def json_array(items: list[Any]) -> Any:

@@ -79,6 +79,7 @@ def decode(body: bytes, header_length: int | None, endpoint: Endpoint) -> tuple[
             return _request(endpoint, inputs, form, rows), form
     said = _Said()
     inputs = _parse(body, header_length, said)
+    tensors.in_columns(inputs, endpoint.signature)
     form = Form(endpoint, said.id, said.wanted(endpoint.signature), said.seconds)
     request = _request(endpoint, inputs, form, 0)
     if len(key) <= _MAX_KEY:

@@ -18,7 +18,9 @@ import msgspec
 from numen.core.errors import InvalidInput
 from numen.core.manifest import ImageInput
 from numen.data.dataset import Dataset
+from numen.train.base import expect_numbers
 from numen.train.front import Front
+from numen.train.keras import text
 from numen.train.keras.audio import build_audio_cnn, hear
 from numen.train.keras.ends import front, head
 from numen.train.keras.sequence import build_sequence
@@ -78,6 +80,7 @@ class Family:
 def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     """Flatten, Dense, Dropout, Dense: the first network of every tutorial."""
     params = params_of(recipe, MlpParams)
+    expect_numbers(data, recipe)
     layers = keras.layers
     given, x = front(keras, data)
     if len(x.shape) > 2:
@@ -147,6 +150,11 @@ FAMILIES: Final = {
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
     "sequence": Family(build_sequence, epochs=12, batch_size=64, falling=3e-3),
     "audio-cnn": Family(build_audio_cnn, epochs=40, batch_size=32, falling=2e-3, front=hear),
+    "text-cnn": Family(text.build_cnn, epochs=8, batch_size=32, falling=2e-3, front=text.front),
+    "gru": Family(text.build_gru, epochs=6, batch_size=64, falling=3e-3, front=text.front),
+    "transformer": Family(
+        text.build_transformer, epochs=8, batch_size=32, falling=1e-3, front=text.front
+    ),
 }
 
 

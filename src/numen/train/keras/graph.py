@@ -80,9 +80,15 @@ class Graph:
 
     def add(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Appends an operator and returns the name of its output."""
-        name = self._name(op)
-        self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
+        (name,) = self.several(1, op, *inputs, **attributes)
         return name
+
+    def several(self, outputs: int, op: str, *inputs: str, **attributes: Any) -> list[str]:
+        """Appends an operator and returns the names of its first outputs."""
+        name = self._name(op)
+        names = [name, *(f"{name}:{place}" for place in range(1, outputs))]
+        self.nodes.append(helper.make_node(op, list(inputs), names, name=name, **attributes))
+        return names
 
     def constant(self, array: Any, dtype: str = "float32") -> str:
         """Adds an array and returns its name."""

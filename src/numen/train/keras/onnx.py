@@ -13,16 +13,20 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import onnx
 
 from numen.core.errors import ExportFailed
 from numen.core.signature import Signature
+from numen.train.keras.attention import ATTENTION
 from numen.train.keras.graph import Graph, Unsupported, Value
 from numen.train.keras.layers import LAYERS
 from numen.train.keras.operations import FUNCTIONS, OPERATIONS
+from numen.train.keras.recurrent import RECURRENT
+
+_LAYERS: Final = LAYERS | RECURRENT | ATTENTION
 
 
 def convert(keras: Any, model: Any, signature: Signature) -> onnx.ModelProto:
@@ -185,7 +189,7 @@ def _rule(kind: type) -> Callable[..., Any] | None:
     """The rule for one of Keras's own classes; a user's class of the same name has none."""
     module = kind.__module__
     if module.startswith("keras.src.layers."):
-        return LAYERS.get(kind.__name__)
+        return _LAYERS.get(kind.__name__)
     if module.startswith(("keras.src.ops.", "keras.src.activations.")):
         rule = OPERATIONS.get(kind.__name__)
         if rule is None:

@@ -166,6 +166,18 @@ def _get_item(walk: Walk, _: Any, x: Value, key: Any) -> Value:
     return Value(name, (), x.dtype)
 
 
+def _not_equal(walk: Walk, _: Any, x1: Any, x2: Any) -> Value:
+    same = OPERATIONS["Equal"](walk, None, x1, x2)
+    assert isinstance(same, Value)
+    return replace(same, name=walk.graph.add("Not", same.name))
+
+
+def _expand_dims(walk: Walk, operation: Any, x: Value) -> Value:
+    axes = operation.axis if isinstance(operation.axis, (list, tuple)) else [operation.axis]
+    places = walk.graph.constant([a % (x.rank + len(axes)) for a in axes], "int64")
+    return Value(walk.graph.add("Unsqueeze", walk.graph.plain(x), places), (), x.dtype)
+
+
 def _reshape(walk: Walk, operation: Any, x: Value) -> Value:
     return Value(walk.reshaped(x, operation.newshape[1:]), (), x.dtype)
 
@@ -203,6 +215,8 @@ OPERATIONS: Final[dict[str, Rule]] = {
     "Minimum": arithmetic("Min"),
     "Power": arithmetic("Pow", "float32"),
     "Equal": arithmetic("Equal", "float32"),
+    "NotEqual": _not_equal,
+    "ExpandDims": _expand_dims,
     "Matmul": _matmul,
     "Negative": simple("Neg"),
     "Absolute": simple("Abs"),
