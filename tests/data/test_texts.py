@@ -114,7 +114,7 @@ def test_what_is_said_goes_before_looks(tmp_path: Path) -> None:
     data = Dataset.open(path, columns={"name": "text", "body": "ignore"})
     assert texts_of(data.train)[0].startswith("n")
     empty = lines(tmp_path / "b.jsonl", [{"text": None, "label": "ab"[n % 2]} for n in range(9)])
-    with pytest.raises(InvalidInput, match='"text" cannot be text: it has no values'):
+    with pytest.raises(InvalidInput, match='"text" cannot be read as text: it has no values'):
         Dataset.open(empty, columns={"text": "text"})
 
 

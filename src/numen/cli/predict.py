@@ -24,7 +24,7 @@ def predict(
         str,
         typer.Argument(
             metavar="INPUT",
-            help="A picture, WAV, text, .json, .txt or .npy file, JSON, or -.",,
+            help="A picture, WAV, text, .json, .txt or .npy file, JSON, or -.",
         ),
     ],
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
