@@ -179,10 +179,11 @@ class Facts:
             return Column(self.name, date=order), why
         count = None if self.values is None else len(self.values)
         many = count is None or count > MAX_CATEGORIES or (count > _FEW and count > self.rows / 2)
-        if not many:
-            return Column(self.name, tuple(sorted(self.values or ()))), f"{count} distinct values"
         present = self.rows - self.missing
-        if self.blanks >= _BLANKS * present:
+        sentences = self.blanks >= _BLANKS * present
+        if not many and not (sentences and (count or 0) > present / 2):
+            return Column(self.name, tuple(sorted(self.values or ()))), f"{count} distinct values"
+        if sentences:
             return Column(self.name, words=WORDS), f"{self.blanks / present + 1:.0f} words a row"
         distinct = f"over {MAX_CATEGORIES}" if count is None else str(count)
         odd = f"; the first that is not a number is {self.odd}" if self.odd else ""
