@@ -141,7 +141,7 @@ def build_resnet(keras: Any, data: Dataset, recipe: Recipe) -> Any:
 
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
-    "cnn": Family(build_cnn, epochs=10, batch_size=64, falling=2e-3),
+    "cnn": Family(build_cnn, epochs=15, batch_size=64, falling=2e-3),
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
 }
 
