@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Literal
@@ -54,6 +55,8 @@ class KerasTrainer:
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
         refuse(recipe, "augment", "body")
+        if "keras" not in sys.modules:
+            run.progress.note("loading Keras")  # which takes seconds
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
