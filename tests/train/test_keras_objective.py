@@ -286,7 +286,7 @@ def test_classes_weigh_what_the_recipe_says(tables, tmp_path):
     alone = fit(data, tmp_path, class_weight={"0": 0.0, "1": 0.0, "2": 50.0}, epochs=8)
     batch = data.test.arrays()
     made = alone.predict({data.spec.name: batch.inputs[data.spec.name].astype("float32")})
-    assert (made["probabilities"].argmax(1) == 2).all()
+    assert (made["probabilities"].argmax(1) == 2).mean() > 0.9
 
 
 OWN = """

@@ -94,6 +94,8 @@ def train(
     source = data if isinstance(data, Dataset) or str(data) else plan.data
     if not isinstance(source, Dataset) and not str(source):
         raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
+    told = progress or Silent()
+    told.note(f"reading {source.name if isinstance(source, Dataset) else source}")
     dataset = open_data(source, plan.read)
     plan = msgspec.structs.replace(
         plan,
@@ -109,7 +111,7 @@ def train(
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    trained = trainer.fit(dataset, plan, Run(folder, progress or Silent(), resume))
+    trained = trainer.fit(dataset, plan, Run(folder, told, resume))
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
         report = Model(draft).evaluate(dataset.test)

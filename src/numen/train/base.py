@@ -27,7 +27,10 @@ class Progress(Protocol):
         """Training starts: `epochs` of `steps` each (rounds of boosting are epochs of one)."""
 
     def step(self, metrics: Mapping[str, float]) -> None:
-        """One step is done; running means of this epoch so far."""
+        """Steps are done; running means of this epoch so far.
+
+        A `step` among the metrics says how many are done of this epoch; without it, one more is.
+        """
 
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         """Epoch `number` (from 1) is done."""

@@ -146,7 +146,7 @@ def build_resnet(keras: Any, data: Dataset, recipe: Recipe) -> Any:
 
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
-    "cnn": Family(build_cnn, epochs=10, batch_size=64, falling=2e-3),
+    "cnn": Family(build_cnn, epochs=15, batch_size=64, falling=2e-3),
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
     "sequence": Family(build_sequence, epochs=12, batch_size=64, falling=3e-3),
     "audio-cnn": Family(build_audio_cnn, epochs=40, batch_size=32, falling=2e-3, front=hear),

@@ -131,7 +131,7 @@ class _Steps:
 
         self._looped = jax.jit(partial(_loop, keras, model, training))
         self._single = jax.jit(partial(_step, keras, model, training))
-        self._loops: bool | None = None
+        self._loops: bool | None = None if training else True
 
     def __call__(self, state: Any, rows: Any, table: Any, begin: int, end: int) -> Any:
         """Runs steps `begin` to `end`; `table` int32[steps, batch] names the rows of each."""
@@ -192,9 +192,10 @@ def _advance(model: Any, training: bool, rows: Any, table: Any, number: Any, sta
 
     places = table[number]
     batch = jax.tree.map(lambda a: a.at[places].get(mode="promise_in_bounds"), rows)
-    step = model.train_step if training else model.test_step
+    if not training:  # XLA convolves well enough where there are no gradients
+        return model.test_step(state, batch)[1]
     with matrix_products():
-        return step(state, batch)[1]
+        return model.train_step(state, batch)[1]
 
 
 def _metrics(keras: Any, model: Any, state: Any) -> Any:
@@ -224,4 +225,5 @@ def _on_device(floatx: str, array: Any) -> Any:
 def _floats(metrics: Any) -> dict[str, float]:
     import jax
 
-    return {name: float(value) for name, value in jax.device_get(metrics).items()}
+    found = jax.device_get(metrics).items()
+    return {name: float(value) if np.size(value) == 1 else value for name, value in found}

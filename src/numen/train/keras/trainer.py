@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, Literal
@@ -56,6 +57,8 @@ class KerasTrainer:
         """
         refuse(recipe, "augment", "body")
         recipe = msgspec.structs.replace(recipe, family=recipe.family or self.families[0])
+        if "keras" not in sys.modules:
+            run.progress.note("loading Keras")  # which takes seconds
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
