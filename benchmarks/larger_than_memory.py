@@ -4,7 +4,7 @@ The child process may not map more private memory than its imports take plus a c
 what lies in mapped files does not count, as the system takes it back when it needs to. A second
 child shows that the cap holds: under it, pandas cannot read the same file.
 
-python benchmarks/larger_than_memory.py --rows 2000000 --columns 32 --cap 200
+python benchmarks/larger_than_memory.py --rows 4000000 --columns 32 --cap 512
 """
 
 from __future__ import annotations
@@ -101,10 +101,10 @@ def whole(path: str, cap: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rows", type=int, default=4_000_000)
     parser.add_argument("--columns", type=int, default=32)
-    parser.add_argument("--cap", type=int, default=200, help="MB beyond the imports")
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--cap", type=int, default=512, help="MB beyond the imports")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:

@@ -99,7 +99,10 @@ def test_numbers_with_strays_are_missing_where_they_are_said_to_be_numbers(tmp_p
     ("said", "message"),
     [
         ({"city": "number"}, '"city" cannot be read as number'),
-        ({"city": "date"}, r'"city" cannot be read as date: the first value that is none is "Bonn"'),
+        (
+            {"city": "date"},
+            r'"city" cannot be read as date: the first value that is none is "Bonn"',
+        ),
         ({"place": "text"}, 'read.columns: no column "place"'),
         ({"label": "text"}, '"label" is the target'),
         ({"age": "hat"}, "Invalid enum value"),

@@ -146,8 +146,10 @@ def encode_windows(
     """
     made = np.full((len(windows), *how.shape), np.nan, np.float32)
     for number, rows in enumerate(windows):
-        if not rows:
-            raise InvalidInput("window: expected at least one row, received none", field=how.input)
+        if not _objects(rows):
+            raise InvalidInput(
+                "window: expected a list of at least one object of named fields", field=how.input
+            )
         latest = rows[-how.steps :]
         made[number, how.steps - len(latest) :] = encode_fields(latest, how)[how.input]
     return {how.input: made}
@@ -180,7 +182,7 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
                 "this model does not take named fields", hint="send a picture or numbers"
             )
         return encode_fields(value, how)
-    if isinstance(how, WindowInput) and isinstance(value, list) and all(map(_objects, value)):
+    if isinstance(how, WindowInput) and isinstance(value, list) and any(map(_objects, value)):
         return encode_windows(value, how)
     return read_numbers(manifest, value)
 
