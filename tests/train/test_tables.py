@@ -77,7 +77,7 @@ def test_class_weights_make_a_rare_class_likelier(noisy, family, tmp_path):
     for said in ("balanced", {"rare": 20.0}):
         weighed = fit(noisy, tmp_path / "b", family, class_weight=said)
         assert weighed.predict(x)["probabilities"][:, 0].mean() > plain[:, 0].mean() + 0.02
-    with pytest.raises(InvalidInput, match="class_weight: expected a weight .* received odd"):
+    with pytest.raises(InvalidInput, match=r"class_weight: expected a weight .* received odd"):
         fit(noisy, tmp_path / "c", family, class_weight={"odd": 2})
 
 
