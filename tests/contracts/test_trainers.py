@@ -23,15 +23,22 @@ QUICK = {
     "forest": {"epochs": 10},
     "linear": {},
     "boosting": {"epochs": 8, "params": {"min_data_in_leaf": 5}},
+    "xgboost": {"epochs": 8},
+    "sequence": {"epochs": 4, "batch_size": 8, "params": {"filters": 8, "units": 16}},
 }
+ONLY = {"cnn": ("pictures",), "resnet": ("pictures",), "sequence": ("windows",)}
 CASES = [
     (family, kind)
     for family in QUICK
-    for kind in ("pictures", "classes", "quantity")
-    if kind == "pictures" or family not in ("cnn", "resnet")
+    for kind in ("pictures", "classes", "quantity", "windows")
+    if family not in ONLY or kind in ONLY[family]
 ]
 # Families that grow in epochs, of which one alone is a model already.
-STEADY = ["mlp", "forest", "boosting"]
+STEADY = ["mlp", "forest", "boosting", "xgboost"]
+
+
+def kind_of(family: str) -> str:
+    return ONLY.get(family, ("pictures",))[0]
 
 
 class Told:
@@ -69,6 +76,7 @@ def data(tmp_path_factory):
         for kind in ("classes", "quantity"):
             write_table(folder / f"{kind}.csv", kind)
             tables[kind] = Dataset.open(folder / f"{kind}.csv", target="goal")
+        tables["windows"] = Dataset.open(folder / "classes.csv", target="goal", window=3)
     few = {"train": digits.train.take(range(600)), "test": digits.test.take(range(200))}
     return {"pictures": dataclasses.replace(digits, splits=few), **tables}
 
@@ -147,9 +155,9 @@ def test_trains_and_exports_what_it_says(data, family, kind, tmp_path):
 
 @pytest.mark.parametrize("family", QUICK)
 def test_the_same_seed_gives_the_same_model(data, family, tmp_path):
-    inputs, _ = rows(data["pictures"])
+    inputs, _ = rows(data[kind_of(family)])
     one, same, other = (
-        fit(data["pictures"], family, tmp_path / str(i), seed=seed)
+        fit(data[kind_of(family)], family, tmp_path / str(i), seed=seed)
         for i, seed in enumerate((7, 7, 8))
     )
     expected = one.predict(inputs)["probabilities"]
@@ -229,7 +237,7 @@ def test_patience_stops_early_and_keeps_the_best(data, family, tmp_path):
 @pytest.mark.parametrize("family", QUICK)
 def test_unknown_parameters_are_named(data, family, tmp_path):
     with pytest.raises(InvalidInput, match="wings"):
-        fit(data["pictures"], family, tmp_path, params={"wings": 2})
+        fit(data[kind_of(family)], family, tmp_path, params={"wings": 2})
 
 
 @pytest.mark.parametrize(
@@ -238,7 +246,7 @@ def test_unknown_parameters_are_named(data, family, tmp_path):
 )
 def test_what_a_family_has_not_is_refused(data, family, field, tmp_path):
     with pytest.raises(InvalidInput, match=field):
-        fit(data["pictures"], family, tmp_path, **{field: "1"})
+        fit(data[kind_of(family)], family, tmp_path, **{field: "1"})
 
 
 def test_every_family_is_found_and_tested_here():

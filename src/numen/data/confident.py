@@ -13,7 +13,7 @@ import numpy as np
 from numen.core.signature import Array
 
 NEIGHBOURS: Final = 10
-_SURE: Final = 0.9  # likely enough, whatever is usual: above, chance decides about the last percent
+_SURE: Final = 0.8  # likely enough, whatever is usual: above, chance decides how much
 _FOLDS: Final = 4
 _TREES: Final = {
     "num_leaves": 8, "min_data_in_leaf": 5, "learning_rate": 0.2, "extra_trees": True,

@@ -230,7 +230,6 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
     for leak in profile.leaks:
         what = "looks like an id, and yet tells" if leak.counts else "by itself tells"
         yield (
-            f'"{leak.column}" {what} "{data.target}" '
-            f"({leak.score:.0%} of what guessing gets wrong): "
+            f'"{leak.column}" {what} "{data.target}" ({leak.score:.0%} of what guesses miss): '
             "leave it out if it is not known beforehand"
         )

@@ -151,8 +151,10 @@ def encode_windows(
     """
     made = np.full((len(windows), *how.shape), np.nan, np.float32)
     for number, rows in enumerate(windows):
-        if not rows:
-            raise InvalidInput("window: expected at least one row, received none", field=how.input)
+        if not _objects(rows):
+            raise InvalidInput(
+                "window: expected a list of at least one object of named fields", field=how.input
+            )
         latest = rows[-how.steps :]
         made[number, how.steps - len(latest) :] = encode_fields(latest, how)[how.input]
     return {how.input: made}
@@ -251,7 +253,7 @@ def _read_objects(value: list[Any], how: Preprocess | None) -> dict[str, Array]:
 
 
 def _windows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_objects, value))
+    return isinstance(value, list) and any(map(_objects, value))
 
 
 def _objects(value: Any) -> bool:

@@ -30,7 +30,8 @@ _LAST: Final = "last.json"
 _ROUNDS: Final = 100
 _ASIDE: Final = 0.1  # of the training rows, where there is patience and no validation
 _PART: Final = 16_384  # rows read at a time
-_SAMPLED: Final = 8_000_000  # numbers
+_TWICE: Final = 64_000_000  # numbers, a byte each
+_SAMPLED: Final = 4_000_000  # numbers
 _QUANTITY: Final = {"": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber"}
 _CLASSES: Final = ("", "sparse_categorical_crossentropy", "categorical_crossentropy")
 _SAME: Final = (
@@ -198,7 +199,9 @@ class _Fit:
             "bin_construct_sample_cnt": max(10_000, min(200_000, _SAMPLED // width)),
             "seed": recipe.seed,
             "deterministic": True,
-            "force_row_wise": True,
+            # By rows LightGBM is quicker, and holds all rows a second time.
+            "force_row_wise": len(split) * width <= _TWICE,
+            "force_col_wise": len(split) * width > _TWICE,
             "use_missing": True,
             "zero_as_missing": False,
             "verbosity": -1,

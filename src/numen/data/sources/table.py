@@ -110,7 +110,8 @@ def _parquet(path: Path) -> TableFile:
 def _parquet_batches(path: Path) -> Iterator[Any]:
     start = 0
     try:
-        with pa.parquet.ParquetFile(path) as file:
+        # Mapped, as else whole row groups of it would be read into memory.
+        with pa.parquet.ParquetFile(path, memory_map=True) as file:
             for batch in file.iter_batches(_ROWS):
                 yield pa.record_batch(
                     [_plain(column) for column in batch.columns], names=batch.schema.names
