@@ -44,7 +44,7 @@ def test_only_operators_that_engines_know() -> None:
 
 def test_a_tone_stands_in_its_band_and_silence_is_nothing() -> None:
     front = log_mel(TensorSpec("audio", "float32", (None, 8_000)), 8_000)
-    noise, tone, stopped, faint, silence = front.encode(sounds(8_000, 8_000))
+    noise, tone, stopped, _, silence = front.encode(sounds(8_000, 8_000))
     band = int(np.abs(np.round(band_places(8_000, 40, np.ones((1, 1)))[0]) - np.arange(40)).max())
     assert band == 0
     middle = mel_filters(8_000, 256, 40)[round(440 / 8_000 * 256)].argmax()

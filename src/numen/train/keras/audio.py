@@ -84,7 +84,9 @@ def build_audio_cnn(keras: Any, data: Dataset, recipe: Recipe, front: Front) -> 
     x = layers.Dropout(params.dropout)(x)
     x = layers.Conv1D(params.units, 5, padding="same", use_bias=False)(x)
     x = _settled(layers, x)
-    x = layers.Concatenate()([layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)])
+    # The mean over time, and that of the squares, in which short and strong moments tell.
+    square = layers.Multiply()([x, x])
+    x = layers.Concatenate()([layers.GlobalAveragePooling1D()(each) for each in (x, square)])
     x = layers.Dropout(params.dropout)(x)
     x = layers.Dense(len(data.labels or ()), activation="softmax", name="probabilities")(x)
     return keras.Model(given, x, name="audio_cnn")
