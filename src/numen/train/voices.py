@@ -25,7 +25,7 @@ class Variation:
     Attributes:
         pitch: Most that frequencies are stretched by, as a logarithm (Jaitly and Hinton,
             Vocal Tract Length Perturbation, 2013).
-        pace: Most that time is.
+        pace: Most that time is: how long a word takes says little of which it is.
         shift: Most that a row is moved, as a share of its length.
         contrast: Most that what is fainter than the loudest is made fainter still, or less so,
             as a logarithm: one voice hisses an s that another hardly breathes.
@@ -36,7 +36,7 @@ class Variation:
     """
 
     pitch: float = 0.15
-    pace: float = 0.25
+    pace: float = 0.5
     shift: float = 0.15
     contrast: float = 0.35
     colour: float = 0.2

@@ -114,7 +114,7 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
     "cnn": Family(build_cnn, epochs=6, batch_size=64, falling=2e-3),
-    "audio-cnn": Family(build_audio_cnn, epochs=40, batch_size=32, falling=2e-3, front=hear),
+    "audio-cnn": Family(build_audio_cnn, epochs=20, batch_size=32, falling=2e-3, front=hear),
 }
 
 
