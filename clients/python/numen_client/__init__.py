@@ -59,6 +59,8 @@ def _body(x: Any) -> tuple[bytes, str]:
         x = x.read_bytes()
     if isinstance(x, bytes | bytearray | memoryview):
         data = bytes(x)
+        if data[8:12] == b"WAVE":
+            return data, "audio/wav"
         return data, "image/jpeg" if data[:2] == b"\xff\xd8" else "image/png"
     plain = x.tolist() if isinstance(x, np.ndarray | np.generic) else x
     return json.dumps(plain).encode(), "application/json"
@@ -202,7 +204,7 @@ class Client:
 
         Args:
             model: `digits`, `digits@3` or `digits@champion`.
-            x: A picture's bytes or path; an object of named fields; an array of one row.
+            x: A picture's or a WAV's bytes or path; an object of named fields; an array of one row.
 
         Raises:
             ServerError: The server refused or failed.

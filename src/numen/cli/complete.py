@@ -31,7 +31,7 @@ def datasets(incomplete: str) -> list[str]:
 
 def families(incomplete: str) -> list[str]:
     """The built-in model families."""
-    found = ("mlp", "cnn", "forest", "boosting")
+    found = ("mlp", "cnn", "audio-cnn", "forest", "boosting")
     return [name for name in found if name.startswith(incomplete)]
 
 

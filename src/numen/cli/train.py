@@ -21,7 +21,8 @@ def train(
                           autocompletion=datasets)
     ] = "",
     model: Annotated[
-        str, typer.Option(help="Family (mlp, cnn, forest, boosting, words …) or module:build.",
+        str, typer.Option(help="Family (mlp, cnn, boosting, words, audio-cnn …) or your own "
+                               "module:build; what is usual for the data if not given.",
                           autocompletion=families)
     ] = "",
     set_: Annotated[

@@ -24,9 +24,9 @@ _WINDOW: Final = 0.032  # seconds
 _STEP: Final = 0.010
 _LOWEST: Final = 60.0  # Hz: below it lie hum and handling
 _HIGHEST: Final = 8_000.0
-DEPTH: Final = 6.0  # powers of ten below a recording's loudest that are told apart: 60 dB
+DEPTH: Final = 8.0  # powers of ten below a recording's loudest that are told apart: 80 dB
 _FAINTEST: Final = 1e-7  # power a recording's loudest band must have to count as loud
-_NOTHING: Final = 1e-14  # keeps the logarithm of silence finite
+_NOTHING: Final = 1e-15  # keeps the logarithm of silence finite
 _CHUNK: Final = 64  # rows whose frames are held at once
 _OPSET: Final = 17
 
@@ -47,7 +47,7 @@ def log_mel(source: TensorSpec, rate: int, bands: int = BANDS, vary: Vary | None
         vary: What training rows are turned into first; see `Front`.
 
     Returns:
-        Gives `float32[?, frames, bands]`: 1 is a recording's loudest, 0 is 60 dB less.
+        Gives `float32[?, frames, bands]`: 1 is a recording's loudest, 0 is 80 dB less.
     """
     (samples,) = source.row
     assert samples is not None

@@ -25,18 +25,21 @@ class Variation:
     Attributes:
         pitch: Most that frequencies are stretched by, as a logarithm (Jaitly and Hinton,
             Vocal Tract Length Perturbation, 2013).
-        pace: Most that time is.
+        pace: Most that time is: how long a word takes says little of which it is.
         shift: Most that a row is moved, as a share of its length.
+        contrast: Most that what is fainter than the loudest is made fainter still, or less so,
+            as a logarithm: one voice hisses an s that another hardly breathes.
         colour: Most that a band is louder or fainter, of the spectrogram's depth.
         noise: Loudest noise, of the spectrogram's depth; a third of the rows have none.
         mask: Most of the time, and of the bands, that is blotted out (Park et al., SpecAugment,
             2019).
     """
 
-    pitch: float = 0.12
-    pace: float = 0.25
+    pitch: float = 0.15
+    pace: float = 0.5
     shift: float = 0.15
-    colour: float = 0.1
+    contrast: float = 0.35
+    colour: float = 0.2
     noise: float = 0.5
     mask: float = 0.2
 
@@ -60,7 +63,8 @@ def varied(spectrograms: Array, random: np.random.Generator, rate: int, how: Var
     made = np.empty_like(spectrograms)
     for at in range(0, len(made), _PIECE):
         rows = _stretched(spectrograms[at : at + _PIECE], random, rate, how)
-        rows = _noisy(_coloured(rows, random, how.colour), random, how.noise)
+        rows = _coloured(_contrasted(rows, random, how.contrast), random, how.colour)
+        rows = _noisy(rows, random, how.noise)
         made[at : at + _PIECE] = _masked(_masked(rows, random, how.mask, 1), random, how.mask, 2)
     return made
 
@@ -87,6 +91,12 @@ def _between(rows: Array, places: Array, axis: int) -> Array:
     before = np.take_along_axis(rows, low.reshape(shape), axis)
     after = np.take_along_axis(rows, np.minimum(low + 1, last).reshape(shape), axis)
     return np.asarray(before + (after - before) * share)
+
+
+def _contrasted(rows: Array, random: np.random.Generator, most: float) -> Array:
+    """What is fainter than the loudest, by more or by less; silence stays silent."""
+    factor = np.exp(random.uniform(-most, most, (len(rows), 1, 1))).astype(np.float32)
+    return np.where(rows > 0, np.maximum(1 - (1 - rows) * factor, 0), 0)
 
 
 def _coloured(rows: Array, random: np.random.Generator, most: float) -> Array:

@@ -29,7 +29,7 @@ class AudioCnnParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         filters: Of the first convolution; the two after it have twice as many.
-        units: Of the convolution over time.
+        units: Of the two convolutions over time.
         dropout: Share of numbers left out.
         bands: Bands of frequency.
         vary: How much training rows are varied: 1 suits speech, 0 leaves them as they are.
@@ -82,9 +82,12 @@ def build_audio_cnn(keras: Any, data: Dataset, recipe: Recipe, front: Front) -> 
     # From here on a moment is one row of numbers, whatever band they came from.
     x = layers.Reshape((x.shape[1], x.shape[2] * x.shape[3]))(x)
     x = layers.Dropout(params.dropout)(x)
-    x = layers.Conv1D(params.units, 5, padding="same", use_bias=False)(x)
-    x = _settled(layers, x)
-    x = layers.Concatenate()([layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)])
+    for apart in (1, 2):  # together they span half a second
+        x = layers.Conv1D(params.units, 5, padding="same", dilation_rate=apart, use_bias=False)(x)
+        x = _settled(layers, x)
+    # The mean over time, and that of the squares, in which short and strong moments tell.
+    square = layers.Multiply()([x, x])
+    x = layers.Concatenate()([layers.GlobalAveragePooling1D()(each) for each in (x, square)])
     x = layers.Dropout(params.dropout)(x)
     x = layers.Dense(len(data.labels or ()), activation="softmax", name="probabilities")(x)
     return keras.Model(given, x, name="audio_cnn")

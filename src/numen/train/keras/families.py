@@ -149,7 +149,7 @@ FAMILIES: Final = {
     "cnn": Family(build_cnn, epochs=15, batch_size=64, falling=2e-3),
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
     "sequence": Family(build_sequence, epochs=12, batch_size=64, falling=3e-3),
-    "audio-cnn": Family(build_audio_cnn, epochs=40, batch_size=32, falling=2e-3, front=hear),
+    "audio-cnn": Family(build_audio_cnn, epochs=20, batch_size=32, falling=2e-3, front=hear),
     "text-cnn": Family(text.build_cnn, epochs=8, batch_size=32, falling=2e-3, front=text.front),
     "gru": Family(text.build_gru, epochs=6, batch_size=64, falling=3e-3, front=text.front),
     "transformer": Family(
