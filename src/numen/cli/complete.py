@@ -31,7 +31,7 @@ def datasets(incomplete: str) -> list[str]:
 
 def families(incomplete: str) -> list[str]:
     """The built-in model families."""
-    found = ("mlp", "cnn", "forest", "boosting")
+    found = ("mlp", "cnn", "forest", "boosting", "words", "text-cnn", "gru", "transformer")
     return [name for name in found if name.startswith(incomplete)]
 
 
