@@ -75,7 +75,7 @@ def test_recurrent_layers_one_behind_the_other():
     st.integers(1, 4),
     st.booleans(),
     st.booleans(),
-    st.integers(1, 6),
+    st.integers(2, 6),
     st.sampled_from([0.0, 0.3]),
 )
 def test_attention(heads, size, bias, causal, steps, dropout):
