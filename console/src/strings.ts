@@ -53,6 +53,7 @@ export const strings = {
   attempt: {
     draw: "Draw, and watch it think",
     fields: "Fill in, and see",
+    write: "Write, and see",
     raw: "Send a request",
     hintDigits: "Draw a digit",
     hint: "Draw here",
@@ -77,6 +78,7 @@ export const strings = {
     title: "Call it",
     teaser: "curl, Python, JavaScript",
     predict: "curl, the short way",
+    text: "a few words",
     infer: "curl, Open Inference Protocol",
     python: "Python",
     javascript: "JavaScript",

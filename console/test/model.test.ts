@@ -4,7 +4,7 @@ import type { Answer } from "../src/api/server";
 import { pack } from "../src/api/tensor";
 import { bytes, metric, milliseconds, percent, quantity } from "../src/format";
 import { read } from "../src/model/decode";
-import { imageTensor, rowTensor } from "../src/model/encode";
+import { imageTensor, rowTensor, textTensor } from "../src/model/encode";
 import { snippets } from "../src/model/snippets";
 
 const image: ImageInput = { type: "image", input: "image", height: 2, width: 3, channels: 1, layout: "hw", scale: 0.5, offset: -1 };
@@ -31,7 +31,8 @@ function answer(...data: number[]): Answer {
 describe("what goes in", () => {
   it("scales pixels and gives each layout its axes", () => {
     const pixels = [0, 2, 4, 6, 8, 10];
-    expect([...Array.from(imageTensor(card({}), image, pixels).values)]).toEqual([-1, 0, 1, 2, 3, 4]);
+    const values = imageTensor(card({}), image, pixels).values as ArrayLike<number>;
+    expect(Array.from(values)).toEqual([-1, 0, 1, 2, 3, 4]);
     const shape = (layout: ImageInput["layout"]) => imageTensor(card({}), { ...image, layout }, pixels).shape;
     expect([shape("hw"), shape("hwc"), shape("chw")]).toEqual([[1, 2, 3], [1, 2, 3, 1], [1, 1, 2, 3]]);
   });
@@ -54,7 +55,15 @@ describe("what goes in", () => {
   it("packs whole numbers of 64 bits, and refuses what has no binary form", async () => {
     const { header, body } = pack({ name: "x", datatype: "INT64", shape: [1], values: [7] });
     expect(new DataView(await body.arrayBuffer(), header).getBigInt64(0, true)).toBe(7n);
-    expect(() => pack({ name: "x", datatype: "BYTES", shape: [1], values: [1] })).toThrow("BYTES");
+    expect(() => pack({ name: "x", datatype: "FP16", shape: [1], values: [1] })).toThrow("FP16");
+  });
+
+  it("packs texts, each behind its length in bytes", async () => {
+    const { header, body } = pack(textTensor({ type: "text", input: "text" }, "é 😀"));
+    const all = await body.arrayBuffer();
+    expect(JSON.parse(new TextDecoder().decode(all.slice(0, header))).inputs[0].shape).toEqual([1, 1]);
+    expect(new DataView(all, header).getUint32(0, true)).toBe(7);
+    expect(new TextDecoder().decode(all.slice(header + 4))).toBe("é 😀");
   });
 });
 

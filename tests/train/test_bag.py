@@ -167,23 +167,13 @@ def test_texts_get_words_where_nobody_says(data):
     assert usual_family(data["two"].preprocess) == "words"
 
 
-NETWORKS = {
-    "text-cnn": {"units": 8, "embedding": 8},
-    "gru": {"units": 4, "embedding": 8},
-    "transformer": {"units": 8, "embedding": 8, "heads": 2, "blocks": 2},
-}
-
-
-@pytest.mark.parametrize("family", NETWORKS)
-def test_networks_of_texts(data, family, tmp_path):
+def test_a_network_takes_long_and_empty_texts(data, tmp_path):
     chosen = data["two"]
-    recipe = make(
-        {"family": family, "epochs": 6, "learning_rate": 0.02, "params": NETWORKS[family]}
-    )
+    params = {"units": 8, "embedding": 8, "length": 5, "vocabulary": 30}
+    recipe = make({"family": "text-cnn", "epochs": 1, "params": params})
     trained = trainer_for(recipe).fit(chosen, recipe, Run(tmp_path, Quiet()))
-    batch = chosen.test.arrays()
-    x = {"text": np.concatenate([batch.inputs["text"], [[""], ["soup " * 300]]])}
+    texts = ["", "soup " * 300, "never seen", "soup plot scene soup plot", "soup plot scene soup"]
+    x = {"text": np.array([[text] for text in texts], object)}
     (received,) = session_of(trained, tmp_path).run(None, x)
-    np.testing.assert_allclose(received, trained.predict(x)["probabilities"], atol=1e-4)
-    assert (received[:-2].argmax(axis=1) == batch.target).mean() > 0.9
+    np.testing.assert_allclose(received, trained.predict(x)["probabilities"], atol=1e-5)
     assert str(trained.signature.inputs[0]) == "string[?, 1]"

@@ -16,7 +16,7 @@ from numen.train.keras.onnx import convert
 keras = load_keras()
 L = keras.layers
 K = keras.ops
-SOME = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 KINDS = {"gru": L.GRU, "lstm": L.LSTM, "simple": L.SimpleRNN}
 INNER = ["tanh", "relu", "linear", "softsign", "elu", "softplus"]
 GATES = ["sigmoid", "hard_sigmoid", "tanh"]
@@ -75,12 +75,14 @@ def test_recurrent_layers_one_behind_the_other():
     st.integers(1, 4),
     st.booleans(),
     st.booleans(),
-    st.integers(1, 6),
+    st.integers(2, 6),
     st.sampled_from([0.0, 0.3]),
 )
 def test_attention(heads, size, bias, causal, steps, dropout):
     x = keras.Input((steps, 5))
-    layer = L.MultiHeadAttention(heads, size, value_dim=3, use_bias=bias, dropout=dropout)
+    # Keras on JAX takes values of another size only where it writes the attention out itself.
+    other = 3 if dropout else size
+    layer = L.MultiHeadAttention(heads, size, value_dim=other, use_bias=bias, dropout=dropout)
     model = keras.Model(x, layer(x, x, use_causal_mask=causal))
     assert parity(model, rows(steps, 5))[0] < 2e-5
 

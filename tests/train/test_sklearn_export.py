@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, RandomForestRegressor
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
@@ -78,6 +80,58 @@ def test_text(tmp_path):
         received, trained.predict({"input": asked})["probabilities"], atol=1e-5
     )
     assert str(trained.signature.inputs[0]) == "string[?, 1]"
+
+
+REVIEWS = np.array(
+    [
+        "Good fun, don't miss",
+        "bad plot é",
+        "Great Éclair café",
+        "awful bad plot",
+        "Привет 3 good_fun",
+    ]
+    * 8
+)
+VECTORIZERS = {
+    "words": lambda: TfidfVectorizer(),
+    "pairs": lambda: TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+    "pairs only": lambda: CountVectorizer(ngram_range=(2, 2)),
+    "present": lambda: CountVectorizer(binary=True, max_features=7),
+    "single letters": lambda: TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", norm="l1"),
+    "capitals": lambda: TfidfVectorizer(lowercase=False, use_idf=False, norm=None),
+    "stop words": lambda: TfidfVectorizer(stop_words=["good", "plot"]),
+    "several": lambda: make_union(TfidfVectorizer(), CountVectorizer(ngram_range=(1, 3))),
+    "column": lambda: make_column_transformer((TfidfVectorizer(), 0)),
+    "columns": lambda: make_column_transformer((TfidfVectorizer(), 0), (CountVectorizer(), 1)),
+}
+PIECES = ["good", "FUN", "Bad", "plot", "ÉCLAIR", "Éclair", "café", "a", "é", "Привет", "ПРИВЕТ"]
+PIECES += ["don't", "3", "good_fun", "²", "日本", "-", "\n", "", "\0", "x"]
+
+
+@pytest.mark.parametrize("name", VECTORIZERS)
+def test_texts_are_cut_as_scikit_learn_does(name, tmp_path):
+    columns = {"column": 1, "columns": 2}.get(name, 0)
+    y = np.array([1, 0, 1, 0, 1] * 8)
+
+    def shaped(texts):
+        texts = np.array(texts, object)
+        return np.stack([texts, texts[::-1]][:columns], axis=1) if columns else texts
+
+    model = make_pipeline(VECTORIZERS[name](), LogisticRegression()).fit(shaped(REVIEWS), y)
+    trained = SklearnExporter().wrap(model, shaped(REVIEWS)[:4].astype(str))
+    assert str(trained.signature.inputs[0]) == f"string[?, {columns or 1}]"
+    trained.export(tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+
+    @settings(max_examples=40, deadline=None)
+    @given(st.lists(st.lists(st.sampled_from(PIECES), max_size=8).map(" ".join), min_size=1))
+    def agrees(texts):
+        asked = shaped(texts).reshape(len(texts), columns or 1)
+        (received,) = session.run(None, {"input": asked})
+        expected = trained.predict({"input": asked})["probabilities"]
+        np.testing.assert_allclose(received, expected, atol=1e-5)
+
+    agrees()
 
 
 def test_refusals():

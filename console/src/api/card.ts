@@ -31,6 +31,12 @@ export interface ColumnsInput {
   columns: Column[];
 }
 
+/** A text as it is; what cuts it into words is in the model. */
+export interface TextInput {
+  type: "text";
+  input: string;
+}
+
 export interface Classification {
   type: "classification";
   output: string;
@@ -54,7 +60,7 @@ export interface Card {
   created: string;
   size: number;
   signature: { inputs: TensorSpec[]; outputs: TensorSpec[] };
-  preprocess: ImageInput | ColumnsInput | null;
+  preprocess: ImageInput | ColumnsInput | TextInput | null;
   postprocess: Classification | Regression | null;
   metrics: Record<string, number>;
   framework: string;

@@ -5,10 +5,23 @@ export interface Tensor {
   name: string;
   datatype: string;
   shape: number[];
-  values: ArrayLike<number>;
+  values: ArrayLike<number> | readonly string[];
 }
 
 const whole = (value: number) => BigInt(Math.round(value));
+
+/** Each text as UTF-8, its length before it. */
+function texts(values: readonly string[]): ArrayBuffer {
+  const encoded = values.map((value) => new TextEncoder().encode(value));
+  const bytes = new Uint8Array(encoded.reduce((sum, text) => sum + 4 + text.length, 0));
+  let at = 0;
+  for (const text of encoded) {
+    new DataView(bytes.buffer).setUint32(at, text.length, true);
+    bytes.set(text, at + 4);
+    at += 4 + text.length;
+  }
+  return bytes.buffer;
+}
 
 const PACK: Record<string, (values: ArrayLike<number>) => ArrayBuffer> = {
   FP32: (values) => Float32Array.from(values).buffer,
@@ -27,7 +40,10 @@ export interface Packed {
 /** A V2 request with its one input as bytes behind the JSON header. */
 export function pack(tensor: Tensor): Packed {
   const { name, shape, datatype } = tensor;
-  const bytes = PACK[datatype]?.(tensor.values);
+  const bytes =
+    datatype === "BYTES"
+      ? texts(tensor.values as readonly string[])
+      : PACK[datatype]?.(tensor.values as ArrayLike<number>);
   if (!bytes) throw new TypeError(`no binary form of ${datatype}`);
   const parameters = { binary_data_size: bytes.byteLength };
   const json = JSON.stringify({ inputs: [{ name, shape, datatype, parameters }] });

@@ -1,5 +1,5 @@
 // From what a person drew or typed to the tensor a model takes, as its card says.
-import type { Card, Column, ColumnsInput, ImageInput } from "../api/card";
+import type { Card, Column, ColumnsInput, ImageInput, TextInput } from "../api/card";
 import type { Tensor } from "../api/tensor";
 
 function datatype(card: Card, input: string): string {
@@ -27,6 +27,11 @@ export function rowTensor(card: Card, table: ColumnsInput, fields: Record<string
     shape: [1, columns.length],
     values: columns.map((column) => code(column, fields[column.name] ?? "")),
   };
+}
+
+/** One text. */
+export function textTensor(how: TextInput, text: string): Tensor {
+  return { name: how.input, datatype: "BYTES", shape: [1, 1], values: [text] };
 }
 
 function code({ categories }: Column, text: string): number {

@@ -1,6 +1,6 @@
 // How to call a model from elsewhere, ready to paste: this server's address and the model's own
 // name, inputs and fields are filled in.
-import type { Card, ColumnsInput, TensorSpec } from "../api/card";
+import type { Card, ColumnsInput, TensorSpec, TextInput } from "../api/card";
 import { strings } from "../strings";
 
 export interface Snippet {
@@ -21,10 +21,11 @@ function predictUrl(card: Card, origin: string): string {
 }
 
 function curlPredict(card: Card, origin: string): Snippet {
+  const how = card.preprocess;
   const body =
-    card.preprocess?.type === "columns"
-      ? `-H 'Content-Type: application/json' \\\n  -d ${quote(exampleRow(card.preprocess))}`
-      : "-H 'Content-Type: image/png' \\\n  --data-binary @picture.png";
+    how?.type === "image"
+      ? "-H 'Content-Type: image/png' \\\n  --data-binary @picture.png"
+      : `-H 'Content-Type: application/json' \\\n  -d ${quote(example(how!))}`;
   return { title: strings.call.predict, code: `curl ${predictUrl(card, origin)} \\\n  ${body}` };
 }
 
@@ -39,16 +40,17 @@ function curlInfer(card: Card, origin: string): Snippet {
 function exampleInput({ name, datatype, shape }: TensorSpec): string {
   const sizes = shape.map((size) => size ?? 1);
   const count = sizes.reduce((a, b) => a * b, 1);
+  const zero = datatype === "BYTES" ? JSON.stringify(strings.call.text) : 0;
   const data =
-    count <= FEW ? Array(count).fill(0).join(",") : `'"$(printf '0,%.0s' $(seq ${count - 1}))0"'`;
+    count <= FEW ? Array(count).fill(zero).join(",") : `'"$(printf '0,%.0s' $(seq ${count - 1}))0"'`;
   const head = quoted(JSON.stringify({ name, shape: sizes, datatype }).slice(0, -1));
   return `${head},\n    "data":[${data}]}`;
 }
 
 function python(card: Card, origin: string): Snippet {
   const [prepare, argument] =
-    card.preprocess?.type === "columns"
-      ? ["", exampleRow(card.preprocess)]
+    card.preprocess && card.preprocess.type !== "image"
+      ? ["", example(card.preprocess)]
       : ['image = open("picture.png", "rb").read()\n', "image"];
   const client = `numen.Client(${JSON.stringify(origin)})`;
   const call = `${client}.predict(${JSON.stringify(card.name)}, ${argument})`;
@@ -57,8 +59,8 @@ function python(card: Card, origin: string): Snippet {
 
 function javascript(card: Card, origin: string): Snippet {
   const [prepare, type, body] =
-    card.preprocess?.type === "columns"
-      ? ["", "application/json", `JSON.stringify(${exampleRow(card.preprocess)})`]
+    card.preprocess && card.preprocess.type !== "image"
+      ? ["", "application/json", `JSON.stringify(${example(card.preprocess)})`]
       : ["// picture: a Blob or a File\n", "image/png", "picture"];
   const code = `${prepare}const response = await fetch(${JSON.stringify(predictUrl(card, origin))}, {
   method: "POST",
@@ -69,9 +71,10 @@ console.log(await response.json());`;
   return { title: strings.call.javascript, code };
 }
 
-/** Named fields as JSON, which Python and JavaScript read as well. */
-function exampleRow({ columns }: ColumnsInput): string {
-  const fields = columns.map(({ name, categories }) => [name, categories?.[0] ?? 0]);
+/** A text or named fields as JSON, which Python and JavaScript read as well. */
+function example(how: ColumnsInput | TextInput): string {
+  if (how.type === "text") return JSON.stringify(strings.call.text);
+  const fields = how.columns.map(({ name, categories }) => [name, categories?.[0] ?? 0]);
   return JSON.stringify(Object.fromEntries(fields));
 }
 

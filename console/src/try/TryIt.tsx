@@ -4,6 +4,7 @@ import type { Theme } from "../page/theme";
 import { ColumnsTry } from "./ColumnsTry";
 import { DrawTry } from "./DrawTry";
 import { RawTry } from "./RawTry";
+import { TextTry } from "./TextTry";
 
 export interface TryProps {
   card: Card;
@@ -21,6 +22,9 @@ export function TryIt(props: TryProps) {
   }
   if (preprocess?.type === "columns" && postprocess) {
     return <ColumnsTry {...props} table={preprocess} />;
+  }
+  if (preprocess?.type === "text" && postprocess) {
+    return <TextTry {...props} how={preprocess} />;
   }
   return <RawTry {...props} />;
 }

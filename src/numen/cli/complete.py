@@ -31,7 +31,10 @@ def datasets(incomplete: str) -> list[str]:
 
 def families(incomplete: str) -> list[str]:
     """The built-in model families."""
-    found = ("mlp", "cnn", "audio-cnn", "forest", "boosting")
+    found = (
+        "mlp", "cnn", "resnet", "transfer", "sequence", "audio-cnn", "text-cnn", "gru",
+        "transformer", "words", "forest", "linear", "boosting", "xgboost",
+    )  # fmt: skip
     return [name for name in found if name.startswith(incomplete)]
 
 

@@ -294,7 +294,9 @@ def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:
     wanted = "text" if spec.dtype == "string" else "numbers"
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in ("U" if wanted == "text" else "biuf"):
+        if array.dtype.kind not in ("UO" if wanted == "text" else "biuf"):
+            raise ValueError(f"not {wanted}")
+        if array.dtype.kind == "O" and not all(isinstance(v, str) for v in array.flat):
             raise ValueError(f"not {wanted}")
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as such
             cast = array.astype(spec.numpy)

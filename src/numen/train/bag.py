@@ -46,7 +46,7 @@ class WordsParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     words: Annotated[int, msgspec.Meta(ge=0, le=3)] = 3
     characters: Annotated[int, msgspec.Meta(ge=0, le=6)] = 5
-    features: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 150_000
+    features: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 100_000
     length: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 2_000
     l2: Annotated[float, msgspec.Meta(gt=0)] = 0.2
 

@@ -16,6 +16,7 @@ import onnx
 from numen.core.errors import ExportFailed
 from numen.core.signature import Signature
 from numen.train.ensemble import OPSET, OPSET_ML, Ensemble, round_down
+from numen.train.vectorizers import convert_vectorizer, steps_of_text, takes
 
 _FOREST: Final = (
     "RandomForestClassifier",
@@ -78,7 +79,12 @@ def _by_skl2onnx(model: Any, signature: Signature, columns: Any) -> onnx.ModelPr
     width = int(math.prod(size or 1 for size in source.row))
     kind = StringTensorType if source.dtype == "string" else FloatTensorType
     options: dict[Any, Any] = {} if columns is None else {id(model): {"zipmap": False}}
-    options |= {id(step): {"locale": "C"} for step in _text_steps(model)}
+    # Not every system has skl2onnx's usual locale.
+    options |= {id(step): {"locale": "C"} for step in steps_of_text(model)}
+    exact = {type(s): convert_vectorizer for s in steps_of_text(model)}
+    for step in steps_of_text(model):
+        if not takes(step):  # one hook is for all of a kind
+            exact.pop(type(step), None)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # skl2onnx uses what its own dependencies retire
@@ -86,6 +92,7 @@ def _by_skl2onnx(model: Any, signature: Signature, columns: Any) -> onnx.ModelPr
                 model,
                 initial_types=[(source.name, kind([None, width]))],
                 options=options,
+                custom_conversion_functions=exact,
                 target_opset={"": OPSET, "ai.onnx.ml": OPSET_ML},
             )
     except Exception as error:  # skl2onnx throws what it likes
@@ -123,9 +130,3 @@ def _renamed(made: onnx.ModelProto, signature: Signature, columns: Any) -> onnx.
         field.append(onnx.helper.make_tensor_value_info(spec.name, kind, shape))
     onnx.checker.check_model(made)
     return made
-
-
-def _text_steps(model: Any) -> list[Any]:
-    """The steps of a pipeline that split text; not every system has skl2onnx's usual locale."""
-    steps = [step for _, step in getattr(model, "steps", [("", model)])]
-    return [s for s in steps if type(s).__name__ in ("TfidfVectorizer", "CountVectorizer")]

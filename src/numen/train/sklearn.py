@@ -202,19 +202,19 @@ class SklearnExporter:
 
         Args:
             model: A fitted classifier, regressor or pipeline ending in one.
-            sample: A few rows: `float[rows, columns]`, or texts `[rows]`.
+            sample: A few rows: `float[rows, columns]`, or texts `[rows]` or `[rows, columns]`.
 
         Raises:
             ExportFailed: It is not fitted, or a step has no way to ONNX; the step is named.
         """
         sample = np.asarray(sample)
         text = sample.dtype.kind in "OSU"
-        if sample.ndim != (1 if text else 2):
+        if sample.ndim != 2 and not (text and sample.ndim == 1):
             raise ExportFailed(
-                "export: expected a sample of numbers [rows, columns] or of texts [rows], "
-                f"received {sample.dtype}{list(sample.shape)}"
+                "export: expected a sample of numbers [rows, columns] or of texts [rows] or "
+                f"[rows, columns], received {sample.dtype}{list(sample.shape)}"
             )
-        width = 1 if text else sample.shape[1]
+        width = 1 if sample.ndim == 1 else sample.shape[1]
         source = TensorSpec("input", "string" if text else "float32", (None, width), not text)
         reading: Classification | Regression
         try:
@@ -241,6 +241,7 @@ class SklearnExporter:
             type(model).__name__,
             reading,
             columns=columns,
+            flat=sample.ndim == 1,
             tolerance=1e-4 * scale,
         )
 
@@ -251,15 +252,26 @@ def _trained(
     family: str,
     reading: Classification | Regression,
     columns: Any,
+    flat: bool = False,
     **more: Any,
 ) -> Trained:
-    """An estimator as a Trained; `columns` are its classes, class indices for numen's families."""
+    """An estimator as a Trained.
+
+    Args:
+        model: The estimator.
+        signature: One input and one output.
+        family: What it is called.
+        reading: How its output is read.
+        columns: Its classes, class indices for numen's families.
+        flat: It takes rows of one value `[rows]`, as vectorizers of texts do.
+        **more: Of Trained.
+    """
     (source,), (target,) = signature.inputs, signature.outputs
     width = target.shape[1] or 1
 
     def predict(arrays: Arrays) -> dict[str, Array]:
         x = arrays[source.name]
-        x = x.reshape(-1) if source.dtype == "string" else x.reshape(len(x), -1)
+        x = x.reshape(-1) if flat else x.reshape(len(x), -1)
         if columns is None:
             return {target.name: np.asarray(model.predict(x), np.float32).reshape(len(x), width)}
         made = np.asarray(model.predict_proba(x), np.float32)

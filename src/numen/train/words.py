@@ -86,7 +86,7 @@ class Vocabulary:
             known = [" ", *(c for c in known if not c.isspace())]
         numbers = {word: place for place, word in enumerate(known[:most], FIRST)}
         for word in list(numbers):
-            for form in _forms(word):
+            for form in forms(word):
                 numbers.setdefault(form, numbers[word])
         if unit == "characters":
             numbers |= dict.fromkeys("\t\n\v\f\r\u0085\u00a0\u2028\u2029\u3000", FIRST)
@@ -139,6 +139,13 @@ def cut(text: str, unit: Unit) -> list[str]:
     """The words or the characters of a text, ASCII letters as small ones."""
     small = text.translate(_SMALL)
     return _WORDS.findall(small) if unit == "words" else list(small)
+
+
+def forms(word: str) -> Iterable[str]:
+    """How a word in small letters is written otherwise, once ASCII letters are small."""
+    for form in (word, word.upper(), word.capitalize()):
+        small = form.translate(_SMALL)
+        yield from (small, small.replace("'", "\u2019"))
 
 
 class Nodes:
@@ -207,10 +214,3 @@ def _cut(nodes: Nodes, texts: str, expression: str) -> str:
         pad_value="",
         tokenexp=expression,
     )
-
-
-def _forms(word: str) -> Iterable[str]:
-    """How a word in small letters is written otherwise, once ASCII letters are small."""
-    for form in (word, word.upper(), word.capitalize()):
-        small = form.translate(_SMALL)
-        yield from (small, small.replace("'", "\u2019"))

@@ -116,8 +116,12 @@ def build_gru(keras: Any, data: Dataset, recipe: Recipe, before: TextFront) -> A
     params = params_of(recipe, TextParams)
     layers = keras.layers
     given, x = _embedded(keras, params, before)
-    x = layers.Bidirectional(layers.GRU(params.units, return_sequences=True))(x)
-    x = layers.Dropout(params.dropout)(layers.GlobalMaxPooling1D()(x))
+    # Two layers side by side, not Keras's Bidirectional: that imports TensorFlow where it can.
+    found = []
+    for backwards in (False, True):
+        steps = layers.GRU(params.units, return_sequences=True, go_backwards=backwards)(x)
+        found.append(layers.GlobalMaxPooling1D()(steps))
+    x = layers.Dropout(params.dropout)(layers.Concatenate()(found))
     return keras.Model(given, head(keras, data, x), name="gru")
 
 
