@@ -21,6 +21,7 @@ from numen.core.signature import Signature, TensorSpec
 if TYPE_CHECKING:
     from numen_client import AsyncClient, Client
 
+    from numen.api.compress import compress
     from numen.api.model import Model
     from numen.api.publish import publish
     from numen.api.train import train
@@ -37,6 +38,7 @@ __all__ = [
     "Signature",
     "TensorSpec",
     "__version__",
+    "compress",
     "load",
     "models",
     "promote",
@@ -49,6 +51,7 @@ _HOME: Final = {
     "AsyncClient": "numen_client",
     "Client": "numen_client",
     "Dataset": "numen.data.dataset",
+    "compress": "numen.api.compress",
     "Model": "numen.api.model",
     "publish": "numen.api.publish",
     "train": "numen.api.train",

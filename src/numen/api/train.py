@@ -20,13 +20,15 @@ from numen.core.manifest import ImageInput
 from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
+from numen.data.drift import REFERENCE, encode, reference
 from numen.data.library import Library
 from numen.data.reading import PLAIN, Reading
 from numen.registry import bundle_folder
 from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
 from numen.train.base import Progress, Run
-from numen.train.evaluate import plots
+from numen.train.evaluate import plots, report_of
+from numen.train.evaluate.report import EVALUATION
 from numen.train.find import trainer_for
 from numen.train.recipe import Recipe
 
@@ -103,8 +105,11 @@ def train(
     trained = trainer.fit(dataset, plan, Run(folder, progress or Silent(), resume))
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
-        report = Model(draft).evaluate(dataset.test)
-        return report.metrics, plots(report)
+        judged = Model(draft).judge(dataset.test)
+        report = report_of(judged, target=dataset.target)
+        found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
+        found[REFERENCE] = encode(reference(dataset, output=judged.output))
+        return report.metrics, {**plots(report), **found}
 
     bundle = write_bundle(
         bundle_folder(settings()),

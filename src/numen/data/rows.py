@@ -99,3 +99,12 @@ class EncodedRows:
         chunk = int(np.searchsorted(self._starts, index, side="right")) - 1
         scalar = self._chunks[chunk][index - int(self._starts[chunk])]
         return memoryview(scalar.as_buffer())
+
+
+class Taught:
+    """Rows with other targets than those stored."""
+
+    def __init__(self, rows: Rows, target: Array):
+        self.table, self.input, self.row_bytes = rows.table, rows.input, rows.row_bytes
+        self.target = target
+        self.part, self.pick = rows.part, rows.pick

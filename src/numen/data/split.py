@@ -14,7 +14,7 @@ import numpy as np
 
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.signature import Array
-from numen.data.rows import Rows
+from numen.data.rows import Rows, Taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,17 @@ class Split:
             raise InvalidInput(f"split {self.name}: expected rows 0-{len(self) - 1}, not {wrong}")
         stored = places if self._indices is None else self._indices[places]
         return Split(self.name, self._rows, stored, self._classes)
+
+    def taught(self, target: Array) -> Split:
+        """The same rows with other targets, such as those another model gives them.
+
+        Args:
+            target: `int64[n]`, `float32[n]`, or shares of every class `float32[n, classes]`.
+        """
+        whole = np.zeros((len(self._rows.target), *target.shape[1:]), target.dtype)
+        whole[self.stored_rows()] = target
+        hard = self._classes if target.dtype.kind == "i" else 0
+        return Split(self.name, Taught(self._rows, whole), self._indices, hard)
 
     def divide(self, fraction: float, seed: int) -> tuple[Split, Split]:
         """Two parts, the second with `fraction` of the rows; classes are shared out evenly.

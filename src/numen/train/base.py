@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature
@@ -94,6 +94,16 @@ class Trainer(Protocol):
         Raises:
             InvalidInput: The recipe does not fit the data or the family.
         """
+
+
+@runtime_checkable
+class Soft(Protocol):
+    """What a trainer has as well whose classes may be given as shares, `float32[rows, classes]`.
+
+    It is then asked to fit with the loss `categorical_crossentropy`.
+    """
+
+    soft_targets: bool
 
 
 class Exporter(Protocol):

@@ -80,7 +80,8 @@ def targets_for(loss: Any, target: Array, labels: tuple[str, ...] | None) -> Arr
 
     Args:
         loss: A Keras loss, its name or its function.
-        target: int64[rows] class indices, or float32[rows].
+        target: int64[rows] class indices, float32[rows], or shares of every class
+            float32[rows, classes].
         labels: The classes, or None for a quantity.
 
     Returns:
@@ -88,7 +89,7 @@ def targets_for(loss: Any, target: Array, labels: tuple[str, ...] | None) -> Arr
     """
     if labels is None:
         return target.astype("float32").reshape(-1, 1)
-    if is_sparse(loss):
+    if is_sparse(loss) or target.ndim == 2:
         return target
     hot = np.zeros((len(target), len(labels)), "float32")
     hot[np.arange(len(target)), target] = 1
