@@ -26,7 +26,7 @@ from numen.train.evaluate.calibration import cool, cooled, fit_temperature
 from numen.train.evaluate.report import EVALUATION
 
 _HALF: Final = 0.5
-_SEED: Final = 20_261_125  # of the half of the test rows that the temperature is fitted on
+_SEED: Final = 20_261_125  # of the half of the test rows that is chosen by
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,22 @@ class Calibrated:
     fitted_on: str
 
 
-def held_aside(model: Model, data: Dataset) -> Split | None:
-    """The training rows from which the model did not learn, where its recipe kept some aside."""
+def held_aside(model: Model, data: Dataset) -> tuple[Split, Split, str]:
+    """Rows to choose by, from which the model did not learn, and other ones to judge by.
+
+    Those that the recipe kept aside (`validation`) and the test rows; where there are none, the
+    test rows are halved.
+
+    Returns:
+        The rows to choose by, the rows to judge by, and which the first are in words.
+    """
     recipe = model.manifest.recipe
     part = recipe.get("validation", 0.0)
-    if not part or model.manifest.data != data.digest:
-        return None
-    return data.train.divide(part, recipe.get("seed", 0))[1]
+    if part and model.manifest.data == data.digest:
+        aside = data.train.divide(part, recipe.get("seed", 0))[1]
+        return aside, data.test, "the rows that its training kept aside"
+    test, aside = data.test.divide(_HALF, _SEED)
+    return aside, test, "half of the test rows; the figures are of the other half"
 
 
 def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrated:
@@ -74,11 +83,7 @@ def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrat
     how = model.manifest.postprocess
     if not isinstance(how, Classification):
         raise InvalidInput("calibrate: expected a model of classes", field="calibrate")
-    aside, fitted_on = held_aside(model, data), "the rows that its training kept aside"
-    test = data.test
-    if aside is None:
-        test, aside = test.divide(_HALF, _SEED)
-        fitted_on = "half of the test rows; the figures are of the other half"
+    aside, test, fitted_on = held_aside(model, data)
     before = report_of(model.judge(test), target=data.target)
     with tempfile.TemporaryDirectory() as folder:
         graphs, temperatures = {}, {}

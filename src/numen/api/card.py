@@ -13,7 +13,7 @@ import msgspec
 
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import Classification, Manifest
-from numen.train.evaluate.report import EVALUATION, Report
+from numen.train.evaluate.report import EVALUATION, METRICS, Report
 
 _LABELS: Final = 50
 _WEAK: Final = 10
@@ -57,7 +57,9 @@ def _facts(manifest: Manifest) -> Iterable[str]:
     recipe = manifest.recipe
     params = {**recipe, **recipe.get("params", {})}
     made = ", ".join(
-        f"{name} {value}" for name, value in params.items() if isinstance(value, str | int | float)
+        f"{name} {value}"
+        for name, value in sorted(params.items())
+        if isinstance(value, str | int | float)
     )
     facts = {
         "Framework": manifest.framework,
@@ -87,13 +89,18 @@ def _inputs(manifest: Manifest) -> list[str]:
 
 def _metrics(manifest: Manifest, report: Report | None) -> list[str]:
     rows = []
-    for name, value in manifest.metrics.items():
+    for name, value in sorted(manifest.metrics.items(), key=_order):
         where = report.intervals.get(name) if report else None
         rows.append((name, f"{value:.4f}", f"{where.low:.4f} to {where.high:.4f}" if where else ""))
     lines = ["## Metrics", "", *_table(("metric", "value", "95 % interval"), rows)]
     if report is not None:
         lines += [f"On {report.rows:,} test rows. {report.method}.", ""]
     return lines
+
+
+def _order(item: tuple[str, float]) -> tuple[int, str]:
+    name = item[0]
+    return (METRICS.index(name) if name in METRICS else len(METRICS), name)
 
 
 def _weak(report: Report) -> list[str]:

@@ -97,12 +97,14 @@ def compress(
     if not 0 <= tolerance < 1:
         raise InvalidInput(f"tolerance: expected 0 to 1, received {tolerance}", field="tolerance")
     dataset = _data(model, data)
-    makers = _makers(model, dataset, int8, distill, prune, tolerance, progress, options)
+    makers = _makers(model, dataset, int8, distill, prune, progress, options)
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.onnx" for name in makers}
         for name, make_variant in makers.items():
             make_variant(paths[name])
-        found = trial(model, dataset.test, paths, tolerance)
+        # What the number of trees was chosen by cannot judge it.
+        test = held_aside(model, dataset)[1] if prune else dataset.test
+        found = trial(model, test, paths, tolerance)
         kept = {t.name: paths[t.name] for t in found.tried if not t.refused}
         if not kept:
             raise InvalidInput(
@@ -118,9 +120,7 @@ def compress(
     version = None
     if model.version is not None:
         version = registry().publish(model.version.name, bundle, alias)
-    return Compressed(
-        Model(bundle, version), found.exact, found.tried, found.metric, len(dataset.test)
-    )
+    return Compressed(Model(bundle, version), found.exact, found.tried, found.metric, len(test))
 
 
 def _makers(
@@ -129,7 +129,6 @@ def _makers(
     int8: Int8 | bool,
     distill: str,
     prune: bool,
-    tolerance: float,
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> dict[str, Make]:
@@ -164,7 +163,7 @@ def _makers(
                 hint="zeros make a network no faster here; --int8 or --distill may",
                 field="prune",
             )
-        makers["pruned"] = partial(_prune, model, data, graph, tolerance)
+        makers["pruned"] = partial(_prune, model, data, graph)
     if not makers:
         raise InvalidInput(
             "compress: expected at least one way", hint="--int8, --distill FAMILY or --prune"
@@ -180,14 +179,13 @@ def _quantize(model: Model, data: Dataset, graph: Path, static: bool, target: Pa
     methods.quantize_static(graph, target, (model.given(batch) for batch in rows.batches(64)))
 
 
-def _prune(model: Model, data: Dataset, graph: Path, tolerance: float, target: Path) -> None:
-    """The fewest rounds that cost half the tolerance at most on rows that are not the test's.
+def _prune(model: Model, data: Dataset, graph: Path, target: Path) -> None:
+    """The fewest rounds that lose nothing on rows chosen by; the tolerance is for other rows.
 
     Whether the trees' sum or their mean is the answer is tried as well: the graph does not say.
     """
-    aside = held_aside(model, data)
-    rows = _some(data.train if aside is None else aside, _CHOOSING)
-    wanted = score(model.judge(rows)) - tolerance / 2
+    rows = _some(held_aside(model, data)[0], _CHOOSING)
+    wanted = score(model.judge(rows))
     whole = methods.rounds(graph)
     counts = sorted({max(1, round(whole * part)) for part in _PARTS})
     for count, mean in product(counts, (False, True)):

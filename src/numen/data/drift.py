@@ -79,7 +79,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         column: Its name.
         psi: Population stability index.
         ks: Kolmogorov-Smirnov distance, of a number.
-        p: How likely rows of one source would be so far apart.
+        p: How likely rows of one source would be so far apart: of a number by its Kolmogorov-
+            Smirnov distance, of a category by its stability index.
         missing: Change of the part of the rows without a value.
         unseen: Part of the rows with a category that the reference never had.
         shifted: The category whose part changed most, and by how much.
@@ -242,16 +243,18 @@ def _change(was: Counts, now: Counts) -> Change:
     most = int(np.abs(shares).argmax())
     unseen = float(b[a == 0].sum() / sizes[1])
     shifted = (names[most], float(shares[most]))
-    change = Change(was.name, _psi(a, b), missing=lost, unseen=unseen, shifted=shifted)
-    return _judged(change, was, now, int(np.count_nonzero(a + b)))
+    psi, groups = _psi(a, b), int(np.count_nonzero(a + b))
+    p = _chi_square_p(psi / (1 / sizes[0] + 1 / sizes[1]), max(groups - 1, 1))
+    change = Change(was.name, psi, None, p, lost, unseen, shifted)
+    return _judged(change, was, now, groups)
 
 
 def _judged(change: Change, was: Counts, now: Counts, groups: int) -> Change:
     """The change with its verdict: large, and more than chance gives."""
     apart = 1 / max(was.rows - was.missing, 1) + 1 / max(now.rows - now.missing, 1)
-    by_chance = apart * _chi_square(max(groups - 1, 1))
     reasons: list[tuple[float, tuple[float, float], str]] = []
-    if change.psi > by_chance:
+    # Of rows of one source the index is distributed as chi-square times 1/n + 1/m (Yurdakul 2018).
+    if _chi_square_p(change.psi / apart, max(groups - 1, 1)) < 1 - _SURE:
         reasons.append((change.psi, (WATCH, DRIFTED), f"PSI {change.psi:.3f}"))
     if change.ks is not None and change.p < 1 - _SURE:
         reasons.append((change.ks, _DISTANCE, f"KS {change.ks:.3f}"))
@@ -272,13 +275,10 @@ def _psi(a: Array, b: Array) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def _chi_square(freedom: int) -> float:
-    """Its 99 % quantile (Wilson and Hilferty 1931).
-
-    The index of rows of one source is distributed as that times 1/n + 1/m (Yurdakul 2018).
-    """
+def _chi_square_p(value: float, freedom: int) -> float:
+    """How likely chi-square is over a value, about (Wilson and Hilferty 1931)."""
     third = 2 / (9 * freedom)
-    return float(freedom * (1 - third + NormalDist().inv_cdf(_SURE) * third**0.5) ** 3)
+    return 1 - NormalDist().cdf(((value / freedom) ** (1 / 3) - 1 + third) / third**0.5)
 
 
 def _kolmogorov(distance: float, n: int, m: int) -> float:

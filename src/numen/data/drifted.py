@@ -66,9 +66,9 @@ def _bars(then: Counts, now: Counts) -> tuple[list[str], Array, Array]:
     if then.edges:
         a, b = np.array(then.bins), np.array(now.bins)
         step = max(1, -(-len(a) // _BARS))
-        starts = np.arange(0, len(a), step)
+        starts = list(range(0, len(a), step))
         names = [f"≤{then.edges[min(i + step, len(a) - 1) - 1]:.3g}" for i in starts]
-        names[-1] = f">{then.edges[max(int(starts[-1]) - 1, 0)]:.3g}"
+        names[-1] = f">{then.edges[max(starts[-1] - 1, 0)]:.3g}"
         a, b = np.add.reduceat(a, starts), np.add.reduceat(b, starts)
     else:
         every = then.categories.keys() | now.categories.keys()
