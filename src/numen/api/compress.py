@@ -19,7 +19,7 @@ import numpy as np
 from numen.api.calibrate import held_aside
 from numen.api.model import Model
 from numen.api.package import replay, write_files
-from numen.api.train import Silent, golden_samples, open_data
+from numen.api.train import Silent, golden_samples, library, open_data
 from numen.api.trial import Tried, opened, score, trial
 from numen.api.variants import contents, with_variants
 from numen.api.workspace import load, registry, settings
@@ -253,23 +253,34 @@ def _some(rows: Split, most: int) -> Split:
 def _data(model: Model, data: Dataset | str | Path) -> Dataset:
     if isinstance(data, Dataset) or str(data):
         return open_data(data)
-    name = model.manifest.recipe.get("data") or model.manifest.dataset
+    manifest = model.manifest
+    name = manifest.recipe.get("data") or manifest.dataset
+    hint = "say which data with data=…, or --data"
     if not name:
-        raise InvalidInput(
-            "compress: the model does not say what it was trained on", hint="say data=…, or --data"
-        )
+        raise InvalidInput("compress: the model does not say what it was trained on", hint=hint)
     try:
-        found = open_data(name, readings.make(model.manifest.recipe.get("read", {})))
+        found = open_data(
+            _version(name, manifest.data), readings.make(manifest.recipe.get("read", {}))
+        )
     except NotFound as error:
-        raise InvalidInput(f"compress: {error.message}", hint="say data=…, or --data") from error
-    if found.digest != model.manifest.data:
+        raise InvalidInput(f"compress: {error.message}", hint=hint) from error
+    if found.digest != manifest.data:
         raise InvalidInput(
-            f"compress: expected {name} as the model was trained on, {model.manifest.data[:19]}, "
+            f"compress: expected {name} as the model was trained on, {manifest.data[:19]}, "
             f"found {found.digest[:19]}",
-            hint="say which data with data=…, or --data",
+            hint=hint,
             field="data",
         )
     return found
+
+
+def _version(name: str, digest: str) -> str:
+    """The data set's version in the library with these contents, or the name as it is."""
+    try:
+        versions = library().versions(name.partition("@")[0])
+    except (NotFound, InvalidInput):
+        return name
+    return next((f"{v.name}@{v.version}" for v in versions if v.digest == digest), name)
 
 
 def _without(model: Model, names: Mapping[str, Path]) -> Bundle:

@@ -185,10 +185,13 @@ def _compressed(made: Compressed) -> None:
         times = (f"{tried.ms[n]:.3f} ({made.exact.ms[n] / tried.ms[n]:.1f}×)" for n in sizes)
         return (
             tried.name, show.size(tried.bytes), *times, tried.score, tried.agreement,
-            f"refused: {tried.refused}" if tried.refused else "",
+            "refused" if tried.refused else "kept",
         )  # fmt: skip
 
     show.table(head, map(row, (made.exact, *made.tried)))
+    for tried in made.tried:
+        if tried.refused:
+            show.out.print(f"  {tried.name} {tried.refused}")
 
 
 def drift(

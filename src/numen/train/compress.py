@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +39,8 @@ def quantize_dynamic(graph: Path, target: Path) -> None:
     from onnxruntime.quantization import quantize_dynamic as quantize
 
     _need(graph, _DYNAMIC, "dynamic int8")
-    quantize(graph, target, list(_DYNAMIC), weight_type=QuantType.QInt8, reduce_range=True)
+    with _plain(graph) as plain:
+        quantize(plain, target, list(_DYNAMIC), weight_type=QuantType.QInt8, reduce_range=True)
 
 
 def quantize_static(graph: Path, target: Path, rows: Iterable[Arrays]) -> None:
@@ -57,7 +59,6 @@ def quantize_static(graph: Path, target: Path, rows: Iterable[Arrays]) -> None:
     """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType
     from onnxruntime.quantization import quantize_static as quantize
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     _need(graph, ("Conv", "MatMul", "Gemm"), "static int8")
 
@@ -68,9 +69,7 @@ def quantize_static(graph: Path, target: Path, rows: Iterable[Arrays]) -> None:
             batch = next(self.left, None)
             return None if batch is None else dict(batch)
 
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "plain.onnx"
-        quant_pre_process(graph, plain, skip_symbolic_shape=True)
+    with _plain(graph) as plain:
         quantize(
             plain,
             target,
@@ -82,6 +81,17 @@ def quantize_static(graph: Path, target: Path, rows: Iterable[Arrays]) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+
+
+@contextmanager
+def _plain(graph: Path) -> Iterator[Path]:
+    """The graph with its constants folded and its shapes known, which quantizing builds on."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.onnx"
+        quant_pre_process(graph, plain, skip_symbolic_shape=True)
+        yield plain
 
 
 def has(graph: Path, *kinds: str) -> bool:

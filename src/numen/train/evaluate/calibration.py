@@ -73,20 +73,22 @@ def cool(graph: Path, target: Path, how: Classification, temperature: float) -> 
             hint="temperature scaling is for classes of which one is right",
             field="calibrate",
         )
-    raw = f"{how.output}/uncalibrated"
+    times = sum(each.name.startswith("temperature") for each in model.graph.initializer)
+    raw = f"{how.output}/uncalibrated{times or ''}"
+    divisor, least = f"temperature{times or ''}", f"{raw}/least"
     for node in model.graph.node:
         node.input[:] = [raw if name == how.output else name for name in node.input]
         node.output[:] = [raw if name == how.output else name for name in node.output]
     model.graph.initializer.extend(
         numpy_helper.from_array(np.array(value, np.float32), name)
-        for name, value in (("temperature", temperature), ("temperature/least", TINY))
+        for name, value in ((divisor, temperature), (least, TINY))
     )
-    nodes = [helper.make_node("Div", [raw, "temperature"], [how.output])]
+    nodes = [helper.make_node("Div", [raw, divisor], [how.output])]
     if how.activation == "none":
         nodes = [
-            helper.make_node("Max", [raw, "temperature/least"], [f"{raw}/held"]),
+            helper.make_node("Max", [raw, least], [f"{raw}/held"]),
             helper.make_node("Log", [f"{raw}/held"], [f"{raw}/logs"]),
-            helper.make_node("Div", [f"{raw}/logs", "temperature"], [f"{raw}/scores"]),
+            helper.make_node("Div", [f"{raw}/logs", divisor], [f"{raw}/scores"]),
             helper.make_node("Softmax", [f"{raw}/scores"], [how.output], axis=-1),
         ]
     model.graph.node.extend(nodes)
