@@ -18,6 +18,7 @@ from numen.runtime.onnx import OnnxRuntime
 from numen.train.evaluate import Judged, compare, evaluate, page, plots, report_of
 from numen.train.evaluate.calibration import cool, cooled, fit_temperature
 from numen.train.evaluate.figures import wilson
+from numen.train.evaluate.slices import _fisher, _mann_whitney
 from parts import linear_graph
 
 
@@ -201,6 +202,20 @@ def test_slices_of_a_quantity_are_of_its_errors():
     report = report_of(Judged(output, y, None, judged.columns, judged.table))
     assert [(s.column, s.value) for s in report.weak] == [("kind", "c")]
     assert "slices.png" in plots(report)
+
+
+def test_slices_are_tested_as_scipy_does():
+    judged = sliced()
+    right = judged.output.argmax(1) == judged.target
+    inside = judged.table[:, 1] == 0
+    table = [[(right & inside).sum(), (~right & inside).sum()],
+             [(right & ~inside).sum(), (~right & ~inside).sum()]]  # fmt: skip
+    expected = stats.fisher_exact(table, alternative="less").pvalue
+    assert _fisher(right, inside) == pytest.approx(expected, rel=1e-9)
+    error = np.round(np.abs(np.random.default_rng(0).normal(size=2000)), 1)
+    error[inside] += 0.05 * (error[inside] > 1)
+    expected = stats.mannwhitneyu(error[inside], error[~inside], alternative="greater").pvalue
+    assert _mann_whitney(error, inside) == pytest.approx(expected, rel=1e-6)
 
 
 def test_chance_alone_makes_few_slices_weak():

@@ -28,6 +28,7 @@ from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
 from numen.train.base import Progress, Run
 from numen.train.evaluate import plots, report_of
+from numen.train.evaluate.figures import AT_TRAINING
 from numen.train.evaluate.report import EVALUATION
 from numen.train.find import trainer_for
 from numen.train.recipe import Recipe
@@ -106,7 +107,7 @@ def train(
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
         judged = Model(draft).judge(dataset.test)
-        report = report_of(judged, target=dataset.target)
+        report = report_of(judged, target=dataset.target, resamples=AT_TRAINING)
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
         found[REFERENCE] = encode(reference(dataset, output=judged.output))
         return report.metrics, {**plots(report), **found}

@@ -72,7 +72,7 @@ class Reference(msgspec.Struct, frozen=True):
     format: Literal[1] = 1
 
 
-class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+class Change(msgspec.Struct, frozen=True):
     """How one column changed.
 
     Attributes:

@@ -135,7 +135,7 @@ def _slices(report: Report, ink: Ink) -> bytes:
     axes.axvline(whole or 0.0, color="#999999", linestyle="--")
     names = [f"{s.column} = {s.value}"[:48] for s in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(shown) - 0.5, -0.5)
     axes.set_xlabel("mean absolute error" if report.accuracy is None else "accuracy")
     axes.set_title("slices; diamonds are worse than the rest", loc="left", fontsize=10)
     axes.grid(alpha=0.25, axis="x")

@@ -18,6 +18,7 @@ from numen.train.evaluate.report import Interval
 BINS: Final = 10  # of confidence
 TINY: Final = 1e-7  # probabilities below count as this in the loss, as Keras has it
 RESAMPLES: Final = 1_000
+AT_TRAINING: Final = 200  # nobody waits at a training for a third digit of an interval
 _FEWEST: Final = 200
 _WORK: Final = 2e8  # rows times classes times resamples; over it, fewer resamples are drawn
 _AUC_CLASSES: Final = 50  # with more, ranking every class anew for each resample takes minutes
@@ -126,7 +127,7 @@ Figures = ClassFigures | QuantityFigures
 def _auc(place: Array, is_one: Array, weights: Array) -> float:
     """Mann and Whitney's: how often a row of the class ranks above one of the others."""
     ones = np.bincount(place, weights * is_one)
-    others = np.bincount(place, weights * ~is_one)
+    others = np.bincount(place, weights) - ones
     total = ones.sum() * others.sum()
     below = np.cumsum(others) - others / 2  # equal scores count half
     return float(ones @ below / total) if total else 0.5

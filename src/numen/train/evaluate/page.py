@@ -26,7 +26,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: 
 th, td { padding: .25rem .8rem .25rem 0; text-align: right; border-bottom: 1px solid var(--line); }
 th { color: var(--faint); font-weight: 500; } th:first-child, td:first-child { text-align: left; }
 p.small { color: var(--faint); font-size: .85rem; } .weak { color: var(--mark); font-weight: 600; }
-img { max-width: 100%; height: auto; } figure { margin: 1rem 0; }
+img { max-width: min(100%, 36rem); height: auto; } figure { margin: 1rem 0; }
 """
 _ALT: Final = {
     "confusion.png": "rows by true and predicted class",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
@@ -61,7 +62,8 @@ def slices(
                 found += [(column.name, *part) for part in _parts(column, table[:, at])]
             at += column.width
     found = [part for part in found if _FEWEST <= part[2].sum() <= len(score) - 1]
-    ps = _holm([_p(score[inside], score[~inside], shares) for *_, inside in found])
+    test = _fisher if shares else _mann_whitney
+    ps = _holm([test(score, inside) for *_, inside in found])
     judged = []
     for (name, value, inside), p in zip(found, ps, strict=True):
         mine = score[inside]
@@ -98,15 +100,30 @@ def _parts(column: Column, values: Array) -> Iterator[tuple[str, Array]]:
         yield f"{'' if first else '>'}{low:.4g} … {high:.4g}", inside
 
 
-def _p(mine: Array, rest: Array, shares: bool) -> float:
-    """How likely rows no worse than the rest would look so bad."""
-    from scipy import stats
+def _fisher(right: Array, inside: Array) -> float:
+    """How likely so few or fewer of the rows inside are right (Fisher's exact test)."""
+    from scipy.special import gammaln
 
-    if not shares:
-        return float(stats.mannwhitneyu(mine, rest, alternative="greater").pvalue)
-    right, others = int(mine.sum()), int(rest.sum())
-    table = [[right, len(mine) - right], [others, len(rest) - others]]
-    return float(stats.fisher_exact(table, alternative="less").pvalue)
+    total, hits, size = len(right), int(right.sum()), int(inside.sum())
+    least, seen = max(0, size - (total - hits)), int(right[inside].sum())
+
+    def ways(n: Array | int, k: Array) -> Array:
+        return np.asarray(gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0))
+
+    k = np.arange(least, seen + 1)
+    logs = ways(hits, k) + ways(total - hits, size - k) - ways(total, np.array(size))
+    return float(min(1.0, np.exp(logs).sum()))
+
+
+def _mann_whitney(error: Array, inside: Array) -> float:
+    """How likely the errors inside rank so high or higher; by the normal law, ties allowed for."""
+    _, place, count = np.unique(error, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    m, n = int(inside.sum()), int((~inside).sum())
+    above = ranks[inside].sum() - m * (m + 1) / 2 - m * n / 2 - 0.5
+    ties = (count**3.0 - count).sum() / ((m + n) * (m + n - 1))
+    spread = (m * n / 12 * (m + n + 1 - ties)) ** 0.5
+    return 1 - NormalDist().cdf(above / spread) if spread else 1.0
 
 
 def _holm(ps: Sequence[float]) -> list[float]:
