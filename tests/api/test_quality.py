@@ -61,7 +61,7 @@ def test_a_bundle_says_how_good_it_is_and_what_it_learnt_from(forest: numen.Mode
 
 
 def test_a_forest_is_pruned_and_taught(forest: numen.Model) -> None:
-    made = numen.compress("things", prune=True, distill="linear", tolerance=0.05, alias="small")
+    made = numen.compress("things", prune=True, distill="linear", tolerance=0.1, alias="small")
     assert made.model.version.version == 2
     assert {t.name for t in made.tried} == {"pruned", "student-linear"}
     variants = {v.name: v.metrics for v in made.model.manifest.variants}
@@ -69,14 +69,15 @@ def test_a_forest_is_pruned_and_taught(forest: numen.Model) -> None:
     for metrics in variants.values():
         assert {"accuracy", "agreement", "bytes", "ms_1", "ms_64"} == metrics.keys()
     for tried in made.tried:
+        assert tried.refused == ""
         assert tried.bytes < 0.95 * made.exact.bytes
-        assert tried.score >= made.exact.score - 0.05
+        assert tried.score >= made.exact.score - 0.1
     loaded = numen.load("things@small")
     assert "## Variants" in (loaded.bundle.path / "card.md").read_text()
     opened = open_model("things", "2", loaded.bundle)
     assert opened.ladder.rungs[0].variant == "fp32"
     # A second time the variants are made anew, not added again.
-    again = numen.compress("things@2", prune=True, tolerance=0.05)
+    again = numen.compress("things@2", prune=True, tolerance=0.1)
     assert [v.name for v in again.model.manifest.variants] == ["fp32", "student-linear", "pruned"]
 
 

@@ -290,6 +290,11 @@ def test_a_temperature_is_found_and_divided_into_the_graph(tmp_path):
     np.testing.assert_allclose(
         runtime.predict({"image": x})["probabilities"], cooled(linear(x), 2.5), atol=1e-6
     )
+    cool(tmp_path / "cool.onnx", tmp_path / "again.onnx", how, 2.0)
+    runtime.open(tmp_path / "again.onnx")
+    np.testing.assert_allclose(
+        runtime.predict({"image": x})["probabilities"], cooled(linear(x), 5.0), atol=1e-6
+    )
     with pytest.raises(InvalidInput, match="independent"):
         cool(tmp_path / "linear.onnx", tmp_path / "x.onnx",
              Classification("probabilities", ("a", "b"), "sigmoid"), 2.0)  # fmt: skip

@@ -12,21 +12,24 @@ import numpy as np
 
 from numen.api.model import Model
 from numen.api.package import write_files
+from numen.api.trial import opened
 from numen.api.variants import contents
 from numen.api.workspace import registry, settings
 from numen.core.bundle import Golden
-from numen.core.errors import InvalidInput
+from numen.core.errors import ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Variant
 from numen.data.dataset import Dataset
 from numen.data.split import Split
 from numen.registry import bundle_folder
-from numen.runtime.base import make, open_variant
+from numen.runtime import process
 from numen.train.evaluate import Report, plots, report_of
 from numen.train.evaluate.calibration import cool, cooled, fit_temperature
 from numen.train.evaluate.report import EVALUATION
 
 _HALF: Final = 0.5
 _GAIN: Final = 1e-4  # nats of cross-entropy; less is rounding
+_GAP: Final = 1e-3  # of a probability, between a graph and the same reckoned from its scores
+_BEFOREHAND: Final = 16.0
 _SEED: Final = 20_261_125  # of the half of the test rows that is chosen by
 
 
@@ -92,10 +95,9 @@ def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrat
             if variant.runtime != "onnx":
                 continue
             graphs[variant.file] = target = Path(folder) / Path(variant.file).name
-            temperatures[variant.name] = _fit(model, variant, aside)
-            cool(model.bundle.file(variant.file), target, how, temperatures[variant.name])
+            temperatures[variant.name] = _cooled(model, how, variant, aside, target)
         temperature = temperatures[model.manifest.variants[0].name]
-        made = _written(model, how, temperature, graphs, test, data.target)
+        made = _written(model, temperature, graphs, test, data.target)
     after = report_of(made.judge(test), target=data.target)
     if not after.loss < before.loss - _GAIN:
         raise InvalidInput(
@@ -111,38 +113,45 @@ def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrat
     return Calibrated(made, temperature, before, after, fitted_on)
 
 
-def _fit(model: Model, variant: Variant, rows: Split) -> float:
-    runtime = open_variant(model.bundle, variant.name)
-    try:
+def _cooled(
+    model: Model, how: Classification, variant: Variant, rows: Split, target: Path
+) -> float:
+    """Writes a variant's graph with its temperature, and returns that.
+
+    It is found among probabilities of a graph that was cooled beforehand: those of one that is
+    far too sure are 0 and 1, of which nothing can be told.
+
+    Raises:
+        ExportFailed: The graph does not say what it must.
+    """
+    exact = model.bundle.file(variant.file)
+    cool(exact, target, how, _BEFOREHAND)
+    golden = model.bundle.golden().inputs
+    with opened(target) as runtime:
         judged = model.judge(rows, runtime)
-    finally:
-        runtime.close()
-    return fit_temperature(judged.output, judged.target)
+        before = process.probabilities(runtime.predict(golden), how)
+    further = fit_temperature(judged.output, judged.target)
+    cool(exact, target, how, _BEFOREHAND * further)
+    with opened(target) as runtime:
+        after = process.probabilities(runtime.predict(golden), how)
+    gap = float(np.abs(after - cooled(before, further)).max(initial=0.0))
+    if not gap <= _GAP:
+        raise ExportFailed(
+            f"calibrate: the graph of {variant.name} differs from what it must say by {gap:.3g}"
+        )
+    return _BEFOREHAND * further
 
 
 def _written(
-    model: Model,
-    how: Classification,
-    temperature: float,
-    graphs: dict[str, Path],
-    test: Split,
-    target: str,
+    model: Model, temperature: float, graphs: dict[str, Path], test: Split, target: str
 ) -> Model:
     """The bundle with its new graphs, what they say recorded and measured anew."""
     manifest = model.manifest
     golden = model.bundle.golden()
-    scores = golden.outputs[how.output]
-    logits = how.activation == "softmax"
-    said = scores / np.float32(temperature) if logits else cooled(scores, temperature)
-    golden = Golden(golden.inputs, {**golden.outputs, how.output: said})
-    runtime = make("onnx")
-    runtime.open(graphs[manifest.variants[0].file])
-    try:
-        received = runtime.predict(golden.inputs)[how.output]
-    finally:
-        runtime.close()
-    parity = float(np.abs(received.astype(np.float64) - said).max(initial=0.0))
-    changed = msgspec.structs.replace(manifest, parity=parity, files=())
+    with opened(graphs[manifest.variants[0].file]) as runtime:
+        # No framework gave these: the recorded outputs are the new graph's own.
+        golden = Golden(golden.inputs, runtime.predict(golden.inputs))
+    changed = msgspec.structs.replace(manifest, files=())
 
     def measure(draft: object) -> tuple[dict[str, float], dict[str, bytes]]:
         report = report_of(Model(draft).judge(test), target=target)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from numen.api.calibrate import held_aside
 from numen.api.model import Model
 from numen.api.package import replay, write_files
 from numen.api.train import Silent, golden_samples, library, open_data
-from numen.api.trial import Tried, opened, score, trial
+from numen.api.trial import Tried, lost, opened, trial
 from numen.api.variants import contents, with_variants
 from numen.api.workspace import load, registry, settings
 from numen.core.bundle import Bundle
@@ -97,7 +97,7 @@ def compress(
     if not 0 <= tolerance < 1:
         raise InvalidInput(f"tolerance: expected 0 to 1, received {tolerance}", field="tolerance")
     dataset = _data(model, data)
-    makers = _makers(model, dataset, int8, distill, prune, progress, options)
+    makers = _makers(model, dataset, int8, distill, prune, tolerance, progress, options)
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.onnx" for name in makers}
         for name, make_variant in makers.items():
@@ -129,6 +129,7 @@ def _makers(
     int8: Int8 | bool,
     distill: str,
     prune: bool,
+    tolerance: float,
     progress: Progress | None,
     options: Mapping[str, Any],
 ) -> dict[str, Make]:
@@ -163,7 +164,7 @@ def _makers(
                 hint="zeros make a network no faster here; --int8 or --distill may",
                 field="prune",
             )
-        makers["pruned"] = partial(_prune, model, data, graph)
+        makers["pruned"] = partial(_prune, model, data, graph, tolerance)
     if not makers:
         raise InvalidInput(
             "compress: expected at least one way", hint="--int8, --distill FAMILY or --prune"
@@ -179,20 +180,22 @@ def _quantize(model: Model, data: Dataset, graph: Path, static: bool, target: Pa
     methods.quantize_static(graph, target, (model.given(batch) for batch in rows.batches(64)))
 
 
-def _prune(model: Model, data: Dataset, graph: Path, target: Path) -> None:
-    """The fewest rounds that lose nothing on rows chosen by; the tolerance is for other rows.
+def _prune(model: Model, data: Dataset, graph: Path, tolerance: float, target: Path) -> None:
+    """The fewest rounds that lose, even with one standard error more, no more than the tolerance.
 
-    Whether the trees' sum or their mean is the answer is tried as well: the graph does not say.
+    Judged by rows that are not those the variant will be judged by. Whether the trees' sum or
+    their mean is the answer is tried as well: the graph does not say.
     """
     rows = _some(held_aside(model, data)[0], _CHOOSING)
-    wanted = score(model.judge(rows))
+    exact = model.judge(rows)
     whole = methods.rounds(graph)
     counts = sorted({max(1, round(whole * part)) for part in _PARTS})
     for count, mean in product(counts, (False, True)):
         methods.keep_rounds(graph, target, count, mean)
         with opened(target) as runtime:
-            if score(model.judge(rows, runtime)) >= wanted:
-                return
+            loss = lost(exact, model.judge(rows, runtime))
+        if loss.mean() + loss.std() / len(loss) ** 0.5 <= tolerance:
+            return
 
 
 def _distill(

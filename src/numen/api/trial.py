@@ -16,10 +16,11 @@ import numpy as np
 from numen.api.model import Model
 from numen.api.variants import same_rows
 from numen.core.errors import InvalidInput
-from numen.core.signature import Arrays
+from numen.core.signature import Array, Arrays
 from numen.data.split import Split
 from numen.runtime.base import Runtime, make
 from numen.train.evaluate import Judged
+from numen.train.evaluate.figures import ClassFigures, QuantityFigures
 
 _SIZES: Final = (1, 64)  # rows timed
 _SECONDS: Final = 2.0  # spent on timing one number of rows, all variants together
@@ -81,6 +82,16 @@ def opened(graph: Path) -> Iterator[Runtime]:
 def score(judged: Judged) -> float:
     """Accuracy, or r2 where the target is a quantity."""
     return judged.figures()[_metric(judged)]
+
+
+def lost(exact: Judged, other: Judged) -> Array:
+    """What each row adds to the score that `other` loses, float64[rows]: their mean is the loss."""
+    a, b = exact.figures, other.figures
+    if isinstance(a, ClassFigures) and isinstance(b, ClassFigures):
+        return np.asarray(a.right.astype(np.float64) - b.right)
+    assert isinstance(a, QuantityFigures)
+    assert isinstance(b, QuantityFigures)
+    return np.asarray((b.error**2 - a.error**2) / max(float(exact.target.var()), 1e-300))
 
 
 def _metric(judged: Judged) -> str:
