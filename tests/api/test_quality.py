@@ -191,3 +191,31 @@ def test_a_broken_reference_is_named(forest: numen.Model, tmp_path: Path) -> Non
     numen.publish(Bundle.write(tmp_path / "x", forest.manifest, files).path, name="broken")
     with pytest.raises(numen.NumenError, match=r"reference\.json"):
         drift("t.csv", against_model="broken")
+
+
+def test_other_data_is_seen_as_the_model_would(forest: numen.Model, tmp_path: Path) -> None:
+    """The same rows, whose categories and classes come in another order."""
+    lines = table(tmp_path / "t.csv").read_text().splitlines()
+    swapped = [lines[0], "0,0,green,small", *lines[:0:-1]]
+    (tmp_path / "other.csv").write_text("\n".join(swapped) + "\n")
+    other = forest.seeing(numen.Dataset.open("other.csv"))
+    batch = other.train.arrays()
+    assert other.labels == forest.manifest.postprocess.labels
+    made = forest.predict(batch.inputs["features"]).argmax(1)
+    assert (made == batch.target).mean() > 0.75
+    (tmp_path / "third.csv").write_text("\n".join([*lines, "0,0,pink,tiny"]) + "\n")
+    with pytest.raises(InvalidInput, match="the data have tiny"):
+        forest.seeing(numen.Dataset.open("third.csv"))
+
+
+@pytest.mark.slow
+def test_a_network_is_taught_shares_and_quantized(forest: numen.Model) -> None:
+    made = numen.compress("things", distill="mlp", epochs=8, units=16, tolerance=0.1)
+    (student,) = made.tried
+    assert student.agreement > 0.75
+    network = numen.train("things", "mlp", name="network", epochs=3, units=512)
+    small = numen.compress(network, int8=True, tolerance=0.02)
+    (int8,) = small.tried
+    assert int8.bytes < 0.6 * small.exact.bytes
+    assert int8.agreement > 0.97
+    assert small.model.version.version == 2

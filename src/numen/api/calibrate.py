@@ -87,6 +87,7 @@ def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrat
     how = model.manifest.postprocess
     if not isinstance(how, Classification):
         raise InvalidInput("calibrate: expected a model of classes", field="calibrate")
+    data = model.seeing(data)
     aside, test, fitted_on = held_aside(model, data)
     before = report_of(model.judge(test), target=data.target)
     with tempfile.TemporaryDirectory() as folder:

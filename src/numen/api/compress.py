@@ -96,7 +96,7 @@ def compress(
         model = load(model)
     if not 0 <= tolerance < 1:
         raise InvalidInput(f"tolerance: expected 0 to 1, received {tolerance}", field="tolerance")
-    dataset = _data(model, data)
+    dataset = model.seeing(_data(model, data))
     makers = _makers(model, dataset, int8, distill, prune, tolerance, progress, options)
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.onnx" for name in makers}

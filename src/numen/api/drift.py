@@ -53,6 +53,6 @@ def drift(
             hint="train it again, or compare data sets with --against",
         )
     before = counting.decode(model.bundle.file(REFERENCE).read_bytes())
-    output = model.judge(counting.sample(now, split)).output
-    after = counting.reference(now, split, output=output, like=before)
+    judged = model.judge(counting.sample(model.seeing(now), split))
+    after = counting.reference(now, split, output=judged.output, labels=judged.labels, like=before)
     return counting.compare(before, after), before, after

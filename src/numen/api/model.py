@@ -18,7 +18,7 @@ from numen.runtime.base import Runtime, open_variant
 from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
-    from numen.data.dataset import Batch, Split
+    from numen.data.dataset import Batch, Dataset, Split
     from numen.train.evaluate import Judged, Report
 
 
@@ -113,6 +113,20 @@ class Model:
             return next(iter(outputs.values())).reshape(len(batch), -1)
 
         return judge(predict, split, labels, self.manifest.preprocess)
+
+    def seeing(self, data: Dataset) -> Dataset:
+        """The data with this model's columns, categories and classes, matched by name.
+
+        Raises:
+            InvalidInput: A column or a class is only in one of them.
+        """
+        from numen.data.align import align
+
+        how = self.manifest.postprocess
+        if how is None:
+            return data
+        labels = how.labels if isinstance(how, Classification) else None
+        return align(data, self.manifest.preprocess, labels)
 
     def given(self, batch: Batch) -> dict[str, Array]:
         """A data set's rows as the model's input.

@@ -130,7 +130,7 @@ def trial(model: Model, test: Split, paths: Mapping[str, Path], tolerance: float
 
 def _refusal(exact: Tried, tried: Tried, metric: str, tolerance: float) -> str:
     lost = exact.score - tried.score
-    if not lost <= tolerance:
+    if not lost <= tolerance + 1e-9:
         return (
             f"loses {lost:.4f} of {metric} ({exact.score:.4f} to {tried.score:.4f}), "
             f"over the tolerance of {tolerance:g}"

@@ -56,11 +56,13 @@ def evaluate(
         _calibrate(model, dataset, as_json)
         return
     with show.err.status("measuring"):
-        judged = load(model).judge(dataset.splits[split])
+        first = load(model)
+        judged = first.judge(first.seeing(dataset).splits[split])
         report = report_of(judged, target=dataset.target, by=by or (), seed=seed)
         compared = None
         if against:
-            other = load(against).judge(dataset.splits[split])
+            second = load(against)
+            other = second.judge(second.seeing(dataset).splits[split])
             compared = compare(judged, other, seed=seed)
     title = f"{model} on {dataset.name} ({split})"
     if against:

@@ -137,6 +137,7 @@ def reference(
     split: str = "train",
     *,
     output: Array | None = None,
+    labels: tuple[str, ...] | None = None,
     like: Reference | None = None,
 ) -> Reference:
     """What is kept of a split's rows.
@@ -145,6 +146,7 @@ def reference(
         data: The rows are its.
         split: Which of them; 20,000 are read, spread evenly.
         output: What a model said: probabilities float[rows, classes] or values float[rows, 1].
+        labels: The classes the model tells apart; the data's own by default.
         like: Count in this one's bins, so that the two may be compared.
 
     Raises:
@@ -153,7 +155,7 @@ def reference(
     before = {c.name: c for c in (*like.columns, *like.outputs)} if like else {}
     rows = sample(data, split)
     columns = tuple(_count(found, before.get(found.name)) for found in measure(data, rows))
-    said = () if output is None else _said(output, data.labels)
+    said = () if output is None else _said(output, labels or data.labels)
     return Reference(columns, tuple(_count(found, before.get(found.name)) for found in said))
 
 

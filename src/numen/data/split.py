@@ -6,7 +6,7 @@ until they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,16 +140,18 @@ class Split:
         stored = places if self._indices is None else self._indices[places]
         return Split(self.name, self._rows, stored, self._classes)
 
-    def taught(self, target: Array) -> Split:
+    def taught(self, target: Array, recode: Callable[[Array], Array] | None = None) -> Split:
         """The same rows with other targets, such as those another model gives them.
 
         Args:
             target: `int64[n]`, `float32[n]`, or shares of every class `float32[n, classes]`.
+            recode: What is done to the inputs as they are read, `[n, …]` to `[n, …]`.
         """
         whole = np.zeros((len(self._rows.target), *target.shape[1:]), target.dtype)
         whole[self.stored_rows()] = target
-        hard = self._classes if target.dtype.kind == "i" else 0
-        return Split(self.name, Taught(self._rows, whole), self._indices, hard)
+        classes = int(target.max(initial=-1)) + 1 if target.dtype.kind == "i" else 0
+        rows = Taught(self._rows, whole, recode)
+        return Split(self.name, rows, self._indices, max(self._classes, classes) if classes else 0)
 
     def divide(self, fraction: float, seed: int) -> tuple[Split, Split]:
         """Two parts, the second with `fraction` of the rows; classes are shared out evenly.
