@@ -83,6 +83,16 @@ def test_evaluate_says_how_sure_it_is_and_where_it_is_weak(numen: Shell, tmp_pat
     assert "width, height, colour" in by
 
 
+def test_calibrating_goes_alone_and_publishes(numen: Shell) -> None:
+    alone = numen("evaluate", "good", "--data", "things@1", "--calibrate", "--by", "colour",
+                  status=EXIT["invalid_input"])  # fmt: skip
+    assert "--calibrate" in alone
+    found = numen.json("evaluate", "good", "--data", "things@1", "--calibrate")
+    assert found["after"]["loss"] < found["before"]["loss"]
+    assert found["version"] > 1
+    assert "half of the test rows" in found["fitted_on"]
+
+
 def test_two_models_are_compared(numen: Shell) -> None:
     found = numen.json("evaluate", "good", "--data", "things@1", "--against", "plain")
     names = {d["metric"]: d for d in found["against"]["differences"]}

@@ -123,6 +123,10 @@ def test_what_travels_is_plain_data(tmp_path: Path) -> None:
     assert encode(made) == encode(reference(table(tmp_path, 200, 0)))
     with pytest.raises(CorruptBundle, match="reference"):
         decode(b'{"columns": 3}')
+    for whole, broken in ((b'"rows":160', b'"rows":-1'), (b'"edges":[', b'"edges":[1e9,')):
+        assert whole in encode(made)
+        with pytest.raises(CorruptBundle, match="no counts"):
+            decode(encode(made).replace(whole, broken, 1))
     with pytest.raises(InvalidInput, match="same columns"):
         compare(made, Reference(()))
     with pytest.raises(InvalidInput, match="same bins"):

@@ -53,6 +53,12 @@ def evaluate(
             field="split",
         )
     if calibrate:
+        if against or by or out:
+            raise InvalidInput(
+                "--calibrate: expected no --against, --by or --out beside it",
+                hint="calibrate first, then evaluate the version it publishes",
+                field="calibrate",
+            )
         _calibrate(model, dataset, as_json)
         return
     with show.err.status("measuring"):
@@ -158,7 +164,7 @@ def compress(
 
     options: dict[str, Any] = dict(setting(text) for text in set_ or ())
     bar = show.TrainingBar(show.err if as_json else show.out)
-    with bar:
+    with bar if distill else show.err.status("compressing and measuring"):
         made = compress_(
             model, int8=int8_method or int8, distill=distill, prune=prune, data=data,  # type: ignore[arg-type]
             tolerance=tolerance, alias=alias or None, progress=bar, **options,

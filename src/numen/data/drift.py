@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import NormalDist
 from typing import Final, Literal
 
@@ -56,6 +57,13 @@ class Counts(msgspec.Struct, frozen=True, omit_defaults=True):
     edges: tuple[float, ...] = ()
     bins: tuple[int, ...] = ()
     categories: dict[str, int] = {}
+
+    def __post_init__(self) -> None:
+        counted = (self.rows, self.missing, *self.bins, *self.categories.values())
+        rising = all(low < high for low, high in pairwise(self.edges))
+        fits = len(self.bins) == (len(self.edges) + 1 if self.edges else 0)
+        if min(counted) < 0 or self.missing > self.rows or not (rising and fits):
+            raise ValueError(f"column {self.name}: these are no counts of rows")
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numen.data.dataset import Batch, Split
 
 _ROWS: Final = 1_024  # predicted at once
-_MOST: Final = 2 << 30  # bytes of predictions that are held
+_MOST: Final = 1 << 29  # bytes of predictions that are held
 
 
 @dataclass(frozen=True, slots=True)
