@@ -17,7 +17,7 @@ def drift(
     *,
     against: Dataset | str | Path = "",
     against_model: str = "",
-    split: str = "train",
+    split: str = "",
 ) -> tuple[Drift, Reference, Reference]:
     """Compares rows with those of another data set, or those a model was trained on.
 
@@ -25,7 +25,8 @@ def drift(
         data: The rows now.
         against: The rows then: a data set, such as an earlier version `name@1`.
         against_model: Or a model: its training rows, and what it said of its test rows.
-        split: Which of the rows.
+        split: Which of the rows: `train`, unless the model has learnt from just these, of which
+            it is surer than of any others; then `test`.
 
     Returns:
         What changed, and what was counted then and now.
@@ -42,6 +43,7 @@ def drift(
         )
     now = open_data(data)
     if not against_model:
+        split = split or "train"
         before = counting.reference(open_data(against), split)
         after = counting.reference(now, split, like=before)
         return counting.compare(before, after), before, after
@@ -53,6 +55,7 @@ def drift(
             hint="train it again, or compare data sets with --against",
         )
     before = counting.decode(model.bundle.file(REFERENCE).read_bytes())
+    split = split or ("test" if now.digest == model.manifest.data else "train")
     judged = model.judge(counting.sample(model.seeing(now), split))
     after = counting.reference(now, split, output=judged.output, labels=judged.labels, like=before)
     return counting.compare(before, after), before, after

@@ -210,7 +210,9 @@ def drift(
     against_model: Annotated[
         str, typer.Option(help="Or the rows a model was trained on.", autocompletion=references)
     ] = "",
-    split: Annotated[str, typer.Option(help="Which rows.")] = "train",
+    split: Annotated[
+        str, typer.Option(help="Which rows: train, or test of what the model learnt from.")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Write a picture (PNG).")] = None,
     as_json: show.Json = False,
 ) -> None:
