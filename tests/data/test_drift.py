@@ -117,6 +117,26 @@ def test_outputs_are_counted_too(tmp_path: Path) -> None:
     assert found.verdict == "drifted"
 
 
+def test_what_a_network_decides_by_is_counted_along_its_main_directions(tmp_path: Path) -> None:
+    data = table(tmp_path, 500, 0)
+    random = np.random.default_rng(0)
+    spread = np.array([5, 3, 1, 0.5, 0.1, 0.1])
+    turn = np.linalg.qr(random.normal(size=(6, 6)))[0]
+
+    def rows() -> np.ndarray:
+        return (random.normal(size=(500, 6)) * spread) @ turn.T + 7
+
+    then = reference(data, embeddings=rows())
+    assert abs(np.array(then.directions.axes[0]) @ turn[:, 0]) > 0.99
+    assert compare(then, reference(data, embeddings=rows(), like=then)).verdict == "stable"
+    moved = reference(data, embeddings=rows() + 5 * turn[:, 1], like=then)
+    found = compare(then, moved)
+    assert [c.column for c in found.changes if c.verdict == "drifted"] == ["seen: direction 2"]
+    with pytest.raises(InvalidInput, match=r"\[rows, 6\]"):
+        reference(data, embeddings=np.zeros((3, 5)), like=then)
+    assert decode(encode(then)) == then
+
+
 def test_what_travels_is_plain_data(tmp_path: Path) -> None:
     made = reference(table(tmp_path, 200, 0))
     assert decode(encode(made)) == made

@@ -16,6 +16,7 @@ from numen.core.manifest import ImageInput
 from numen.core.signature import TensorSpec
 from numen.runtime.onnx import OnnxRuntime
 from numen.train import compress
+from numen.train.embedding import EMBEDDING, with_embedding
 from numen.train.sklearn import SklearnExporter
 from numen.train.trees import LightGBMExporter
 from parts import linear_graph
@@ -140,3 +141,15 @@ def test_a_student_gets_its_teachers_ends(tmp_path: Path, layout: str) -> None:
         compress.conform(
             tmp_path / "student.onnx", tmp_path / "x.onnx", ends, ("none", "sigmoid"), pictures
         )
+
+
+def test_a_graph_gives_what_it_decides_by(tmp_path: Path) -> None:
+    convolution(tmp_path / "m.onnx")
+    assert with_embedding(tmp_path / "m.onnx", tmp_path / "e.onnx")
+    runtime = OnnxRuntime()
+    runtime.open(tmp_path / "e.onnx")
+    x = np.random.default_rng(0).random((3, 1, 8, 8), np.float32)
+    made = runtime.predict({"image": x})
+    assert made[EMBEDDING].shape == (3, 288)
+    assert (made[EMBEDDING] >= 0).all()
+    np.testing.assert_allclose(made["y"], run(tmp_path / "m.onnx", image=x), atol=1e-6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from numen.api.embed import embed
 from numen.api.train import open_data
 from numen.api.workspace import load
 from numen.core.errors import InvalidInput, NotFound
@@ -56,6 +57,10 @@ def drift(
         )
     before = counting.decode(model.bundle.file(REFERENCE).read_bytes())
     split = split or ("test" if now.digest == model.manifest.data else "train")
-    judged = model.judge(counting.sample(model.seeing(now), split))
-    after = counting.reference(now, split, output=judged.output, labels=judged.labels, like=before)
+    rows = counting.sample(model.seeing(now), split)
+    judged = model.judge(rows)
+    embeddings = embed(model, rows) if before.directions else None
+    after = counting.reference(
+        now, split, output=judged.output, labels=judged.labels, embeddings=embeddings, like=before
+    )
     return counting.compare(before, after), before, after

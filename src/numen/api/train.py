@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from numen.api.embed import embed
 from numen.api.model import Model
 from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.workspace import registry, settings
@@ -20,7 +21,7 @@ from numen.core.manifest import ImageInput
 from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
-from numen.data.drift import REFERENCE, encode, reference
+from numen.data.drift import REFERENCE, encode, reference, sample
 from numen.data.library import Library
 from numen.data.reading import PLAIN, Reading
 from numen.registry import bundle_folder
@@ -106,10 +107,12 @@ def train(
     trained = trainer.fit(dataset, plan, Run(folder, progress or Silent(), resume))
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
-        judged = Model(draft).judge(dataset.test)
+        model = Model(draft)
+        judged = model.judge(dataset.test)
         report = report_of(judged, target=dataset.target, resamples=AT_TRAINING)
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
-        found[REFERENCE] = encode(reference(dataset, output=judged.output))
+        seen = embed(model, sample(dataset, "test"))
+        found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
         return report.metrics, {**plots(report), **found}
 
     bundle = write_bundle(

@@ -8,7 +8,6 @@ could be counted and compared alike.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from statistics import NormalDist
 from typing import Final, Literal
@@ -19,6 +18,7 @@ import numpy as np
 from numen.core.errors import CorruptBundle, InvalidInput
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
+from numen.data.directions import Directions, find
 from numen.data.features import Measured, measure
 from numen.data.split import Split
 
@@ -71,12 +71,15 @@ class Reference(msgspec.Struct, frozen=True):
 
     Attributes:
         columns: The data's columns; of pictures, texts and sounds simple features; the target.
-        outputs: What a model said of test rows: the label, and how sure it was.
+        outputs: What a model said of test rows: the label, and how sure it was; of a network
+            also what it decided by, along the main directions.
+        directions: Those directions.
         format: Version of this structure.
     """
 
     columns: tuple[Counts, ...]
     outputs: tuple[Counts, ...] = ()
+    directions: Directions | None = None
     format: Literal[1] = 1
 
 
@@ -146,6 +149,7 @@ def reference(
     *,
     output: Array | None = None,
     labels: tuple[str, ...] | None = None,
+    embeddings: Array | None = None,
     like: Reference | None = None,
 ) -> Reference:
     """What is kept of a split's rows.
@@ -155,6 +159,7 @@ def reference(
         split: Which of them; 20,000 are read, spread evenly.
         output: What a model said: probabilities float[rows, classes] or values float[rows, 1].
         labels: The classes the model tells apart; the data's own by default.
+        embeddings: What a network decided by, float[rows, width].
         like: Count in this one's bins, so that the two may be compared.
 
     Raises:
@@ -163,8 +168,15 @@ def reference(
     before = {c.name: c for c in (*like.columns, *like.outputs)} if like else {}
     rows = sample(data, split)
     columns = tuple(_count(found, before.get(found.name)) for found in measure(data, rows))
-    said = () if output is None else _said(output, labels or data.labels)
-    return Reference(columns, tuple(_count(found, before.get(found.name)) for found in said))
+    said = [] if output is None else _said(output, labels or data.labels)
+    directions = None
+    if embeddings is not None:
+        directions = find(embeddings) if like is None else like.directions
+    if embeddings is not None and directions is not None:
+        parts = directions.along(embeddings)
+        said += [Measured(f"seen: direction {n}", part) for n, part in enumerate(parts, 1)]
+    outputs = tuple(_count(found, before.get(found.name)) for found in said)
+    return Reference(columns, outputs, directions)
 
 
 def sample(data: Dataset, split: str) -> Split:
@@ -183,13 +195,13 @@ def sample(data: Dataset, split: str) -> Split:
     return rows.take(np.linspace(0, len(rows) - 1, _ROWS).astype(int))
 
 
-def _said(output: Array, labels: tuple[str, ...] | None) -> Sequence[Measured]:
+def _said(output: Array, labels: tuple[str, ...] | None) -> list[Measured]:
     if labels is None:
-        return (Measured("said: value", output.reshape(-1)),)
-    return (
+        return [Measured("said: value", output.reshape(-1))]
+    return [
         Measured("said: label", output.argmax(1).astype(np.float64), labels),
         Measured("said: confidence", output.max(1).astype(np.float64)),
-    )
+    ]
 
 
 def _count(found: Measured, like: Counts | None) -> Counts:
