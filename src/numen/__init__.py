@@ -21,6 +21,7 @@ from numen.core.signature import Signature, TensorSpec
 if TYPE_CHECKING:
     from numen_client import AsyncClient, Client
 
+    from numen.api.compress import compress
     from numen.api.model import Model
     from numen.api.publish import publish
     from numen.api.train import train
@@ -38,6 +39,7 @@ __all__ = [
     "Signature",
     "TensorSpec",
     "__version__",
+    "compress",
     "fit",
     "load",
     "models",
@@ -51,6 +53,7 @@ _HOME: Final = {
     "AsyncClient": "numen_client",
     "Client": "numen_client",
     "Dataset": "numen.data.dataset",
+    "compress": "numen.api.compress",
     "Model": "numen.api.model",
     "fit": "numen.train.keras.fit",
     "publish": "numen.api.publish",

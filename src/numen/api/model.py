@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,10 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import (
     AudioInput,
     Classification,
-    ColumnsInput,
     ImageInput,
     Manifest,
+    Regression,
     TextInput,
-    WindowInput,
 )
 from numen.core.signature import Array
 from numen.runtime import process
@@ -26,8 +25,8 @@ from numen.runtime.base import Runtime, open_variant
 from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
-    from numen.data.dataset import Batch, Split
-    from numen.train.evaluate import Report
+    from numen.data.dataset import Batch, Dataset, Split
+    from numen.train.evaluate import Judged, Report
 
 
 class Model:
@@ -81,36 +80,77 @@ class Model:
         """As `predict`, in words: label, probability and the `top` best, an object a row."""
         return process.describe(self.manifest, self._run(self._inputs(x)), top)
 
-    def evaluate(self, split: Split) -> Report:
+    def evaluate(self, split: Split, by: Sequence[str] = (), seed: int = 0) -> Report:
         """Measures the model on labelled rows.
 
         Args:
             split: Such as `data.test`.
+            by: Columns every value of which is looked at by itself; of the others, those on which
+                the model is weak are found anyway.
+            seed: Of the resamples that say how sure a figure is.
+
+        Raises:
+            InvalidInput: The data's rows are not what the model takes, or lack a column of `by`.
+        """
+        from numen.train.evaluate import report_of
+
+        how = self.manifest.postprocess
+        target = how.target if isinstance(how, Regression) else "class"
+        return report_of(self.judge(split), target=target, by=by, seed=seed)
+
+    def judge(self, split: Split, variant: Runtime | None = None) -> Judged:
+        """Predictions on labelled rows, beside the truth.
+
+        Args:
+            split: The rows.
+            variant: What is to predict, where it is not the exact model.
 
         Raises:
             InvalidInput: The data's rows are not what the model takes.
         """
-        from numen.train.evaluate import evaluate
+        from numen.train.evaluate import judge
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
-        return evaluate(self._judge, split, labels)
 
-    def _judge(self, batch: Batch) -> Array:
-        """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""
+        def predict(batch: Batch) -> Array:
+            outputs = (variant or self.runtime).predict(self.given(batch))
+            if isinstance(how, Classification):
+                return process.probabilities(outputs, how)
+            return next(iter(outputs.values())).reshape(len(batch), -1)
+
+        return judge(predict, split, labels, self.manifest.preprocess)
+
+    def seeing(self, data: Dataset) -> Dataset:
+        """The data with this model's columns, categories and classes, matched by name.
+
+        Raises:
+            InvalidInput: A column or a class is only in one of them.
+        """
+        from numen.data.align import align
+
+        how = self.manifest.postprocess
+        if how is None:
+            return data
+        labels = how.labels if isinstance(how, Classification) else None
+        return align(data, self.manifest.preprocess, labels)
+
+    def given(self, batch: Batch) -> dict[str, Array]:
+        """A data set's rows as the model's input.
+
+        Raises:
+            InvalidInput: They are not what the model takes.
+        """
         how = self.manifest.preprocess
-        (given,) = batch.inputs.values()
+        (rows,) = batch.inputs.values()
         if isinstance(how, ImageInput):
-            inputs = {how.input: process.pixels_to_input(given, how)}
-        elif isinstance(how, ColumnsInput | WindowInput | TextInput):
-            inputs = {how.input: given}
+            inputs = {how.input: process.pixels_to_input(rows, how)}
+        elif how is not None:
+            inputs = {how.input: rows}
         else:
-            inputs = process.read_numbers(self.manifest, given)
-        outputs = self._run(inputs)
-        post = self.manifest.postprocess
-        if isinstance(post, Classification):
-            return process.probabilities(outputs, post)
-        return next(iter(outputs.values())).reshape(len(given), -1)
+            inputs = process.read_numbers(self.manifest, rows)
+        self.manifest.signature.check(inputs)
+        return inputs
 
     def _run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         self.manifest.signature.check(inputs)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 import numpy as np
 
+from numen.api.card import card
 from numen.core.bundle import CARD, GOLDEN, Bundle, Golden, pack_golden
 from numen.core.errors import ExportFailed
 from numen.core.manifest import (
@@ -20,12 +21,13 @@ from numen.core.manifest import (
     Regression,
     Variant,
 )
-from numen.core.signature import Array, Arrays, Signature
+from numen.core.signature import Array, Arrays
 from numen.runtime.base import Runtime, make
 from numen.train.base import Trained
+from numen.train.evaluate.report import EVALUATION
 
 GOLDEN_ROWS = 16
-# Given a draft of the bundle: its metrics, and plots by file name.
+# Given a draft of the bundle: its metrics, and what was found besides, by file name.
 Measure: TypeAlias = Callable[[Bundle], tuple[dict[str, float], dict[str, bytes]]]
 
 
@@ -160,33 +162,8 @@ def write_files(
     contents = {**files, GOLDEN: pack_golden(golden)}
     if measure is not None:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            metrics, plots = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
+            metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
         manifest = msgspec.structs.replace(manifest, metrics=metrics)
-        contents |= plots
-    contents[CARD] = card(manifest).encode()
+        contents |= found
+    contents[CARD] = card(manifest, contents.get(EVALUATION)).encode()
     return Bundle.write(target, manifest, contents)
-
-
-def card(manifest: Manifest) -> str:
-    """The model's card in Markdown: facts only."""
-    lines = [f"# {manifest.family or 'Model'}", ""]
-    facts = {
-        "Framework": manifest.framework,
-        "Data": f"{manifest.dataset} ({manifest.data[:19]})" if manifest.data else "",
-        "Licence": manifest.licence,
-        "Largest difference of the exported graph from its framework": (
-            f"{manifest.parity:.2g}" if manifest.parity is not None else ""
-        ),
-    }
-    lines += [f"- {name}: {value}" for name, value in facts.items() if value]
-    lines += ["", "| | name | type |", "|---|---|---|"]
-    signature: Signature = manifest.signature
-    lines += [f"| in | {spec.name} | {spec} |" for spec in signature.inputs]
-    lines += [f"| out | {spec.name} | {spec} |" for spec in signature.outputs]
-    if manifest.metrics:
-        lines += ["", "| metric | value |", "|---|---|"]
-        lines += [f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items()]
-    if isinstance(manifest.postprocess, Classification):
-        labels = ", ".join(manifest.postprocess.labels[:50])
-        lines += ["", f"Labels: {labels}"]
-    return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from numen.api.embed import embed
 from numen.api.model import Model
 from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.workspace import registry, settings
@@ -20,13 +21,16 @@ from numen.core.manifest import ImageInput, TextInput
 from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
+from numen.data.drift import REFERENCE, encode, reference, sample
 from numen.data.library import Library
 from numen.data.reading import PLAIN, Reading
 from numen.registry import bundle_folder
 from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
 from numen.train.base import Progress, Run
-from numen.train.evaluate import plots
+from numen.train.evaluate import plots, report_of
+from numen.train.evaluate.figures import AT_TRAINING
+from numen.train.evaluate.report import EVALUATION
 from numen.train.find import trainer_for, usual_family
 from numen.train.recipe import Recipe
 
@@ -114,8 +118,13 @@ def train(
     trained = trainer.fit(dataset, plan, Run(folder, told, resume))
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
-        report = Model(draft).evaluate(dataset.test)
-        return report.metrics, plots(report)
+        model = Model(draft)
+        judged = model.judge(dataset.test)
+        report = report_of(judged, target=dataset.target, resamples=AT_TRAINING)
+        found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
+        seen = embed(model, sample(dataset, "test"))
+        found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
+        return report.metrics, {**plots(report), **found}
 
     bundle = write_bundle(
         bundle_folder(settings()),

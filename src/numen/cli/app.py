@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import numen
-from numen.cli import bench, data, demo, doctor, keys, models, predict, serve, train
+from numen.cli import bench, data, demo, doctor, keys, models, predict, quality, serve, train
 
 app = typer.Typer(
     name="numen",
@@ -37,11 +37,13 @@ def _options(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
-app.command("evaluate")(train.evaluate)
+app.command("evaluate")(quality.evaluate)
+app.command("compress")(quality.compress)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
+data.app.command("drift")(quality.drift)
 app.add_typer(data.app, name="data", help="Data sets: add, list, look at.")
 app.add_typer(models.app, name="models", help="Published models, their versions and aliases.")
 app.add_typer(keys.app, name="keys", help="Keys: who may call a server.")

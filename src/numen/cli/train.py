@@ -1,4 +1,4 @@
-"""`numen train` and `numen evaluate`."""
+"""`numen train`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from numen.cli import show
-from numen.cli.complete import datasets, families, references
+from numen.cli.complete import datasets, families
 from numen.core.errors import Cancelled, InvalidInput
 
 
@@ -34,7 +34,7 @@ def train(
     """Train a model, check its export, measure it, and publish it."""
     from numen.api.train import train as train_
 
-    options: dict[str, Any] = dict(_setting(text) for text in set_ or ())
+    options: dict[str, Any] = dict(setting(text) for text in set_ or ())
     recipe = Path(target) if target.endswith(".toml") else None
     name = "" if recipe else target
     bar = show.TrainingBar(show.err if as_json else show.out)
@@ -75,50 +75,12 @@ def train(
         show.out.print(f"  bundle: {trained.bundle.path}")
 
 
-def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="name, name@3 or name@alias.", autocompletion=references)
-    ],
-    data: Annotated[str, typer.Option(help="Data set.", autocompletion=datasets)],
-    split: Annotated[str, typer.Option(help="Which rows of it.")] = "test",
-    out: Annotated[Path | None, typer.Option(help="Folder for report.json and the plots.")] = None,
-    as_json: show.Json = False,
-) -> None:
-    """Measure a model on labelled rows: accuracy, every class, confusion, calibration."""
-    import msgspec
+def setting(text: str) -> tuple[str, Any]:
+    """`key=value` as a field of a recipe and what it is set to.
 
-    from numen.api.train import open_data
-    from numen.api.workspace import load
-    from numen.train.evaluate import plots
-
-    dataset = open_data(data)
-    if split not in dataset.splits and split != "test":
-        raise InvalidInput(
-            f"split: expected one of {', '.join(dataset.splits)}, received {split!r}"
-        )
-    rows = dataset.test if split == "test" else dataset.splits[split]
-    with show.err.status("measuring"):
-        report = load(model).evaluate(rows)
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(report)))
-        for name, picture in plots(report).items():
-            (out / name).write_bytes(picture)
-    if as_json:
-        show.print_json(report)
-        return
-    show.out.print(f"[bold]{model}[/] on {dataset.name} ({split}, {report.rows:,} rows)")
-    show.out.print(f"  {_metrics(report.metrics)}")
-    if report.classes:
-        show.table(
-            ("class", "precision", "recall", "f1", "rows"),
-            ((c.label, c.precision, c.recall, c.f1, c.support) for c in report.classes),
-        )
-    if out is not None:
-        show.out.print(f"[green]✓[/] report and plots in {out}")
-
-
-def _setting(text: str) -> tuple[str, Any]:
+    Raises:
+        InvalidInput: It is not of that form.
+    """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise InvalidInput(f"--set: expected key=value, received {text!r}", field="set")

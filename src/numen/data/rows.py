@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -196,3 +197,22 @@ def _objects(texts: Any) -> Array:
     made = np.empty((len(texts), 1), object)
     made[:, 0] = texts.to_pylist()
     return made
+
+
+class Taught:
+    """Rows with other targets than those stored, or with inputs coded otherwise."""
+
+    def __init__(self, rows: Rows, target: Array, recode: Callable[[Array], Array] | None = None):
+        self.table, self.input, self.row_bytes = rows.table, rows.input, rows.row_bytes
+        self.target = target
+        self._rows, self._recode = rows, recode
+
+    def part(self, start: int, stop: int) -> Array:
+        """Inputs of rows `start` to `stop`."""
+        made = self._rows.part(start, stop)
+        return made if self._recode is None else self._recode(made)
+
+    def pick(self, indices: Array) -> Array:
+        """Inputs of the rows asked for."""
+        made = self._rows.pick(indices)
+        return made if self._recode is None else self._recode(made)

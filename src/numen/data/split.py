@@ -6,7 +6,7 @@ until they are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.signature import Array
-from numen.data.rows import Rows
+from numen.data.rows import Rows, Taught
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,19 @@ class Split:
             raise InvalidInput(f"split {self.name}: expected rows 0-{len(self) - 1}, not {wrong}")
         stored = places if self._indices is None else self._indices[places]
         return Split(self.name, self._rows, stored, self._classes)
+
+    def taught(self, target: Array, recode: Callable[[Array], Array] | None = None) -> Split:
+        """The same rows with other targets, such as those another model gives them.
+
+        Args:
+            target: `int64[n]`, `float32[n]`, or shares of every class `float32[n, classes]`.
+            recode: What is done to the inputs as they are read, `[n, …]` to `[n, …]`.
+        """
+        whole = np.zeros((len(self._rows.target), *target.shape[1:]), target.dtype)
+        whole[self.stored_rows()] = target
+        classes = int(target.max(initial=-1)) + 1 if target.dtype.kind == "i" else 0
+        rows = Taught(self._rows, whole, recode)
+        return Split(self.name, rows, self._indices, max(self._classes, classes) if classes else 0)
 
     def divide(self, fraction: float, seed: int) -> tuple[Split, Split]:
         """Two parts, the second with about `fraction` of the rows.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, Regression
@@ -112,6 +112,16 @@ def expect_numbers(data: Dataset, recipe: Recipe) -> None:
             hint="use words, text-cnn, gru or transformer",
             field="family",
         )
+
+
+@runtime_checkable
+class Soft(Protocol):
+    """What a trainer has as well whose classes may be given as shares, `float32[rows, classes]`.
+
+    It is then asked to fit with the loss `categorical_crossentropy`.
+    """
+
+    soft_targets: bool
 
 
 class Exporter(Protocol):

@@ -71,7 +71,8 @@ def targets_for(loss: Any, target: Array, labels: tuple[str, ...] | None, units:
 
     Args:
         loss: A Keras loss, its name or its function.
-        target: int64[rows] class indices, or float32[rows].
+        target: int64[rows] class indices, float32[rows], or shares of every class
+            float32[rows, classes].
         labels: The classes, or None for a quantity.
         units: Width of the model's output.
 
@@ -80,7 +81,7 @@ def targets_for(loss: Any, target: Array, labels: tuple[str, ...] | None, units:
     """
     if labels is None or units == 1:
         return target.astype("float32").reshape(len(target), -1)
-    if is_sparse(loss):
+    if is_sparse(loss) or target.ndim == 2:
         return target
     hot = np.zeros((len(target), len(labels)), "float32")
     hot[np.arange(len(target)), target] = 1

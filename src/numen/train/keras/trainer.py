@@ -46,6 +46,7 @@ class KerasTrainer:
     """The plug-in `keras` of the seam `numen.trainers`."""
 
     families: tuple[str, ...] = tuple(FAMILIES)
+    soft_targets = True
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
         """Trains as the recipe says; see `numen.train.base.Trainer`.

@@ -1,0 +1,145 @@
+"""The model's card in Markdown: what was measured and what it was made of, nothing else.
+
+What the model is meant for only people know, so its heading stands empty until they fill it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from numen.core.errors import CorruptBundle
+from numen.core.manifest import Classification, Manifest
+from numen.train.evaluate.report import EVALUATION, METRICS, Report
+
+_LABELS: Final = 50
+_WEAK: Final = 10
+_COLUMNS: Final = 100
+
+
+def card(manifest: Manifest, evaluation: Path | bytes | None = None) -> str:
+    """The card.
+
+    Args:
+        manifest: What the bundle says.
+        evaluation: The report of its test rows as JSON, where there is one.
+
+    Raises:
+        CorruptBundle: The report is not what numen writes.
+    """
+    report = _read(evaluation)
+    lines = [f"# {manifest.family or 'Model'}", "", "## Intended use", ""]
+    lines += ["## Facts", "", *_facts(manifest), ""]
+    lines += _inputs(manifest)
+    if manifest.metrics:
+        lines += _metrics(manifest, report)
+    if report is not None:
+        lines += _weak(report) + _calibration(manifest, report)
+    if len(manifest.variants) > 1:
+        lines += _variants(manifest)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _read(evaluation: Path | bytes | None) -> Report | None:
+    if evaluation is None:
+        return None
+    try:
+        text = evaluation.read_bytes() if isinstance(evaluation, Path) else evaluation
+        return msgspec.json.decode(text, type=Report)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CorruptBundle(f"{EVALUATION}: {error}") from error
+
+
+def _facts(manifest: Manifest) -> Iterable[str]:
+    recipe = manifest.recipe
+    params = {**recipe, **recipe.get("params", {})}
+    made = ", ".join(
+        f"{name} {value}"
+        for name, value in sorted(params.items())
+        if isinstance(value, str | int | float)
+    )
+    facts = {
+        "Framework": manifest.framework,
+        "Data": f"{manifest.dataset} ({manifest.data[:19]})" if manifest.data else "",
+        "Recipe": made,
+        "Licence": manifest.licence,
+        "Largest difference of the exported graph from its framework": (
+            f"{manifest.parity:.2g}" if manifest.parity is not None else ""
+        ),
+    }
+    return [f"- {name}: {value}" for name, value in facts.items() if value]
+
+
+def _inputs(manifest: Manifest) -> list[str]:
+    signature = manifest.signature
+    rows = [("in", spec.name, str(spec)) for spec in signature.inputs]
+    rows += [("out", spec.name, str(spec)) for spec in signature.outputs]
+    lines = _table(("", "name", "type"), rows)
+    columns = getattr(manifest.preprocess, "columns", ())
+    if columns:
+        names = ", ".join(column.name for column in columns[:_COLUMNS])
+        lines += [f"Columns: {names}", ""]
+    if isinstance(manifest.postprocess, Classification):
+        lines += [f"Labels: {', '.join(manifest.postprocess.labels[:_LABELS])}", ""]
+    return lines
+
+
+def _metrics(manifest: Manifest, report: Report | None) -> list[str]:
+    rows = []
+    for name, value in sorted(manifest.metrics.items(), key=_order):
+        where = report.intervals.get(name) if report else None
+        rows.append((name, f"{value:.4f}", f"{where.low:.4f} to {where.high:.4f}" if where else ""))
+    lines = ["## Metrics", "", *_table(("metric", "value", "95 % interval"), rows)]
+    if report is not None:
+        lines += [f"On {report.rows:,} test rows. {report.method}.", ""]
+    return lines
+
+
+def _order(item: tuple[str, float]) -> tuple[int, str]:
+    name = item[0]
+    return (METRICS.index(name) if name in METRICS else len(METRICS), name)
+
+
+def _weak(report: Report) -> list[str]:
+    lines = ["## Where it is weak", ""]
+    if not report.slices:
+        return [*lines, "No class or column has enough test rows to be looked at by itself.", ""]
+    if not report.weak:
+        return [*lines, "No class and no value of a column is worse than the rest.", ""]
+    kind = "mean absolute error" if report.accuracy is None else "accuracy"
+    rows = [
+        (f"{s.column} = {s.value}", f"{s.rows:,}", f"{s.score:.4f}", f"{s.low:.4f} to {s.high:.4f}")
+        for s in report.weak[:_WEAK]
+    ]
+    return [*lines, *_table(("rows with", "rows", kind, "95 % interval"), rows)]
+
+
+def _calibration(manifest: Manifest, report: Report) -> list[str]:
+    if report.ece is None:
+        return []
+    lines = ["## Calibration", ""]
+    lines += [f"Confidence and accuracy are {report.ece:.4f} apart on average (ECE, 10 bins)."]
+    if "temperature" in manifest.metrics:
+        lines += [f"Scores are divided by {manifest.metrics['temperature']:.4g} in the graph."]
+    return [*lines, ""]
+
+
+def _variants(manifest: Manifest) -> list[str]:
+    names = sorted({name for v in manifest.variants for name in v.metrics})
+    rows = [
+        (v.name, *(f"{v.metrics[n]:.6g}" if n in v.metrics else "" for n in names))
+        for v in manifest.variants
+    ]
+    return ["## Variants", "", *_table(("variant", *names), rows)]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [_row(head), _row(tuple("---" for _ in head))]
+    return [*lines, *(_row(row) for row in rows), ""]
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

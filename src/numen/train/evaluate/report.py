@@ -1,0 +1,160 @@
+"""What an evaluation says, as plain data: it travels in bundles and is printed as JSON."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+EVALUATION: Final = "evaluation.json"  # the file of a bundle that holds the report of its test rows
+METRICS: Final = ("loss", "accuracy", "f1", "auc", "brier", "ece", "mae", "rmse", "r2")
+# Of these, more is better; of the others, less.
+RISING: Final = frozenset({"accuracy", "f1", "auc", "r2"})
+
+
+class ClassReport(msgspec.Struct, frozen=True):
+    """How one class fares: of what was called it, how much is it; of what is it, how much was."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """The predictions with confidence above `low` up to `high`."""
+
+    low: float
+    high: float
+    rows: int
+    confidence: float
+    accuracy: float
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """Where a figure lies with 95 % confidence; the report's `method` says how it was found."""
+
+    low: float
+    high: float
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """The rows that have one value of one column.
+
+    Attributes:
+        column: Its name; the target's own for a class.
+        value: A category, a class, a range of numbers, or `missing`.
+        rows: How many.
+        score: Their accuracy, or their mean absolute error where the target is a quantity.
+        low: The score's interval begins here.
+        high: And ends here.
+        p: How likely a slice no worse than the other rows would look so bad (Fisher's exact test,
+            or Mann and Whitney's of absolute errors), corrected for the number of slices (Holm).
+        weak: Whether that is below 0.05.
+    """
+
+    column: str
+    value: str
+    rows: int
+    score: float
+    low: float
+    high: float
+    p: float
+    weak: bool
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a model does on a split.
+
+    Attributes:
+        rows: Rows judged.
+        loss: Mean cross-entropy in nats, or mean squared error.
+        accuracy: Part of the rows whose likeliest class is right.
+        f1: Mean of the classes' F1, of those that have rows.
+        auc: Area under the ROC curve; with more than two classes the mean of each against the
+            rest. None where a class is alone, or there are more than 50.
+        brier: Mean squared distance of the probabilities from the truth, summed over the classes
+            (Brier 1950: 0 to 2).
+        classes: Each class.
+        confusion: Rows by true class (outer) and predicted class (inner).
+        calibration: Accuracy by confidence.
+        ece: Expected calibration error: mean distance of confidence from accuracy.
+        mae: Mean absolute error.
+        rmse: Root of the mean squared error.
+        r2: Part of the target's variance that is explained.
+        intervals: Of the single figures, by name.
+        method: How the intervals were found.
+        slices: Parts of the rows, and how they fare.
+    """
+
+    rows: int
+    loss: float
+    accuracy: float | None = None
+    f1: float | None = None
+    auc: float | None = None
+    brier: float | None = None
+    classes: tuple[ClassReport, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    calibration: tuple[Bin, ...] = ()
+    ece: float | None = None
+    mae: float | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    intervals: dict[str, Interval] = {}
+    method: str = ""
+    slices: tuple[Slice, ...] = ()
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The single figures by name."""
+        return {n: v for n in METRICS if (v := getattr(self, n)) is not None}
+
+    @property
+    def weak(self) -> tuple[Slice, ...]:
+        """The slices that are worse than the rest, the worst first."""
+        return tuple(sorted((s for s in self.slices if s.weak), key=lambda s: s.p))
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One figure of two models on the same rows.
+
+    Attributes:
+        metric: Its name.
+        first: The first model's.
+        second: The second model's.
+        change: Second less first.
+        low: The change's 95 % interval begins here.
+        high: And ends here.
+        p: How likely two models that are equally good would differ so much.
+        better: `first`, `second`, or empty where p is not below 0.05.
+    """
+
+    metric: str
+    first: float
+    second: float
+    change: float
+    low: float
+    high: float
+    p: float
+    better: str
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Two models on the same rows.
+
+    Attributes:
+        rows: How many.
+        differences: Each figure.
+        agreement: Part of the rows on which both name the same class; None of quantities.
+        only_first: Rows that only the first has right.
+        only_second: Rows that only the second has right.
+        method: How intervals and p were found.
+    """
+
+    rows: int
+    differences: tuple[Difference, ...]
+    agreement: float | None
+    only_first: int
+    only_second: int
+    method: str
