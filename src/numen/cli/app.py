@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import numen
-from numen.cli import bench, data, demo, doctor, keys, models, predict, serve, train
+from numen.cli import bench, data, demo, doctor, jobs, keys, models, predict, serve, train
 
 app = typer.Typer(
     name="numen",
@@ -44,4 +44,5 @@ app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
 app.add_typer(data.app, name="data", help="Data sets: add, list, look at.")
 app.add_typer(models.app, name="models", help="Published models, their versions and aliases.")
+app.add_typer(jobs.app, name="jobs", help="Trainings in the background.")
 app.add_typer(keys.app, name="keys", help="Keys: who may call a server.")

@@ -122,6 +122,7 @@ class Service:
     Attributes:
         admission: Who may call them.
         fleet: The processes that serve together with this one; None where it serves alone.
+        leaving: The server is about to end; answers that never end do so now.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Service:
         self.max_queue = max_queue
         self.admission = admission or Admission()
         self.fleet: Fleet | None = None
+        self.leaving = False
         self._placed = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
         self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}

@@ -126,7 +126,7 @@ class Server:
                     server_header=False,
                     timeout_graceful_shutdown=10,
                 )
-                server = uvicorn.Server(config)
+                server = _Server(config, service)
                 # Not before there is something to answer with: who is early is refused, not kept.
                 # Doors on other ports open here as well.
                 with _explain(settings.host, settings.port):
@@ -159,6 +159,19 @@ class Server:
             desk=board.desk, followed=board.followed,
         )  # fmt: skip
         return keeper, [resting.watch(), _live(board, pulse, keeper)]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it leaves."""
+
+    def __init__(self, config: uvicorn.Config, service: Service):
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends, once all answers are given."""
+        self._service.leaving = True
+        await super().shutdown(sockets)
 
 
 async def _finish(service: Service) -> None:
