@@ -5,13 +5,15 @@ import { ThemeToggle } from "./ThemeToggle";
 import { Wordmark } from "./Wordmark";
 
 export function Header({ theme, toggle }: { theme: Theme; toggle: () => void }) {
-  const { docs, graphql, metrics, label } = strings.links;
+  const { models, jobs, docs, graphql, metrics, label } = strings.links;
   return (
     <header class="header">
       <h1>
         <Wordmark />
       </h1>
       <nav aria-label={label}>
+        <a href="#">{models}</a>
+        <a href="#/jobs">{jobs}</a>
         <a href="docs">{docs}</a>
         <a href="graphql">{graphql}</a>
         <a href="metrics">{metrics}</a>

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 import numen
-from numen.control import graphql, keys, models, openapi
+from numen.control import datasets, graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.control.jobs import Queue
 from numen.control.jobs import routes as jobs
@@ -60,6 +60,7 @@ def build(
     app.include_router(models.router(service, registry))
     desk = Desk(service, registry, Queue(settings, registry.catalog.database))
     app.include_router(jobs.router(desk))
+    app.include_router(datasets.router(registry))
     app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
     app.include_router(keys.router(registry))
     _add_pages(app, service)

@@ -61,6 +61,7 @@ RULES: Final[dict[str, Rule | None]] = {
     **dict.fromkeys(("/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/events"), KNOWN),
     **dict.fromkeys(("/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"), KNOWN),
     **dict.fromkeys(("/metrics", "/v2/models/stats", "/v2/repository/index"), READ),
+    "/api/datasets": READ,
     **dict.fromkeys((f"{path}{tail}" for path in _V2 for tail in ("", "/ready", "/stats")), READ),
     **dict.fromkeys((f"{path}/infer" for path in _V2), PREDICT),
     "/v2/repository/models/{name}/load": MANAGE,

@@ -52,7 +52,7 @@ class Work:
 
     def run(self) -> None:
         """Trains, and says what came of it."""
-        self._journal.say("state", state="running", run=self._job.runs)
+        self._journal.say("state", state="running", run=self._job.runs, pid=os.getpid())
         threading.Thread(target=self._watch, daemon=True).start()
         state: State = "failed"
         result: dict[str, Any] | None = None
@@ -69,7 +69,7 @@ class Work:
         except Exception as unknown:
             traceback.print_exc()
             error = Internal(
-                f"{type(unknown).__name__}: {unknown}"[:2000], hint=f"see {self._folder}/log.txt"
+                f"{type(unknown).__name__}: {unknown}"[:2000], hint="see log.txt in its folder"
             ).as_dict()
         self._end(state, result, error)
 
@@ -105,7 +105,8 @@ class Work:
         return "cancelled" if self._stop else "interrupted"
 
     def _end(self, state: State, result: Any = None, error: Any = None) -> None:
-        self._journal.say("state", state=state, result=result, error=error)
+        told = result and {key: value for key, value in result.items() if key != "bundle"}
+        self._journal.say("state", state=state, result=told, error=error)
         self._queue.jobs.move(self._job.id, RUNNING, state, result=result, error=error)
 
     def _watch(self) -> None:
