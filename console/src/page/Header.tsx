@@ -15,8 +15,12 @@ export function Header({ theme, toggle }: { theme: Theme; toggle: () => void }) 
         <a href="#">{models}</a>
         <a href="#/jobs">{jobs}</a>
         <a href="docs">{docs}</a>
-        <a href="graphql">{graphql}</a>
-        <a href="metrics">{metrics}</a>
+        <a class="more" href="graphql">
+          {graphql}
+        </a>
+        <a class="more" href="metrics">
+          {metrics}
+        </a>
       </nav>
       <ThemeToggle theme={theme} toggle={toggle} />
     </header>
