@@ -124,6 +124,23 @@ export const strings = {
     },
   },
 
+  label: {
+    title: (dataset: string) => `Label ${dataset}`,
+    count: (done: number, total: number) => `${done} of ${total}`,
+    labels: "Labels",
+    guesses: "What the model thinks",
+    doubt: (share: string) => `in doubt: ${share}`,
+    missing: "missing",
+    skip: "Skip",
+    space: "space",
+    undo: "Undo",
+    finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
+    added: (version: string) => `Added ${version}.`,
+    done: "All rows are answered.",
+    how: (model: string) =>
+      `The rows come in the order in which ${model} is least sure. Each answer is kept at once.`,
+  },
+
   errors: {
     away: "The server did not answer.",
     status: (status: number) => `The server answered ${status}.`,

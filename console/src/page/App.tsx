@@ -2,6 +2,7 @@
 // the chosen model or the reason why there is none.
 import { useEffect, useState } from "preact/hooks";
 import { JobsPage } from "../jobs/JobsPage";
+import { LabelPage } from "../label/LabelPage";
 import { useModels } from "../live/useModels";
 import { CallIt } from "../model/CallIt";
 import { ModelCard } from "../model/ModelCard";
@@ -20,7 +21,13 @@ export function App() {
     <>
       <Header theme={theme} toggle={toggle} />
       <main>
-        {room === "jobs" ? <JobsPage id={rest} /> : <ModelsPage wanted={wanted} theme={theme} />}
+        {room === "jobs" ? (
+          <JobsPage id={rest} />
+        ) : room === "label" ? (
+          <LabelPage />
+        ) : (
+          <ModelsPage wanted={wanted} theme={theme} />
+        )}
       </main>
     </>
   );

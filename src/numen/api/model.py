@@ -86,9 +86,9 @@ class Model:
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
-        return evaluate(self._judge, split, labels)
+        return evaluate(self.score, split, labels)
 
-    def _judge(self, batch: Batch) -> Array:
+    def score(self, batch: Batch) -> Array:
         """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""
         how = self.manifest.preprocess
         (given,) = batch.inputs.values()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import numen
-from numen.cli import bench, data, demo, doctor, jobs, keys, models, predict, serve, train
+from numen.cli import bench, data, demo, doctor, jobs, keys, label, models, predict, serve, train
 
 app = typer.Typer(
     name="numen",
@@ -42,6 +42,8 @@ app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
+data.app.command("label")(label.label)
+data.app.command("pseudo-label")(label.pseudo_label)
 app.add_typer(data.app, name="data", help="Data sets: add, list, look at.")
 app.add_typer(models.app, name="models", help="Published models, their versions and aliases.")
 app.add_typer(jobs.app, name="jobs", help="Trainings in the background.")
