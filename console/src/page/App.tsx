@@ -19,7 +19,7 @@ export function App() {
   const [, room, rest = ""] = wanted.match(/^\/(\w+)\/?(.*)$/) ?? [];
   return (
     <>
-      <Header theme={theme} toggle={toggle} />
+      <Header theme={theme} toggle={toggle} alone={room === "label"} />
       <main>
         {room === "jobs" ? (
           <JobsPage id={rest} />

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from numen.api.pool import By, Candidate, Pool, doubt
 from numen.api.train import library
 from numen.api.workspace import load, settings
 from numen.core.errors import InvalidInput, NotFound
+from numen.core.lines import append, decode
 from numen.data.library import Added
 
 _MOST: Final = 500
@@ -185,21 +185,13 @@ class Session:
         return added
 
     def _write(self, said: dict[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._journal.open("ab") as file:
-            file.write(msgspec.json.encode({**said, "at": round(time.time(), 3)}) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append(self._journal, {**said, "at": round(time.time(), 3)}, sync=True)
 
     def _read(self) -> dict[str, str | None]:
         answers: dict[str, str | None] = {}
         if not self._journal.exists():
             return answers
-        for line in self._journal.read_bytes().splitlines():
-            try:
-                said = msgspec.json.decode(line, type=dict[str, Any])
-            except (msgspec.DecodeError, UnicodeDecodeError):  # the last, cut by a crash
-                continue
+        for _, said in decode(self._journal.read_bytes()):
             if "base" in said:
                 self._base = said["base"]
             elif "undo" in said:

@@ -90,6 +90,10 @@ class Pool:
 
     def _scored(self, held: list[tuple[str, Array, dict[str, Any] | None]]) -> Iterator[Candidate]:
         rows = np.stack([row for _, row, _ in held])
+        takes_missing = self.model.manifest.signature.inputs[0].missing
+        if rows.dtype.kind == "f" and not takes_missing and np.isnan(rows).any():
+            origin = held[int(np.isnan(rows).any(axis=1).argmax())][0]
+            raise InvalidData(f"{origin}: a value is missing, and the model takes none without")
         batch = Batch({self.dataset.preprocess.input: rows}, np.zeros(len(rows), np.int64))
         scores = self.model.score(batch)[:, self._order]
         for (origin, row, fields), guess in zip(held, scores, strict=True):

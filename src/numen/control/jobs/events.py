@@ -1,21 +1,19 @@
 """What a job tells, as lines of JSON in a file that everybody may follow.
 
 An event's id is where its line ends in the file, so that whoever was cut off goes on from there. A
-line is written at once; one that a power cut left half is passed over.
+line that a power cut left half is passed over.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from numen.core.errors import InvalidInput
+from numen.core.lines import append, decode
 
 EVENTS: Final = "events.jsonl"
 # Seconds between two steps, and between two rounds of many, that are told of.
@@ -52,16 +50,7 @@ class Journal:
 
     def say(self, kind: str, **facts: Any) -> None:
         """Adds a line."""
-        line = msgspec.json.encode({"kind": kind, "at": round(time.time(), 3), **facts}) + b"\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":
-                line = b"\n" + line
-            os.write(file, line)
-        finally:
-            os.close(file)
+        append(self._path, {"kind": kind, "at": round(time.time(), 3), **facts})
 
     def begin(self, epochs: int, steps: int) -> None:
         """Training starts."""
@@ -106,11 +95,4 @@ def read(path: Path, after: int = 0) -> list[Event]:
         whole = file.read(_READ)
         while whole and b"\n" not in whole[-_READ:] and (more := file.read(_READ)):
             whole += more
-    found = []
-    for line in whole[: whole.rfind(b"\n") + 1].splitlines(keepends=True):
-        after += len(line)
-        try:
-            found.append(Event(after, msgspec.json.decode(line, type=dict[str, Any])))
-        except (msgspec.DecodeError, UnicodeDecodeError):  # a power cut's
-            continue
-    return found
+    return [Event(after + end, said) for end, said in decode(whole)]

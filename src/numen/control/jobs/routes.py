@@ -15,6 +15,8 @@ from fastapi.responses import StreamingResponse
 
 from numen.control.jobs.desk import Desk, described
 from numen.control.jobs.events import read
+from numen.control.jobs.rules import MOST_EPOCHS
+from numen.control.openapi import PATTERNS
 from numen.control.origin import refuse_other_site
 from numen.core.errors import InvalidInput, NumenError, UnsupportedMedia
 from numen.train.recipe import Recipe
@@ -39,7 +41,6 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post(
         "",
-        status_code=201,
         summary="Train in the background",
         description="The body is a recipe. Data is named as in the library, or as `sample:mnist`; "
         "paths and code of one's own are refused unless the server says `any_recipe`.",
@@ -150,12 +151,14 @@ def _credential(request: Request) -> bytes:
 
 def _body() -> dict[str, Any]:
     """The recipe's own schema, written out where it is used."""
-    (schema,), known = msgspec.json.schema_components([Recipe], ref_template="#{name}")
+    _, known = msgspec.json.schema_components([Recipe], ref_template="#{name}")
     table = known["Recipe"]
     table["properties"]["read"] = known["Reading"]
     for said in table["properties"].values():
         said.pop("default", None)
-    del schema
+    table["properties"]["data"]["minLength"] = 1
+    table["properties"]["name"]["pattern"] = f"^({PATTERNS['name']})?$"
+    table["properties"]["epochs"]["anyOf"][0]["maximum"] = MOST_EPOCHS
     return {
         "required": True,
         "content": {

@@ -17,7 +17,7 @@ from numen.train.recipe import Recipe
 SAMPLE: Final = "sample:"
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PATH: Final = re.compile(r"[/\\:]|^~|^\.|\.\.")
-_LONGEST: Final = 20_000
+MOST_EPOCHS: Final = 20_000
 _HINT: Final = "start it on the server's machine, or let the server say any_recipe"
 
 
@@ -50,8 +50,10 @@ def checked(said: dict[str, Any], *, anything: bool) -> Recipe:
         _reference("body", recipe.body)
     for field in ("augment", "params", "tune"):
         _plain(field, getattr(recipe, field))
-    if (recipe.epochs or 0) > _LONGEST:
-        raise InvalidInput(f"epochs: expected at most {_LONGEST}, received {recipe.epochs}")
+    if (recipe.epochs or 0) > MOST_EPOCHS:
+        raise InvalidInput(
+            f"epochs: expected at most {MOST_EPOCHS}, received {recipe.epochs}", field="epochs"
+        )
     return recipe
 
 
