@@ -163,8 +163,8 @@ class Queue:
         """Starts a runner if jobs wait here and there is none."""
         if self._runner is not None:
             self._runner.poll()
-        if not self.jobs.all(QUEUED, self.place):
-            return
+        if not any(job.place == self.place for job in self.jobs.all(QUEUED)):
+            return  # and where no job ever was, nothing is written
         lock = hold(self.runner_lock)
         if lock is None:
             return  # it looks once more after it has let go, so it will see what waits
