@@ -79,7 +79,7 @@ def show_(
     """Show a job and what it told; with --json --follow, its events as lines of JSON."""
     import msgspec
 
-    from numen.control.jobs.events import read
+    from numen.control.jobs.events import read_all
 
     queue = _queue()
     job = queue.get(id_)
@@ -90,10 +90,10 @@ def show_(
             _print(job)
         return
     if as_json:
-        events = [event.said for event in read(queue.events(job))]
+        events = [event.said for event in read_all(queue.events(job))]
         show.print_json({**job.as_dict(), "events": msgspec.to_builtins(events)})
         return
-    for event in read(queue.events(job)):
+    for event in read_all(queue.events(job)):
         _tell(event)
     _print(job)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from numen.control.jobs.events import Event
@@ -83,7 +84,8 @@ class Desk:
             from numen.data.names import find_version
 
             find_version(recipe.data, self._registry.catalog, self._registry.blobs)
-        return self.queue.add(recipe, trusted=trusted)
+        where = str(Path.cwd()) if trusted else ""
+        return self.queue.add(recipe, trusted=trusted, where=where)
 
 
 def described(job: Job) -> dict[str, Any]:

@@ -74,8 +74,16 @@ class Journal:
         self.say("note", text=message)
 
 
+def read_all(path: Path) -> list[Event]:
+    """All events so far."""
+    found: list[Event] = []
+    while more := read(path, found[-1].id if found else 0):
+        found += more
+    return found
+
+
 def read(path: Path, after: int = 0) -> list[Event]:
-    """Events that follow the one whose id is `after`; 0 is all of them.
+    """Events that follow the one whose id is `after`, some at a time; 0 is from the first on.
 
     Raises:
         InvalidInput: No event ends there.

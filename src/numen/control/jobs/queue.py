@@ -91,11 +91,11 @@ class Queue:
         Raises:
             NotFound: There is none.
         """
-        return self._looked_at(self.jobs.get(id_))
+        return self._looked_at([self.jobs.get(id_)])[0]
 
     def all(self) -> list[Job]:
         """All jobs as they are now, oldest first."""
-        return [self._looked_at(job) for job in self.jobs.all()]
+        return self._looked_at(self.jobs.all())
 
     def cancel(self, id_: str) -> Job:
         """Stops a job: a queued one at once, a running one within seconds.
@@ -184,7 +184,13 @@ class Queue:
         """Held by the process of a job."""
         return Path(job.folder) / "lock"
 
-    def _looked_at(self, job: Job) -> Job:
+    def _looked_at(self, jobs: list[Job]) -> list[Job]:
+        """The jobs as they are; whoever looks also sees to it that those that wait are run."""
+        if any(job.state == "queued" for job in jobs):
+            self.start()
+        return [self._alive(job) for job in jobs]
+
+    def _alive(self, job: Job) -> Job:
         """The job; interrupted if its process is no more."""
         if job.state != "running" or job.place != self.place:
             return job

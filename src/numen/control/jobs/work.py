@@ -61,16 +61,18 @@ class Work:
             trained = self._train()
             result = self._keep(trained)
             state = "finished" if trained.stopped != "interrupted" else self._stopped()
-        except KeyboardInterrupt:
-            self._journal.note("stopped before the first epoch was done: nothing is kept")
-            state = self._stopped()
         except NumenError as known:
             error = known.as_dict()
-        except Exception as unknown:
+        except BaseException as unknown:
             traceback.print_exc()
-            error = Internal(
-                f"{type(unknown).__name__}: {unknown}"[:2000], hint="see log.txt in its folder"
-            ).as_dict()
+            # A framework may hide the interrupt behind an error of its own.
+            if self._stop or isinstance(unknown, KeyboardInterrupt):
+                self._journal.note("stopped before there was a model: nothing is kept")
+                state = self._stopped()
+            else:
+                error = Internal(
+                    f"{type(unknown).__name__}: {unknown}"[:2000], hint="see log.txt in its folder"
+                ).as_dict()
         self._end(state, result, error)
 
     def _train(self) -> Model:
