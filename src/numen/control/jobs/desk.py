@@ -7,6 +7,7 @@ nothing is a matter of all models.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ class Desk:
 def described(job: Job) -> dict[str, Any]:
     """A job as plain data, without the paths of the machine."""
     said = job.as_dict()
+    data = str(job.recipe.get("data", ""))
+    said["recipe"] = {**job.recipe, "data": Path(data).name if os.sep in data else data}
     if said["result"]:
         said["result"] = {k: v for k, v in said["result"].items() if k != "bundle"}
     return said

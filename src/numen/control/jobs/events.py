@@ -40,6 +40,7 @@ class Journal:
 
     Attributes:
         trained: The last epoch is done; what is left is export and measuring.
+        notes: How many notes the trainer gave.
     """
 
     def __init__(self, path: Path):
@@ -47,6 +48,7 @@ class Journal:
         self._epochs = 0
         self._last = 0.0
         self.trained = False
+        self.notes = 0
 
     def say(self, kind: str, **facts: Any) -> None:
         """Adds a line."""
@@ -71,6 +73,7 @@ class Journal:
 
     def note(self, message: str) -> None:
         """Something a person should know."""
+        self.notes += 1
         self.say("note", text=message)
 
 

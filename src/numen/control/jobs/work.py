@@ -31,7 +31,7 @@ CHECKPOINTS: Final = "run"
 MODEL: Final = "model"
 # Seconds between looks whether somebody said stop.
 _LOOK: Final = 0.4
-# Longest that stopping may take, the export of the best model included.
+# Seconds within which a trainer that is told to stop says that it did.
 _PATIENCE: Final = 60.0
 
 
@@ -73,6 +73,7 @@ class Work:
                 error = Internal(
                     f"{type(unknown).__name__}: {unknown}"[:2000], hint="see log.txt in its folder"
                 ).as_dict()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late
         self._end(state, result, error)
 
     def _train(self) -> Model:
@@ -121,12 +122,14 @@ class Work:
                 traceback.print_exc()
         if self._journal.trained:
             return  # it is at its end anyway
-        self._journal.note("told to stop")
+        self._journal.say("note", text="told to stop")
+        heard = self._journal.notes
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(_PATIENCE)
-        self._journal.note(f"did not stop within {_PATIENCE:.0f} s: ended, nothing is kept")
-        self._end("cancelled")
-        os._exit(1)
+        if self._journal.notes == heard:  # else it has stopped, and exports what it has
+            self._journal.say("note", text=f"did not stop within {_PATIENCE:.0f} s: ended")
+            self._end("cancelled")
+            os._exit(1)
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
@@ -137,6 +140,7 @@ def main() -> None:
     """Takes over the lock that it is handed, and works."""
     id_, lock = sys.argv[1], int(sys.argv[2])
     os.set_inheritable(lock, False)  # a process it starts and leaves behind is not the job
+    os.nice(5)  # a server on the same machine answers first
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     current = settings()
