@@ -153,6 +153,39 @@ def test_a_recipe_from_the_network_names_no_file_and_no_code(
     assert httpx.get(f"{own.url}/api/jobs").json() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ('data: "/etc/passwd"', "forbidden"),
+        ('data: "table", family: "my_models:build"', "forbidden"),
+        ('data: "table", recipe: {body: "../net.keras"}', "forbidden"),
+        ('data: "table", recipe: {data: "/etc/passwd"}', "invalid_input"),
+        ('data: "table", recipe: [1]', "invalid_input"),
+        ('data: "elsewhere"', "not_found"),
+    ],
+)
+def test_nor_does_one_in_graphql(own: Live, arguments: str, code: str) -> None:
+    query = f"mutation {{ train({arguments}) {{ id }} }}"
+    said = httpx.post(f"{own.url}/graphql", json={"query": query}).json()
+    assert said["data"] is None
+    assert said["errors"][0]["extensions"]["code"] == code
+
+
+@pytest.mark.slow
+def test_unless_the_server_was_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = write_table(tmp_path / "table.csv")
+    monkeypatch.setenv("NUMEN_ANY_RECIPE", "true")
+    url, process = start_server(tmp_path)
+    try:
+        recipe = {"data": str(table), "family": "boosting", "epochs": 3, "name": "trees"}
+        made = httpx.post(f"{url}/api/jobs", json=recipe).json()
+        assert made["recipe"]["data"] == "table.csv"  # where it lies is the machine's business
+        *_, (_, said) = events(url, made["id"])
+        assert (said["state"], said["result"]["name"]) == ("finished", "trees")
+    finally:
+        stop(process)
+
+
 def test_another_sites_page_starts_and_stops_nothing(own: Live) -> None:
     there = {"origin": "https://elsewhere.example"}
     recipe = {"data": "table", "family": "boosting"}

@@ -17,6 +17,7 @@ export function JobPanel({ job, onChange }: { job: Job; onChange: () => void }) 
   const events = useEvents(job.id, round);
   const epochs = last(events, ({ epochs }) => epochs) ?? job.recipe.epochs ?? 0;
   const epoch = last(events, ({ kind, epoch }) => (kind === "epoch" ? epoch : undefined)) ?? 0;
+  const now = events[events.length - 1];
   const alive = job.state === "running" || job.state === "queued";
 
   const change = async (verb: "cancel" | "resume") => {
@@ -45,6 +46,7 @@ export function JobPanel({ job, onChange }: { job: Job; onChange: () => void }) 
           <span class="faint">{t.epoch(epoch, epochs)}</span>
         </div>
       )}
+      {now?.kind === "step" && <p class="faint now">{figures(now)}</p>}
       <div class="curves">
         <Curve events={events} of="loss" epochs={epochs} />
         <Curve events={events} of="accuracy" epochs={epochs} />
@@ -111,10 +113,14 @@ function Line({ event }: { event: JobEvent }) {
 function words({ kind, state, text, epoch, epochs, metrics }: JobEvent): string {
   if (kind === "state") return t.states[state!];
   if (kind === "note") return text ?? "";
-  const figures = Object.entries(metrics ?? {})
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${t.metric(name)} ${metric(name, value!)}`);
-  return [t.epoch(epoch!, epochs!), ...figures].join("  ");
+  return `${t.epoch(epoch!, epochs!)}  ${figures({ metrics })}`;
+}
+
+function figures({ metrics }: Pick<JobEvent, "metrics">): string {
+  return Object.entries(metrics ?? {})
+    .filter(([name, value]) => value !== null && name !== "step")
+    .map(([name, value]) => `${t.metric(name)} ${metric(name, value!)}`)
+    .join("  ");
 }
 
 function worthALine({ kind }: JobEvent): boolean {

@@ -54,10 +54,14 @@ export function useEvents(id: string, round: number): JobEvent[] {
   useEffect(() => {
     const leaving = new AbortController();
     setEvents([]);
-    followJob(id, (more) => setEvents((before) => [...before, ...more]), leaving.signal).catch(
-      () => {},
-    );
+    const tell = (more: JobEvent[]) => setEvents((before) => withoutOldSteps([...before, ...more]));
+    followJob(id, tell, leaving.signal).catch(() => {});
     return () => leaving.abort();
   }, [id, round]);
   return events;
+}
+
+/** A step is worth something only until the next event. */
+function withoutOldSteps(events: JobEvent[]): JobEvent[] {
+  return events.filter(({ kind }, place) => kind !== "step" || place === events.length - 1);
 }
