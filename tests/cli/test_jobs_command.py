@@ -101,6 +101,13 @@ def test_killed_it_is_interrupted_and_goes_on_and_cancelled_it_keeps_the_best(
 
     wait_for(epochs)
     pid = told(numen.home, id_)[1]["pid"]
+    # Without its runner it goes on.
+    runner = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    assert b"numen.control.jobs.runner" in Path(f"/proc/{runner}/cmdline").read_bytes()
+    os.kill(runner, signal.SIGKILL)
+    seen = epochs()[-1]
+    wait_for(lambda: epochs()[-1] > seen)
+    assert job(numen, id_)["state"] == "running"
     # Who waits is cancelled at once, and never runs.
     assert numen.json("jobs", "cancel", waiting)["state"] == "cancelled"
     os.kill(pid, signal.SIGKILL)
