@@ -16,7 +16,7 @@ from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from control.job_parts import wait_for, write_table
 from numen.core.settings import Settings
@@ -218,10 +218,7 @@ def test_what_is_not_the_protocol_ends_the_socket(own: Live, sent: list[str], co
     with connect(url, subprotocols=["graphql-transport-ws"]) as page:
         for message in sent:
             page.send(message)
-        end = time.monotonic() + 10
-        while page.close_code is None and time.monotonic() < end:
-            with contextlib.suppress(ConnectionClosed, TimeoutError):
-                page.recv(1)
+        wait_for(lambda: ended(page))
         assert page.close_code == code
 
 
@@ -312,13 +309,17 @@ def test_keys_say_who_may_train_look_and_stop(tmp_path: Path) -> None:
             asyncio.run(follow("other"))
         with connect(socket_url, subprotocols=["graphql-transport-ws"]) as page:
             page.send('{"type": "connection_init"}')
-            end = time.monotonic() + 10
-            while page.close_code is None and time.monotonic() < end:
-                time.sleep(0.05)
+            wait_for(lambda: ended(page))
             assert page.close_code == 4403
     finally:
         stop(process)
         registry.catalog.close()
+
+
+def ended(socket: ClientConnection) -> bool:
+    with contextlib.suppress(ConnectionClosed, TimeoutError):
+        socket.recv(1)
+    return socket.close_code is not None
 
 
 @pytest.mark.slow
@@ -331,9 +332,18 @@ def test_a_server_ends_although_somebody_follows(tmp_path: Path) -> None:
     id_ = httpx.post(f"{url}/api/jobs", json=recipe).json()["id"]
     following = events(url, id_)
     next(following)
-    begin = time.monotonic()
-    process.terminate()
-    list(following)
+    asked = {"query": PROGRESS, "variables": {"id": id_}}
+    socket_url = f"{url}/graphql".replace("http", "ws")
+    with connect(socket_url, subprotocols=["graphql-transport-ws"]) as socket:
+        socket.send('{"type": "connection_init"}')
+        socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": asked}))
+        assert json.loads(socket.recv(10))["type"] == "connection_ack"
+        assert json.loads(socket.recv(10))["type"] == "next"
+        begin = time.monotonic()
+        process.terminate()
+        list(following)
+        wait_for(lambda: ended(socket))
+        assert socket.close_code == 1012
     assert process.wait(30) == 0
     assert "graceful shutdown exceeded" not in (tmp_path / "server.log").read_text()
     assert time.monotonic() - begin < 30
