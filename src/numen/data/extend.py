@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from numen.core.errors import InvalidInput
+from numen.core.manifest import ColumnsInput, ImageInput
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 from numen.data.pixels import decode
@@ -39,14 +40,19 @@ def extend(dataset: Dataset, rows: Array, target: Sequence[int], note: str, work
         InvalidInput: The rows are not such as the dataset has, or it has no classes.
     """
     before = load(dataset.folder)
-    if before.labels is None:
-        raise InvalidInput(f"dataset {dataset.name}: expected classes, it has quantities")
+    if before.labels is None or not isinstance(before.preprocess, ImageInput | ColumnsInput):
+        raise InvalidInput(f"dataset {dataset.name}: expected classes of pictures or of a table")
     if rows.shape[1:] != before.shape or len(rows) != len(target) or not len(rows):
         raise InvalidInput(
             f"dataset {dataset.name}: expected rows {list(before.shape)}, "
             f"received {len(target)} labels and {list(rows.shape)}"
         )
     labels = np.asarray(target, np.int64)
+    if labels.min() < 0 or labels.max() >= len(before.labels):
+        raise InvalidInput(
+            f"dataset {dataset.name}: expected classes from 0 to {len(before.labels) - 1}, "
+            f"received {labels.min()} to {labels.max()}"
+        )
     write = _encoded if before.encoded else _fixed
     splits = [
         write(dataset, name, (rows, labels) if name == "train" else None, work)
