@@ -27,7 +27,7 @@ def told(home: Path, id_: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 100) -> Any:
     """What is true in the end."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
