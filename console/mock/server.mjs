@@ -47,6 +47,8 @@ createServer(async (request, response) => {
   const { pathname } = new URL(request.url, "http://mock");
   const body = await bodyOf(request);
   if (pathname === "/api/models") return reply(response, 200, { models: cards });
+  if (pathname === "/api/jobs") return reply(response, 200, { jobs: [] });
+  if (pathname === "/api/datasets") return reply(response, 200, { datasets: [{ name: "digits" }] });
   const name = /^\/v2\/models\/([^/]+)\/infer$/.exec(pathname)?.[1];
   if (name) {
     const card = cards.find((one) => one.name === decodeURIComponent(name));

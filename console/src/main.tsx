@@ -7,6 +7,8 @@ import "./style/base.css";
 import "./style/page.css";
 import "./style/card.css";
 import "./style/try.css";
+import "./style/jobs.css";
+import "./style/label.css";
 
 showRememberedTheme();
 render(<App />, document.getElementById("app")!);

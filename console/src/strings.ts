@@ -2,7 +2,14 @@
 // Sentences with something to fill in are functions.
 
 export const strings = {
-  links: { docs: "Docs", graphql: "GraphQL", metrics: "Metrics", label: "Elsewhere on this server" },
+  links: {
+    models: "Models",
+    jobs: "Jobs",
+    docs: "Docs",
+    graphql: "GraphQL",
+    metrics: "Metrics",
+    label: "Elsewhere on this server",
+  },
   theme: { toDark: "Switch to dark", toLight: "Switch to light" },
   models: "Models",
   loading: "Looking for models…",
@@ -82,6 +89,58 @@ export const strings = {
     infer: "curl, Open Inference Protocol",
     python: "Python",
     javascript: "JavaScript",
+  },
+
+  jobs: {
+    list: "Trainings",
+    none: "None yet.",
+    unnamed: "unnamed",
+    of: (family: string, data: string) => `${family} on ${data}`,
+    epoch: (epoch: number, epochs: number) => `epoch ${epoch} of ${epochs}`,
+    metric: (name: string) => {
+      const said = name.replace(/^val_/, "").replaceAll("_", " ");
+      return name.startsWith("val_") ? `${said} aside` : said;
+    },
+    curve: (name: string) => `${name} over the epochs`,
+    kept: "The best model so far is kept.",
+    told: "What it told",
+    cancel: "Stop",
+    stopping: "Stopping…",
+    resume: "Go on",
+    states: {
+      queued: "waiting",
+      running: "running",
+      finished: "finished",
+      failed: "failed",
+      cancelled: "stopped",
+      interrupted: "interrupted",
+    },
+    form: {
+      title: "Train a model",
+      data: "Data set",
+      family: "Family",
+      name: "Name of the model",
+      epochs: "Epochs",
+      usual: "as usual",
+      send: "Train",
+    },
+  },
+
+  label: {
+    title: (dataset: string) => `Label ${dataset}`,
+    count: (done: number, total: number) => `${done} of ${total}`,
+    labels: "Labels",
+    guesses: "What the model thinks",
+    doubt: (share: string) => `in doubt: ${share}`,
+    missing: "missing",
+    skip: "Skip",
+    space: "space",
+    undo: "Undo",
+    finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
+    added: (version: string) => `Added ${version}.`,
+    done: "All rows are answered.",
+    how: (model: string) =>
+      `The rows come in the order in which ${model} is least sure. Each answer is kept at once.`,
   },
 
   errors: {

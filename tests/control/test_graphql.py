@@ -662,11 +662,15 @@ def test_the_gql_client(address: str, tmp_path: Path) -> None:
 # Defects
 
 
-def test_a_defect_is_logged_and_masked(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_defect_is_logged_and_masked(
+    caplog: pytest.LogCaptureFixture, settings: Settings, registry: Registry
+) -> None:
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
 
     from numen.control import graphql
+    from numen.control.jobs import Queue
+    from numen.control.jobs.desk import Desk
 
     class Broken(Registry):
         def __init__(self) -> None:
@@ -676,7 +680,9 @@ def test_a_defect_is_logged_and_masked(caplog: pytest.LogCaptureFixture) -> None
             raise ZeroDivisionError("secret")
 
     app = FastAPI()
-    app.include_router(graphql.router(Service(), Broken()))
+    service = Service()
+    desk = Desk(service, Broken(), Queue(settings, registry.catalog.database))
+    app.include_router(graphql.router(service, Broken(), desk))
     with caplog.at_level(logging.ERROR), TestClient(app) as client:
         response = client.post("/graphql", json={"query": "{ models { name } }"})
     assert response.status_code == 200

@@ -36,7 +36,7 @@ export function origin(): string {
   return new URL(".", document.baseURI).href.replace(/\/$/, "");
 }
 
-async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
+export async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   const signal = AbortSignal.timeout(PATIENCE_MS);
   const headers = { ...init.headers, ...credential() };
   const response = await fetch(`${origin()}/${path}`, { ...init, headers, signal }).catch(() => {

@@ -1,5 +1,8 @@
-// The whole page: the header, and below it the chosen model or the reason why there is none.
+// The whole page: the header, and below it what the address's fragment names: jobs, labelling, else
+// the chosen model or the reason why there is none.
 import { useEffect, useState } from "preact/hooks";
+import { JobsPage } from "../jobs/JobsPage";
+import { LabelPage } from "../label/LabelPage";
 import { useModels } from "../live/useModels";
 import { CallIt } from "../model/CallIt";
 import { ModelCard } from "../model/ModelCard";
@@ -8,18 +11,33 @@ import { TryIt } from "../try/TryIt";
 import { Header } from "./Header";
 import { KeyAsked } from "./KeyAsked";
 import { Away, AwayNote, Empty, Loading } from "./States";
-import { useTheme } from "./theme";
+import { type Theme, useTheme } from "./theme";
 
 export function App() {
   const { theme, toggle } = useTheme();
-  const { cards, away, refused, retry, onAway } = useModels();
   const wanted = useFragment();
-  const card = cards?.find(({ name }) => name === wanted) ?? cards?.[0];
-
+  const [, room, rest = ""] = wanted.match(/^\/(\w+)\/?(.*)$/) ?? [];
   return (
     <>
-      <Header theme={theme} toggle={toggle} />
+      <Header theme={theme} toggle={toggle} alone={room === "label"} />
       <main>
+        {room === "jobs" ? (
+          <JobsPage id={rest} />
+        ) : room === "label" ? (
+          <LabelPage />
+        ) : (
+          <ModelsPage wanted={wanted} theme={theme} />
+        )}
+      </main>
+    </>
+  );
+}
+
+function ModelsPage({ wanted, theme }: { wanted: string; theme: Theme }) {
+  const { cards, away, refused, retry, onAway } = useModels();
+  const card = cards?.find(({ name }) => name === wanted) ?? cards?.[0];
+  return (
+    <>
         {refused ? (
           <KeyAsked refused={refused} onKey={retry} />
         ) : card && cards ? (
@@ -39,7 +57,6 @@ export function App() {
         ) : (
           <Loading />
         )}
-      </main>
     </>
   );
 }

@@ -114,12 +114,17 @@ class Model:
         labels = how.labels if isinstance(how, Classification) else None
 
         def predict(batch: Batch) -> Array:
-            outputs = (variant or self.runtime).predict(self.given(batch))
-            if isinstance(how, Classification):
-                return process.probabilities(outputs, how)
-            return next(iter(outputs.values())).reshape(len(batch), -1)
+            return self.score(batch, variant)
 
         return judge(predict, split, labels, self.manifest.preprocess)
+
+    def score(self, batch: Batch, variant: Runtime | None = None) -> Array:
+        """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""
+        how = self.manifest.postprocess
+        outputs = (variant or self.runtime).predict(self.given(batch))
+        if isinstance(how, Classification):
+            return process.probabilities(outputs, how)
+        return next(iter(outputs.values())).reshape(len(batch), -1)
 
     def seeing(self, data: Dataset) -> Dataset:
         """The data with this model's columns, categories and classes, matched by name.

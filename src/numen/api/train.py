@@ -74,6 +74,7 @@ def train(
     name: str = "",
     progress: Progress | None = None,
     resume: bool = False,
+    checkpoints: Path | None = None,
     **options: Any,
 ) -> Model:
     """Trains a model, exports it, checks the export, measures it on the test rows.
@@ -86,13 +87,15 @@ def train(
         name: Published as the next version of this model, unless empty or interrupted.
         progress: Who is told how it goes.
         resume: Go on from where the same training was interrupted.
+        checkpoints: Where it keeps how far it is; a place of the recipe's and the data's by
+            default.
         **options: Fields of the recipe (`epochs`, `optimizer`, …); others are the family's.
 
     Raises:
         InvalidInput: The recipe is not what it must be, or does not fit the data.
         ExportFailed: The trained model cannot be exported exactly.
     """
-    plan = _plan(recipe, family, name, options)
+    plan = plan_of(recipe, family, name, options)
     if plan.name:
         check_name(plan.name)
     source = data if isinstance(data, Dataset) or str(data) else plan.data
@@ -109,7 +112,7 @@ def train(
     for line in dataset.reading_notes():
         (progress or Silent()).note(line)
     trainer = trainer_for(plan)
-    folder = _run_folder(plan, dataset)
+    folder = checkpoints or _run_folder(plan, dataset)
     if resume and not folder.is_dir():
         raise NotFound("nothing to resume: this recipe on this data was not interrupted here")
     if not resume:
@@ -158,9 +161,14 @@ def golden_samples(dataset: Dataset, rows: int = GOLDEN_ROWS) -> Arrays:
     return {how.input: given}
 
 
-def _plan(
+def plan_of(
     recipe: Recipe | Path | str | None, family: str, name: str, options: dict[str, Any]
 ) -> Recipe:
+    """The whole recipe: the given one or an empty one, with what else was said; see `train`.
+
+    Raises:
+        InvalidInput: It is not what it must be.
+    """
     base = recipes.read(Path(recipe)) if isinstance(recipe, str | Path) else recipe or Recipe()
     table = msgspec.to_builtins(base)
     table |= {key: value for key, value in (("family", family), ("name", name)) if value}

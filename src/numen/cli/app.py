@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 import numen
-from numen.cli import bench, data, demo, doctor, keys, models, predict, quality, serve, train
+from numen.cli import (
+    bench,
+    data,
+    demo,
+    doctor,
+    jobs,
+    keys,
+    label,
+    models,
+    predict,
+    quality,
+    serve,
+    train,
+)
 
 app = typer.Typer(
     name="numen",
@@ -44,6 +57,9 @@ app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("bench")(bench.bench)
 data.app.command("drift")(quality.drift)
+data.app.command("label")(label.label)
+data.app.command("pseudo-label")(label.pseudo_label)
 app.add_typer(data.app, name="data", help="Data sets: add, list, look at.")
 app.add_typer(models.app, name="models", help="Published models, their versions and aliases.")
+app.add_typer(jobs.app, name="jobs", help="Trainings in the background.")
 app.add_typer(keys.app, name="keys", help="Keys: who may call a server.")

@@ -51,3 +51,14 @@ def key_ids(incomplete: str) -> list[str]:
 def key_models(incomplete: str) -> list[str]:
     """What a key can be for: models by name."""
     return [name for name in references(incomplete) if "@" not in name]
+
+
+def job_ids(incomplete: str) -> list[str]:
+    """Trainings in the background."""
+    found: list[str] = []
+    with contextlib.suppress(NumenError, OSError):
+        from numen.api.workspace import registry
+        from numen.store.jobs import Jobs
+
+        found = [job.id for job in Jobs(registry().catalog.database).all()]
+    return [id_ for id_ in found if id_.startswith(incomplete)]

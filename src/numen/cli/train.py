@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from numen.cli import show
+from numen.cli import jobs, show
 from numen.cli.complete import datasets, families
 from numen.core.errors import Cancelled, InvalidInput
 
@@ -29,14 +29,24 @@ def train(
         list[str] | None, typer.Option("--set", help="key=value of the recipe or the family.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from where it was interrupted.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Train in the background; see numen jobs.")
+    ] = False,
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Train a model, check its export, measure it, and publish it."""
+    from numen.api.train import plan_of
     from numen.api.train import train as train_
 
     options: dict[str, Any] = dict(setting(text) for text in set_ or ())
     recipe = Path(target) if target.endswith(".toml") else None
     name = "" if recipe else target
+    if detach:
+        if resume:
+            raise InvalidInput("--detach starts anew", hint="numen jobs resume ID goes on")
+        said = {**options, **({"data": data} if data else {})}
+        jobs.detach(plan_of(recipe, model, name, said), as_json)
+        return
     bar = show.TrainingBar(show.err if as_json else show.out)
     try:
         with bar:

@@ -18,8 +18,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 import numen
-from numen.control import graphql, keys, models, openapi
+from numen.control import datasets, graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
+from numen.control.jobs import Queue
+from numen.control.jobs import routes as jobs
+from numen.control.jobs.desk import Desk
 from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, NumenError, TooLarge
 from numen.core.message import Origin
 from numen.core.observe import logger, origin
@@ -56,11 +59,15 @@ def build(
     app.include_router(rest_v1.router(service))
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
-    app.include_router(graphql.router(service, registry), include_in_schema=False)
+    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
+    app.include_router(jobs.router(desk))
+    app.include_router(datasets.router(registry))
+    app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
     app.include_router(keys.router(registry))
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)
+    desk.queue.start()  # what waited when the machine went down
     app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)

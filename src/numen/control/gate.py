@@ -1,8 +1,9 @@
 """Which key opens which route: one table, looked at before a request's body is.
 
 It holds every route of the app; an app with a route that is not in it is not built. What it says
-of a route is all there is to say, but for two doors that look closer themselves: GraphQL admits
-each field, and the list of models leaves out those that a key is not for.
+of a route is all there is to say, but for three doors that look closer themselves: GraphQL admits
+each field, the list of models leaves out those that a key is not for, and a job is for a model
+that its path does not name.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ RULES: Final[dict[str, Rule | None]] = {
     **dict.fromkeys(("/docs", "/docs/assets", "/openapi.json", "/healthz"), OPEN),
     **dict.fromkeys(("/v2/health/live", "/v2/health/ready", "/graphql"), OPEN),
     **dict.fromkeys(("/v2", "/v2/", "/api/models"), KNOWN),
+    **dict.fromkeys(("/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/events"), KNOWN),
+    **dict.fromkeys(("/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"), KNOWN),
     **dict.fromkeys(("/metrics", "/v2/models/stats", "/v2/repository/index"), READ),
+    "/api/datasets": READ,
     **dict.fromkeys((f"{path}{tail}" for path in _V2 for tail in ("", "/ready", "/stats")), READ),
     **dict.fromkeys((f"{path}/infer" for path in _V2), PREDICT),
     "/v2/repository/models/{name}/load": MANAGE,

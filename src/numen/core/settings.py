@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             by its next request; 0 closes none.
         memory_budget: Bytes that open models may take in all; over it those not asked for the
             longest are closed. 0 is half of the machine's memory.
+        jobs: Most trainings in the background at once; 0 is half of the cores.
+        any_recipe: Trainings asked for over the network may name files and the user's own code.
     """
 
     home: str = "~/.numen"
@@ -75,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     preload: Annotated[int, msgspec.Meta(ge=0)] = 32
     idle_unload: Annotated[float, msgspec.Meta(ge=0)] = 900
     memory_budget: Annotated[int, msgspec.Meta(ge=0)] = 0
+    jobs: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    any_recipe: bool = False
 
     @property
     def home_path(self) -> Path:

@@ -14,8 +14,10 @@ from pathlib import Path
 from numen.core import settings
 from numen.core.errors import CorruptBundle, NotFound
 from numen.core.reference import check_name
+from numen.core.signature import Array
 from numen.data import intake
 from numen.data.dataset import Dataset
+from numen.data.extend import extend
 from numen.data.names import KIND, find_version
 from numen.data.profile import PROFILE, Profile, examine, read_profile
 from numen.data.reading import PLAIN, Reading
@@ -79,6 +81,32 @@ class Library:
                 self._blobs.put(KIND, stored.digest, work)
         before = {found.version for found in self._versions(name)}
         version = self._catalog.add_dataset(name, stored.digest, " ".join(where))
+        return Added(version, profile, version.version not in before)
+
+    def extend(self, reference: str, rows: Array, target: Sequence[int], note: str) -> Added:
+        """Adds the next version of a dataset: one that is there, with more training rows.
+
+        Doing the same again adds nothing.
+
+        Args:
+            reference: What to begin with, `name` or `name@2`.
+            rows: As its batches have them.
+            target: The class of each.
+            note: Where the rows and their labels come from; it is kept with the data.
+
+        Raises:
+            NotFound: There is no such dataset or version.
+            InvalidInput: The rows are not such as the dataset has.
+        """
+        dataset = self.open(reference)
+        with intake.working(self._home or settings.load()[0].home_path) as work:
+            stored = extend(dataset, rows, target, note, work)
+            source = f"{dataset.name} + {len(rows)} rows"
+            profile = examine(Dataset.stored(work, dataset.name, source, stored))
+            (work / PROFILE).write_bytes(profile.to_json())
+            self._blobs.put(KIND, stored.digest, work)
+        before = {found.version for found in self._versions(dataset.name)}
+        version = self._catalog.add_dataset(dataset.name, stored.digest, source)
         return Added(version, profile, version.version not in before)
 
     def open(self, reference: str) -> Dataset:

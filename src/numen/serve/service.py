@@ -138,6 +138,7 @@ class Service:
         admission: Who may call them.
         fleet: The processes that serve together with this one; None where it serves alone.
         tracing: Who traces requests; None where nobody does.
+        leaving: The server is about to end; answers that never end do so now.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Service:
         self.admission = admission or Admission()
         self.fleet: Fleet | None = None
         self.tracing: Tracing | None = None
+        self.leaving = False
         self._placed = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
         self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}

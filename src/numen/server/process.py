@@ -131,7 +131,7 @@ class Server:
                     server_header=False,
                     timeout_graceful_shutdown=10,
                 )
-                server = uvicorn.Server(config)
+                server = _Server(config, service)
                 # Not before there is something to answer with: who is early is refused, not kept.
                 # Doors on other ports open here as well.
                 with _explain(settings.host, settings.port):
@@ -176,6 +176,19 @@ def _tracing(settings: Settings, place: Place | None) -> Traces | None:
     except ModuleNotFoundError as error:
         raise MissingExtra.of("--traces", "otel") from error
     return Traces(settings.traces, settings.trace_share, place.number if place else 0)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it leaves."""
+
+    def __init__(self, config: uvicorn.Config, service: Service):
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends, once all answers are given."""
+        self._service.leaving = True
+        await super().shutdown(sockets)
 
 
 async def _finish(service: Service) -> None:

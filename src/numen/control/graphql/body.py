@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 from fastapi import Request
@@ -17,6 +16,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from numen.control.graphql.negotiate import JSON, is_utf8, media_type
+from numen.control.origin import other_site
 from numen.core.errors import InvalidInput, TooLarge, UnsupportedMedia
 from numen.transport.tensors import kind as kind_of
 
@@ -43,12 +43,12 @@ async def read(request: Request) -> Operation:
         TooLarge: The document is too long.
     """
     if request.method == "GET":
-        return _operation(_of_url(request))
+        return operation(_of_url(request))
     kind, parameters = media_type(request.headers.get("content-type", ""))
     if kind == JSON and is_utf8(parameters):
-        return _operation(_json(await request.body(), "body"))
+        return operation(_json(await request.body(), "body"))
     if kind == MULTIPART:
-        return _operation(await _of_form(request))
+        return operation(await _of_form(request))
     raise UnsupportedMedia(
         f"Content-Type: expected {JSON} or {MULTIPART} in UTF-8, received {kind[:80]!r}",
         field="Content-Type",
@@ -58,19 +58,16 @@ async def read(request: Request) -> Operation:
 def from_other_site(request: Request) -> bool:
     """Whether a browser says that another site's page made this multipart request."""
     kind, _ = media_type(request.headers.get("content-type", ""))
-    if request.method == "GET" or kind != MULTIPART:
-        return False
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site not in ("same-origin", "none")
-    origin = request.headers.get("origin")
-    try:
-        return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    except ValueError:
-        return True
+    return request.method != "GET" and kind == MULTIPART and other_site(request.headers)
 
 
-def _operation(message: dict[str, Any]) -> Operation:
+def operation(message: dict[str, Any]) -> Operation:
+    """The operation in a message: `query`, `variables`, `operationName`.
+
+    Raises:
+        InvalidInput: It is malformed.
+        TooLarge: The document is too long.
+    """
     query, name = message.get("query"), message.get("operationName")
     if not isinstance(query, str) or not query:
         raise InvalidInput(

@@ -1,4 +1,4 @@
-"""GET and POST `/graphql`: GraphQL over HTTP, and a page to try it for browsers.
+"""GET and POST `/graphql`: GraphQL over HTTP, a WebSocket, and a page to try it for browsers.
 
 A well-formed request is answered 200 as `application/json`; as
 `application/graphql-response+json` it is 400 where nothing was executed. A malformed one is 4xx.
@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request, Response, WebSocket
 from graphql import GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
@@ -18,7 +18,10 @@ from strawberry.types.graphql import OperationType
 
 from numen.control.graphql import negotiate, schema
 from numen.control.graphql.body import Operation, from_other_site, read
+from numen.control.graphql.context import Context
 from numen.control.graphql.errors import as_numen, entry_at, entry_of
+from numen.control.graphql.socket import Socket
+from numen.control.jobs.desk import Desk
 from numen.core.errors import InvalidInput, NumenError, UnsupportedMedia
 from numen.registry import Registry
 from numen.serve.service import Service
@@ -38,10 +41,10 @@ _ALLOWED: Final = {
 }
 
 
-def router(service: Service, registry: Registry) -> APIRouter:
+def router(service: Service, registry: Registry, desk: Desk) -> APIRouter:
     """The door's route."""
     routes = APIRouter(tags=["GraphQL"])
-    door = _Door(service, registry)
+    door = _Door(service, registry, desk)
     page = (files(__package__) / "page.html").read_bytes()
 
     @routes.api_route("/graphql", methods=["GET", "POST"], summary="GraphQL")
@@ -59,16 +62,29 @@ def router(service: Service, registry: Registry) -> APIRouter:
         finally:
             await request.close()  # uploaded files
 
+    @routes.websocket("/graphql")
+    async def socket(websocket: WebSocket) -> None:
+        await door.talk(websocket)
+
     return routes
 
 
 class _Door:
     """Answers requests from one schema."""
 
-    def __init__(self, service: Service, registry: Registry):
+    def __init__(self, service: Service, registry: Registry, desk: Desk):
         self._schema = schema.make()
         self._service = service
         self._registry = registry
+        self._desk = desk
+
+    async def talk(self, websocket: WebSocket) -> None:
+        """Serves a WebSocket until it ends."""
+
+        def admit(credential: bytes) -> None:
+            self._service.admission.allowed(credential, (), "read")
+
+        await Socket(websocket, self._schema, self._context, admit).run()
 
     async def answer(self, request: Request, media: str | None) -> Response:
         """The answer to one request, as `media`."""
@@ -89,14 +105,15 @@ class _Door:
         try:
             result = await self._execute(operation, request.method, credential)
         except InvalidOperationTypeError as wrong:
-            error = InvalidInput(wrong.as_http_error_reason(request.method), hint="use POST")
+            hint = "use POST, or a WebSocket for subscriptions"
+            error = InvalidInput(wrong.as_http_error_reason(request.method), hint=hint)
             return _refuse(error, media, 405, {"allow": "POST"})
         return _respond(result, media)
 
     async def _execute(
         self, operation: Operation, method: str, credential: bytes
     ) -> ExecutionResult:
-        context = schema.Context(self._service, self._registry, credential, operation.name)
+        context = self._context(credential, operation.name)
         try:
             return await self._schema.execute(
                 operation.query,
@@ -107,6 +124,9 @@ class _Door:
             )
         except CannotGetOperationTypeError as error:
             return ExecutionResult(None, [GraphQLError(error.as_http_error_reason())])
+
+    def _context(self, credential: bytes, name: str | None) -> Context:
+        return Context(self._service, self._registry, self._desk, credential, name)
 
 
 def _respond(result: ExecutionResult, media: str) -> Response:

@@ -1,4 +1,4 @@
-"""What can be asked of numen in GraphQL: models and their versions, predictions, aliases.
+"""What can be asked of numen in GraphQL: models and their versions, predictions, aliases, and jobs.
 
 Whatever reads the registry runs on a thread; predictions stay on the Service's event loop.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NewType
 
 import msgspec
@@ -17,49 +16,21 @@ from strawberry.extensions import ParserCache, SchemaExtension
 from strawberry.file_uploads import Upload
 from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext, Info
+from strawberry.types import ExecutionContext
 
 from numen import registry as published
 from numen.control.graphql import predict as run
+from numen.control.graphql.context import Asked, Context
 from numen.control.graphql.fields import documented, finite
+from numen.control.graphql.jobs import JobChanges, JobLooks, Subscription
 from numen.control.graphql.limits import REMEMBERED, Limits
 from numen.control.graphql.predict import Prediction, TensorInput
 from numen.core import signature
-from numen.core.bundle import Bundle
-from numen.core.key import Action
 from numen.core.manifest import Classification
-from numen.core.message import Grant
 from numen.core.reference import DEFAULT_ALIAS, Reference
-from numen.registry import Registry
-from numen.serve.service import Endpoint, Service
 from numen.store.catalog import ModelVersion
 
 Long = NewType("Long", int)
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What resolvers work with, who asks, and the operation that is named, if any."""
-
-    service: Service
-    registry: Registry
-    credential: bytes = field(default=b"", repr=False)
-    operation: str | None = None
-
-    def admit(self, model: str, action: Action) -> Grant | None:
-        """The leave that the caller has to do this; raises where there is none."""
-        return self.service.admission.check(self.credential, model, action)
-
-    def bundle(self, version: ModelVersion) -> Bundle:
-        """A version's bundle, from memory where the version is live. Blocks."""
-        live = self.service.models.get(version.name)
-        found = live.versions.get(str(version.version)) if live else None
-        if isinstance(found, Endpoint):
-            return found.bundle
-        return self.registry.open(version, verify=False)
-
-
-Asked = Info[Context, None]
 
 
 @strawberry.type(description="A tensor a model takes or gives.")
@@ -151,7 +122,7 @@ _PREDICT = (
 
 
 @strawberry.type
-class Query:
+class Query(JobLooks):
     """What can be looked up."""
 
     predict: Prediction = strawberry.field(resolver=_predict, description=_PREDICT)
@@ -176,7 +147,7 @@ class Query:
 
 
 @strawberry.type
-class Mutation:
+class Mutation(JobChanges):
     """What can be changed, and the predictions that bring a file."""
 
     predict: Prediction = strawberry.field(resolver=_predict, description=_PREDICT)
@@ -226,6 +197,7 @@ def make() -> strawberry.Schema:
     return _Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         extensions=[Limits, lambda: ParserCache(REMEMBERED), _OneOperation],
         config=StrawberryConfig(
             scalar_map={

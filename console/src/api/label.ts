@@ -1,0 +1,52 @@
+// The calls of the labelling page, to the little server behind `numen data label`.
+import { call } from "./server";
+
+export interface Row {
+  key: string;
+  origin: string;
+  /** From 0, sure, to 1. */
+  doubt: number;
+  guesses: { label: string; probability: number }[];
+  picture: string | null;
+  fields: Record<string, string | null> | null;
+}
+
+export interface Labelling {
+  dataset: string;
+  model: string;
+  labels: string[];
+  total: number;
+  labelled: number;
+  skipped: number;
+  row: Row | null;
+  /** The version that was added just now. */
+  added?: string | null;
+}
+
+export function lookAtLabels(): Promise<Labelling> {
+  return call("api/label");
+}
+
+function post(path: string, body?: unknown): Promise<Labelling> {
+  const headers = { "Content-Type": "application/json" };
+  return call(path, { method: "POST", headers, body: body === undefined ? null : JSON.stringify(body) });
+}
+
+/** Null passes the row over. */
+export function giveLabel(key: string, label: string | null): Promise<Labelling> {
+  return post("api/label", { key, label });
+}
+
+export function undoLabel(): Promise<Labelling> {
+  return post("api/label/undo");
+}
+
+export function finishLabels(): Promise<Labelling> {
+  return post("api/label/finish");
+}
+
+/** The key on the keyboard for each label: its own digit, else 1 to 9 and 0 by place. */
+export function keysOf(labels: string[]): (string | null)[] {
+  if (labels.every((label) => /^\d$/.test(label))) return labels;
+  return labels.map((_, place) => "1234567890"[place] ?? null);
+}

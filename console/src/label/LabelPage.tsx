@@ -1,0 +1,99 @@
+// Labelling, made for the keyboard: the row the model is least sure of, and a key for each label.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { finishLabels, giveLabel, keysOf, type Labelling, lookAtLabels, undoLabel } from "../api/label";
+import { Loading } from "../page/States";
+import { strings } from "../strings";
+import { Refusal } from "../try/Refusal";
+import { RowShown } from "./RowShown";
+
+const t = strings.label;
+
+export function LabelPage() {
+  const [state, setState] = useState<Labelling | null>(null);
+  const [refusal, setRefusal] = useState<Error | null>(null);
+  const busy = useRef(false);
+
+  const go = async (call: () => Promise<Labelling>) => {
+    if (busy.current) return; // a second press is not for the row that comes next
+    busy.current = true;
+    try {
+      setState(await call());
+      setRefusal(null);
+    } catch (error) {
+      setRefusal(error as Error);
+    }
+    busy.current = false;
+  };
+  useEffect(() => void go(lookAtLabels), []);
+
+  const row = state?.row ?? null;
+  const keys = keysOf(state?.labels ?? []);
+  const give = (label: string | null) => row && go(() => giveLabel(row.key, label));
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+      const place = keys.indexOf(event.key);
+      if (place >= 0) give(state!.labels[place]!);
+      else if (event.key === " " || event.key === "s") give(null);
+      else if (event.key === "Backspace" || event.key === "u") go(undoLabel);
+      else return;
+      event.preventDefault();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  });
+
+  if (!state) return refusal ? <Refusal error={refusal} /> : <Loading />;
+  const done = state.labelled + state.skipped;
+  return (
+    <section class="try label" aria-label={t.title(state.dataset)}>
+      <header class="try-head">
+        <h2>{t.title(state.dataset)}</h2>
+        <span class="faint" data-testid="label-count">
+          {t.count(done, state.total)}
+        </span>
+      </header>
+      <progress max={Math.max(state.total, 1)} value={done} aria-label={t.count(done, state.total)} />
+      {row ? (
+        <RowShown row={row} />
+      ) : (
+        <p class="label-done" data-testid="label-done">
+          {t.done}
+        </p>
+      )}
+      <div class="label-keys" role="group" aria-label={t.labels}>
+        {state.labels.map((label, place) => (
+          <button type="button" class="button" key={label} disabled={!row} onClick={() => give(label)}>
+            {label}
+            {keys[place] && keys[place] !== label && <kbd>{keys[place]}</kbd>}
+          </button>
+        ))}
+      </div>
+      <footer class="label-foot">
+        <button type="button" class="button" disabled={!row} onClick={() => give(null)}>
+          {t.skip} <kbd>{t.space}</kbd>
+        </button>
+        <button type="button" class="button" disabled={!done} onClick={() => go(undoLabel)}>
+          {t.undo} <kbd>⌫</kbd>
+        </button>
+        <button
+          type="button"
+          class="button primary"
+          data-testid="label-finish"
+          disabled={!state.labelled}
+          onClick={() => go(finishLabels)}
+        >
+          {t.finish(state.labelled)}
+        </button>
+      </footer>
+      {state.added && (
+        <p class="label-added" role="status" data-testid="label-added">
+          {t.added(state.added)}
+        </p>
+      )}
+      <p class="faint">{t.how(state.model)}</p>
+      <Refusal error={refusal} />
+    </section>
+  );
+}

@@ -1,0 +1,227 @@
+"""The queue of trainings of one home: ask for one, look, stop it, take it up again.
+
+State is in the catalog; a job's folder holds its events, its checkpoints, its log and a lock that
+its process holds. Whoever looks sees at once that a process died. The queue is worked off by a
+runner, a process that is started when there is work and none is there, and that ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from numen.control.jobs.events import EVENTS, Event, Journal, read
+from numen.control.jobs.lock import hold
+from numen.core.errors import Conflict, NotFound
+from numen.core.reference import check_name
+from numen.core.settings import Settings
+from numen.store.database import Database
+from numen.store.jobs import QUEUED, RESUMABLE, RUNNING, Job, Jobs
+from numen.train.recipe import Recipe
+
+RUNNER: Final = "numen.control.jobs.runner"
+_POLL: Final = 0.25
+
+
+class Queue:
+    """The jobs of a catalog, and the runner of one home.
+
+    Args:
+        settings: numen's settings.
+        database: The catalog's.
+    """
+
+    def __init__(self, settings: Settings, database: Database):
+        self.jobs = Jobs(database)
+        self.settings = settings
+        self.home = settings.home_path / "jobs"
+        self._runner: subprocess.Popen[bytes] | None = None
+
+    @property
+    def most(self) -> int:
+        """How many may run at once here."""
+        return self.settings.jobs or max(1, (os.cpu_count() or 1) // 2)
+
+    @property
+    def place(self) -> str:
+        """This home's own name, made up once: its jobs run here and nowhere else."""
+        path = self.home / "place"
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text("utf-8")
+        self.home.mkdir(parents=True, exist_ok=True)
+        mine = self.home / f".place.{os.getpid()}.{secrets.token_hex(4)}"
+        mine.write_text(secrets.token_hex(16), "utf-8")
+        with contextlib.suppress(FileExistsError):  # another process was first
+            os.link(mine, path)
+        mine.unlink()
+        return path.read_text("utf-8")
+
+    def add(self, recipe: Recipe, *, trusted: bool, where: str = "") -> Job:
+        """Queues a training and sees to it that somebody runs it.
+
+        Args:
+            recipe: What to train, whole.
+            trusted: It was asked for on this machine.
+            where: The directory it runs in; its own folder where empty.
+
+        Raises:
+            InvalidInput: The name it shall have is none.
+        """
+        if recipe.name:
+            check_name(recipe.name)
+        table = msgspec.to_builtins(recipe)
+        folder = str(self.home / "{id}")
+        job = self.jobs.add(table, self.place, folder, where, trusted=trusted)
+        Journal(self.events(job)).say("state", state="queued")
+        self.start()
+        return job
+
+    def get(self, id_: str) -> Job:
+        """The job `id_` as it is now.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self._looked_at([self.jobs.get(id_)])[0]
+
+    def all(self) -> list[Job]:
+        """All jobs as they are now, oldest first."""
+        return self._looked_at(self.jobs.all())
+
+    def cancel(self, id_: str) -> Job:
+        """Stops a job: a queued one at once, a running one within seconds.
+
+        The best model so far is kept as a bundle, once one epoch is done.
+
+        Raises:
+            NotFound: There is no such job.
+            Conflict: It has ended already.
+        """
+        self.get(id_)
+        job = self.jobs.cancel(id_)
+        if job.over:
+            Journal(self.events(job)).say("state", state=job.state)
+        return job
+
+    def resume(self, id_: str) -> Job:
+        """Queues a job again that did not finish; it goes on from its last checkpoint.
+
+        Raises:
+            NotFound: There is no such job.
+            Conflict: It did finish, or it runs or waits already.
+        """
+        if self.get(id_).place != self.place:
+            raise Conflict(f"job {id_} belongs to another machine", hint="resume it there")
+        job = self.jobs.move(id_, RESUMABLE, "queued", result=None, error=None)
+        Journal(self.events(job)).say("state", state="queued")
+        self.start()
+        return job
+
+    def events(self, job: Job) -> Path:
+        """The file of a job's events."""
+        return Path(job.folder) / EVENTS
+
+    async def follow(self, id_: str, after: int = 0) -> AsyncIterator[Event]:
+        """A job's events as they come, until it is over.
+
+        Args:
+            id_: The job.
+            after: The id of the last event that is known already; 0 is none.
+
+        Raises:
+            NotFound: There is no such job, or it runs on another machine.
+            InvalidInput: No event has this id.
+        """
+        job = await asyncio.to_thread(self.get, id_)
+        if job.place != self.place:
+            raise NotFound(f"job {id_} runs on another machine", hint="ask a server there")
+        over = False
+        while True:
+            found = await asyncio.to_thread(read, self.events(job), after)
+            for event in found:
+                after = event.id
+                yield event
+            if found:
+                over = False
+                continue
+            # Its last line may be written a moment after its state is: one more look.
+            if over:
+                return
+            over = (await asyncio.to_thread(self.get, id_)).over
+            await asyncio.sleep(_POLL)
+
+    def start(self) -> None:
+        """Starts a runner if jobs wait here and there is none."""
+        if self._runner is not None:
+            self._runner.poll()
+        if not any(job.place == self.place for job in self.jobs.all(QUEUED)):
+            return  # and where no job ever was, nothing is written
+        lock = hold(self.runner_lock)
+        if lock is None:
+            return  # it looks once more after it has let go, so it will see what waits
+        try:
+            self._runner = spawn(
+                [RUNNER, str(lock)], lock, self.home / "runner.log", str(self.home), self.settings
+            )
+        finally:
+            os.close(lock)
+
+    @property
+    def runner_lock(self) -> Path:
+        """Held by this home's runner."""
+        return self.home / "runner.lock"
+
+    def lock(self, job: Job) -> Path:
+        """Held by the process of a job."""
+        return Path(job.folder) / "lock"
+
+    def _looked_at(self, jobs: list[Job]) -> list[Job]:
+        """The jobs as they are; whoever looks also sees to it that those that wait are run."""
+        if any(job.state == "queued" for job in jobs):
+            self.start()
+        return [self._alive(job) for job in jobs]
+
+    def _alive(self, job: Job) -> Job:
+        """The job; interrupted if its process is no more."""
+        if job.state != "running" or job.place != self.place:
+            return job
+        lock = hold(self.lock(job))
+        if lock is None:
+            return job
+        try:
+            # Nobody runs it now, nor can begin to while the lock is held here.
+            with contextlib.suppress(Conflict):
+                self.jobs.move(job.id, RUNNING, "interrupted")
+                Journal(self.events(job)).say("state", state="interrupted")
+        finally:
+            os.close(lock)
+        return self.jobs.get(job.id)
+
+
+def spawn(
+    module: list[str], lock: int, log: Path, where: str, settings: Settings
+) -> subprocess.Popen[bytes]:
+    """Starts a module of numen's as a process that outlives this one, and hands it a lock."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "NUMEN_HOME": str(settings.home_path),
+        "NUMEN_CATALOG": settings.catalog_url,
+        "NUMEN_BLOBS": settings.blobs_url,
+        "NUMEN_JOBS": str(settings.jobs),
+    }
+    with log.open("ab") as out:
+        return subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", *module],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=where, env=environment,
+            pass_fds=(lock,), start_new_session=True,
+        )  # fmt: skip
