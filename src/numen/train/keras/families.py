@@ -20,7 +20,9 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
-from numen.train.recipe import Recipe, params_of
+from numen.train.keras import body
+from numen.train.keras.augment import augmented
+from numen.train.recipe import Recipe, params_of, refuse
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -68,13 +70,13 @@ def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     """Flatten, Dense, Dropout, Dense: the first network of every tutorial."""
     params = params_of(recipe, MlpParams)
     layers = keras.layers
-    given, x = _front(keras, data)
+    given, x = _front(keras, data, recipe)
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     for _ in range(params.layers):
         x = layers.Dense(params.units, activation=_activation(keras, params.activation))(x)
         x = layers.Dropout(params.dropout)(x)
-    return keras.Model(given, _head(keras, data, x), name="mlp")
+    return keras.Model(given, head(keras, data, x), name="mlp")
 
 
 def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -94,7 +96,7 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
             field="family",
         )
     layers = keras.layers
-    given, x = _front(keras, data)
+    given, x = _front(keras, data, recipe)
     if len(x.shape) == 3:
         x = layers.Reshape((*x.shape[1:], 1))(x)
     for block in range(params.blocks):
@@ -107,11 +109,12 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     x = layers.Dropout(params.dropout)(layers.Flatten()(x))
     x = layers.Dense(params.units, activation="relu")(x)
     x = layers.Dropout(params.dropout)(x)
-    return keras.Model(given, _head(keras, data, x), name="cnn")
+    return keras.Model(given, head(keras, data, x), name="cnn")
 
 
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32),
+    "transfer": Family(body.build, epochs=50, batch_size=32, falling=1e-2, front=body.front),
     "cnn": Family(build_cnn, epochs=6, batch_size=64, falling=2e-3),
 }
 
@@ -149,11 +152,13 @@ def build_own(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     return model
 
 
-def _front(keras: Any, data: Dataset) -> tuple[Any, Any]:
+def _front(keras: Any, data: Dataset, recipe: Recipe) -> tuple[Any, Any]:
     """The input, and what the layers after it get: numbers of moderate size, none missing."""
+    refuse(recipe, "body")
     given = keras.Input(data.spec.row, name=data.spec.name, dtype="float32")
     if isinstance(data.preprocess, ImageInput):
-        return given, keras.layers.Rescaling(1 / 255)(given)
+        return given, augmented(keras, keras.layers.Rescaling(1 / 255)(given), recipe)
+    refuse(recipe, "augment")
     return given, _columns(keras, data, given)
 
 
@@ -199,7 +204,8 @@ def _moments(data: Dataset) -> tuple[Any, Any]:
     return mean.astype("float32"), np.where(constant, 1, variance).astype("float32")
 
 
-def _head(keras: Any, data: Dataset, x: Any) -> Any:
+def head(keras: Any, data: Dataset, x: Any) -> Any:
+    """The last layer: a probability a class, or a quantity."""
     if data.labels is None:
         # Learning near 0 and scaling after it: targets of any size train alike.
         target = data.train.target.astype("float64")

@@ -51,7 +51,7 @@ class KerasTrainer:
             MissingExtra: The back end is not installed.
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
-        refuse(recipe, "schedule", "weight_decay", "class_weight", "augment", "body")
+        refuse(recipe, "schedule", "weight_decay", "class_weight")
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         family = FAMILIES.get(recipe.family, _OWN)
