@@ -16,7 +16,7 @@ from numen.api.model import Model
 from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.workspace import registry, settings
 from numen.core.bundle import Bundle
-from numen.core.errors import InvalidInput, NotFound
+from numen.core.errors import InvalidInput, NotFound, NumenError
 from numen.core.manifest import ImageInput, TextInput
 from numen.core.reference import check_name
 from numen.core.signature import Arrays
@@ -118,7 +118,7 @@ def train(
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    trained = trainer.fit(dataset, plan, Run(folder, told, resume))
+    trained = trainer.fit(dataset, _with_body(plan), Run(folder, told, resume))
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
         model = Model(draft)
@@ -177,6 +177,21 @@ def plan_of(
     extra = {key: value for key, value in options.items() if key not in known}
     table["params"] = {**table.get("params", {}), **options.get("params", {}), **extra}
     return recipes.make(table)
+
+
+def _with_body(plan: Recipe) -> Recipe:
+    """The recipe with the place of its body's file, where it names a published model."""
+    if not plan.body or Path(plan.body).exists():
+        return plan
+    found = registry()
+    try:
+        bundle = found.open(found.resolve(plan.body))
+    except NumenError as error:
+        raise NotFound(
+            f"body: {plan.body} is neither a file nor a published model: {error.message}",
+            field="body",
+        ) from error
+    return msgspec.structs.replace(plan, body=str(bundle.path))
 
 
 def _run_folder(plan: Recipe, dataset: Dataset) -> Path:

@@ -47,11 +47,44 @@ class Front:
             ExportFailed: They do not fit together.
         """
         try:
-            front = compose.add_prefix(
-                self.graph, "front/", rename_inputs=False, rename_outputs=False
-            )
-            made = compose.merge_models(front, network, io_map=[(self.spec.name, self.spec.name)])
+            made = joined(self.graph, network, self.spec.name)
             onnx.checker.check_model(made)
         except Exception as error:  # whatever the library finds wrong
             raise ExportFailed(f"export: {error}") from error
         return made
+
+
+def joined(
+    first: onnx.ModelProto, second: onnx.ModelProto, between: str, place: str = "front/"
+) -> onnx.ModelProto:
+    """Two networks as one: the only output of the first is the only input of the second.
+
+    Args:
+        first: Its input keeps its name; all other names of it are put under `place`.
+        second: Its output keeps its name, and all other names too.
+        between: The second's input.
+        place: Such as `front/`.
+
+    Raises:
+        ValueError: They do not fit together.
+    """
+    (given,) = (value.name for value in _given(first))
+    (made,) = (value.name for value in first.graph.output)
+    first = compose.add_prefix(first, place)
+    _rename(first.graph, {place + given: given})
+    return compose.merge_models(first, second, io_map=[(place + made, between)])
+
+
+def _given(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in constants]
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _rename(attribute.g, names)

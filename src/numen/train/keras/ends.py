@@ -12,16 +12,19 @@ import numpy as np
 
 from numen.core.manifest import ImageInput
 from numen.data.dataset import Dataset
+from numen.train.keras.augment import augmented
+from numen.train.recipe import Recipe, refuse
 
 
-def front(keras: Any, data: Dataset) -> tuple[Any, Any]:
+def front(keras: Any, data: Dataset, recipe: Recipe) -> tuple[Any, Any]:
     """The input, and what the layers after it get: numbers of moderate size, none missing.
 
     Of windows the last number of each step says whether there was a row.
     """
     given = keras.Input(data.spec.row, name=data.spec.name, dtype="float32")
     if isinstance(data.preprocess, ImageInput):
-        return given, keras.layers.Rescaling(1 / 255)(given)
+        return given, augmented(keras, keras.layers.Rescaling(1 / 255)(given), recipe)
+    refuse(recipe, "augment")
     return given, _columns(keras, data, given)
 
 

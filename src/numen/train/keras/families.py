@@ -20,7 +20,7 @@ from numen.core.manifest import ImageInput
 from numen.data.dataset import Dataset
 from numen.train.base import expect_numbers
 from numen.train.front import Front
-from numen.train.keras import text
+from numen.train.keras import body, text
 from numen.train.keras.audio import build_audio_cnn, hear
 from numen.train.keras.ends import front, head
 from numen.train.keras.sequence import build_sequence
@@ -68,6 +68,7 @@ class Family:
         falling: First learning rate of Adam, falling to nothing on a cosine; 0 is Adam's own.
         front: What the training rows go through first, learnt from them where it must be;
             `build` then gets it as its last argument, and makes what comes behind it.
+        body: Whether it learns behind a network trained before.
     """
 
     build: Callable[..., Any]
@@ -75,6 +76,7 @@ class Family:
     batch_size: int
     falling: float = 0.0
     front: Callable[[Dataset, Recipe], Front] | None = None
+    body: bool = False
 
 
 def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -82,7 +84,7 @@ def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     params = params_of(recipe, MlpParams)
     expect_numbers(data, recipe)
     layers = keras.layers
-    given, x = front(keras, data)
+    given, x = front(keras, data, recipe)
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     for _ in range(params.layers):
@@ -155,6 +157,9 @@ FAMILIES: Final = {
     "transformer": Family(
         text.build_transformer, epochs=8, batch_size=32, falling=1e-3, front=text.front
     ),
+    "transfer": Family(
+        body.build, epochs=50, batch_size=32, falling=1e-2, front=body.front, body=True
+    ),
 }
 
 
@@ -199,7 +204,7 @@ def _picture(keras: Any, data: Dataset, recipe: Recipe) -> tuple[Any, Any]:
             hint="use mlp, forest or boosting",
             field="family",
         )
-    given, x = front(keras, data)
+    given, x = front(keras, data, recipe)
     if len(x.shape) == 3:
         x = keras.layers.Reshape((*x.shape[1:], 1))(x)
     return given, x

@@ -43,7 +43,7 @@ def build_sequence(keras: Any, data: Dataset, recipe: Recipe) -> Any:
             field="family",
         )
     layers, steps = keras.layers, data.preprocess.steps
-    given, x = front(keras, data)
+    given, x = front(keras, data, recipe)
     x = layers.Dense(params.filters)(x)
     reach, dilation = 1, 1
     while reach < steps:

@@ -56,13 +56,16 @@ class KerasTrainer:
             MissingExtra: The back end is not installed.
             ExportFailed: A layer of the model has no way to ONNX; found out before training.
         """
-        refuse(recipe, "augment", "body")
         recipe = msgspec.structs.replace(recipe, family=recipe.family or self.families[0])
+        family = FAMILIES.get(recipe.family, _OWN)
+        if family.front or family is _OWN:
+            refuse(recipe, "augment")
+        if not family.body:
+            refuse(recipe, "body")
         if "keras" not in sys.modules:
             run.progress.note("loading Keras")  # which takes seconds
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
-        family = FAMILIES.get(recipe.family, _OWN)
         front = family.front(data, recipe) if family.front else None
         model = family.build(keras, data, recipe, *([front] if front else []))
         if data.labels is not None and family is not _OWN and objective.wants_scores(recipe):
