@@ -18,8 +18,9 @@ from numen.core.manifest import Manifest, Variant
 from numen.core.message import Answer, Request
 from numen.core.signature import Signature, TensorSpec
 from numen.serve.ladder import Ladder, Pace
+from numen.serve.live import Endpoint, Table
 from numen.serve.opening import Opened, open_model
-from numen.serve.service import Endpoint, Service, Table
+from numen.serve.service import Service
 from parts import linear_graph, make_bundle
 
 X = np.random.default_rng(7).random((3, 28, 28), np.float32)

@@ -11,8 +11,9 @@ import numpy as np
 from numen.core.bundle import Bundle
 from numen.core.message import Request
 from numen.serve.fleet import Tally
+from numen.serve.live import Table
 from numen.serve.opening import open_model
-from numen.serve.service import Service, Table
+from numen.serve.service import Service
 from numen.serve.stats import Stats
 from numen.server.board import Board, Folder, Life
 from numen.server.orders import Orders, SharedDesk

@@ -18,7 +18,8 @@ from numen.core.message import Request
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.registry import Registry
-from numen.serve.service import Cold, Endpoint, Service
+from numen.serve.live import Cold, Endpoint
+from numen.serve.service import Service
 from numen.server import Keeper
 from numen.server.orders import SharedDesk
 from numen.store.catalog import ModelVersion

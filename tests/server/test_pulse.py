@@ -16,8 +16,9 @@ from numen.core.message import Request
 from numen.core.signature import Array, Signature
 from numen.runtime.base import Runtime, open_variant
 from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.live import Endpoint, Table
 from numen.serve.opening import Opened
-from numen.serve.service import Endpoint, Service, Table
+from numen.serve.service import Service
 from numen.server.board import Alone
 from numen.server.pulse import FRESH, Pulse
 from parts import make_bundle

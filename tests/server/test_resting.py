@@ -15,7 +15,8 @@ from numen.core.message import Request
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.registry import Registry
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.server import Keeper
 from numen.server.pulse import Pulse
 from numen.server.resting import Resting, half_the_memory, weight

@@ -22,8 +22,9 @@ from numen.core.bundle import Bundle
 from numen.core.loop import loop_factory
 from numen.core.settings import Settings
 from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.live import Cold, Table
 from numen.serve.opening import Opened
-from numen.serve.service import Cold, Service, Table
+from numen.serve.service import Service
 from numen.transport.grpc_port import open_grpc
 from numen.transport.proto import INFERENCE
 

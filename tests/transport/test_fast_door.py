@@ -35,8 +35,8 @@ from wire import (
 from numen.core.bundle import Bundle
 from numen.registry import Registry
 from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.live import Cold, Table
 from numen.serve.opening import Opened
-from numen.serve.service import Cold, Table
 from parts import Live, linear_graph
 
 

@@ -23,8 +23,8 @@ from numen.core.errors import CorruptBundle, Unauthenticated
 from numen.registry import Registry
 from numen.serve.admission import Action, Admission
 from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.live import Cold, Endpoint, Table
 from numen.serve.opening import Opened
-from numen.serve.service import Cold, Endpoint, Table
 from parts import Live, linear_graph
 
 DEADLINE = 10.0

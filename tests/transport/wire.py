@@ -22,8 +22,9 @@ from numen.core.settings import Settings
 from numen.core.signature import Signature
 from numen.registry import Registry
 from numen.serve.ladder import Ladder, Pace, Rung
+from numen.serve.live import Table
 from numen.serve.opening import Opened
-from numen.serve.service import Service, Table
+from numen.serve.service import Service
 from numen.transport.fast import protocol_for
 from parts import free_port
 

@@ -13,7 +13,8 @@ from numen.core.bundle import Bundle
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.core.signature import TensorSpec
 from numen.registry import Model, Registry
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.store.catalog import ModelVersion
 from numen.transport.caller import Head
 from numen.transport.status import responses

@@ -20,8 +20,9 @@ from numen.core.observe import logger
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.registry import Model, Registry
+from numen.serve.live import Cold, Endpoint, Listed, Table
 from numen.serve.opening import Opened, open_model
-from numen.serve.service import Cold, Endpoint, Listed, Service, Table
+from numen.serve.service import Service
 from numen.server.orders import Desk, Orders
 from numen.store.catalog import ModelVersion
 

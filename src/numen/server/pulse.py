@@ -14,8 +14,9 @@ from numen.core.bundle import Golden
 from numen.core.errors import NotFound, NotReady, NumenError, Overloaded
 from numen.core.message import Request
 from numen.core.observe import logger
+from numen.serve.live import Endpoint
 from numen.serve.opening import compare
-from numen.serve.service import Endpoint, Service
+from numen.serve.service import Service
 
 _log = logger(__name__)
 # Seconds for which an answer says that a process is well.

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from numen.core.observe import logger
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 
 _log = logger(__name__)
 _EVERY: Final = 1.0

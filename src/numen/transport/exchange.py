@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from numen.core.errors import Cancelled, Internal, NumenError
 from numen.core.message import Outcome
 from numen.core.observe import logger
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.transport import frames
 from numen.transport.upgrade import Caller
 

@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from numen.core.signature import Array, TensorSpec
-from numen.serve.service import Endpoint
+from numen.serve.live import Endpoint
 from numen.transport import tensors
 from numen.transport.binary import to_bytes
 

@@ -20,7 +20,7 @@ from numen.core.errors import InvalidInput, NumenError
 from numen.core.manifest import Manifest
 from numen.core.message import Answer, Request
 from numen.runtime.process import describe, read_input
-from numen.serve.service import Endpoint
+from numen.serve.live import Endpoint
 from numen.transport import v2
 from numen.transport.form import Form
 from numen.transport.tensors import document, kind

@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 from numen.core.errors import Internal, NumenError
 from numen.core.message import Origin, Outcome
 from numen.core.observe import logger
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.transport import grpc_v2
 from numen.transport.grpc_outline import Memory, varint
 from numen.transport.grpc_v2 import Reply

@@ -18,7 +18,8 @@ from numen.core.errors import Internal, InvalidInput, NotFound, NumenError
 from numen.core.observe import logger
 from numen.core.signature import TensorSpec
 from numen.serve.admission import Action
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.serve.stats import Histogram
 from numen.transport.grpc_infer import Caller, Infer, stream_infer
 from numen.transport.grpc_reflection import reflect

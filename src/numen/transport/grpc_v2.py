@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from numen.core.errors import InvalidInput
 from numen.core.message import Answer, Request
 from numen.core.signature import Array, TensorSpec
-from numen.serve.service import Endpoint
+from numen.serve.live import Endpoint
 from numen.transport import tensors
 from numen.transport.binary import from_bytes, to_bytes
 from numen.transport.grpc_outline import Memory, Outline, varint

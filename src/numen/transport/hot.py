@@ -10,7 +10,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from numen.core.errors import Internal, NumenError
 from numen.core.message import Answer, Grant, Outcome, Request
 from numen.core.observe import logger
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.transport import v2
 from numen.transport.caller import served
 from numen.transport.encoding import pack

@@ -18,7 +18,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from numen.core.errors import InvalidInput
 from numen.core.message import Request as Call
 from numen.core.signature import Array, Signature, TensorSpec
-from numen.serve.service import Endpoint, Listed, LiveModel, Service
+from numen.serve.live import Endpoint, Listed, LiveModel
+from numen.serve.service import Service
 from numen.transport import caller, tensors
 from numen.transport.caller import Head
 from numen.transport.rest_v1_examples import (

@@ -26,7 +26,7 @@ from numen.core.manifest import (
 )
 from numen.core.signature import Array, TensorSpec
 from numen.runtime.process import encode_fields, probabilities, read_input
-from numen.serve.service import Endpoint
+from numen.serve.live import Endpoint
 from numen.transport.tensors import document, dump, kind
 
 Outputs: TypeAlias = Mapping[str, Array]

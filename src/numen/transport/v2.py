@@ -15,7 +15,7 @@ from typing import Any, Final
 from numen.core.errors import InvalidInput, NumenError
 from numen.core.message import Request
 from numen.core.signature import Array, Signature, TensorSpec
-from numen.serve.service import Endpoint
+from numen.serve.live import Endpoint
 from numen.transport import tensors
 from numen.transport.binary import from_bytes
 from numen.transport.caller import Head

@@ -12,7 +12,8 @@ from numen.core.bundle import Bundle
 from numen.core.key import Action
 from numen.core.message import Grant
 from numen.registry import Registry
-from numen.serve.service import Endpoint, Service
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
 from numen.store.catalog import ModelVersion
 
 
