@@ -90,20 +90,18 @@ def test_what_loses_too_much_is_refused_with_its_figures(forest: numen.Model) ->
     assert [v.version for v in numen.models()[0].versions] == [1]
 
 
-@pytest.mark.parametrize(
-    ("asked", "said"),
-    [
+def test_what_does_not_suit_is_refused(forest: numen.Model) -> None:
+    refused = [
         ({}, "at least one way"),
         ({"int8": True}, "found none"),
         ({"prune": True, "tolerance": 2}, "tolerance"),
         ({"prune": True, "epochs": 3}, "epochs: expected a student"),
         ({"int8": "half"}, 'received "half"'),
         ({"distill": "nobody"}, "nobody"),
-    ],
-)
-def test_what_does_not_suit_is_refused(forest: numen.Model, asked: dict, said: str) -> None:
-    with pytest.raises(InvalidInput, match=said):
-        numen.compress(forest, **asked)
+    ]
+    for asked, said in refused:
+        with pytest.raises(InvalidInput, match=said):
+            numen.compress(forest, **asked)
 
 
 def test_the_data_it_learnt_from_is_found_or_asked_for(forest: numen.Model, tmp_path: Path) -> None:
@@ -214,6 +212,9 @@ def test_a_network_is_taught_shares_and_quantized(forest: numen.Model) -> None:
     (student,) = made.tried
     assert student.agreement > 0.75
     network = numen.train("things", "mlp", name="network", epochs=3, units=512)
+    found, *_ = drift("things", against_model="network")
+    assert found.verdict == "stable"
+    assert "seen: direction 1" in {change.column for change in found.changes}
     small = numen.compress(network, int8=True, tolerance=0.02)
     (int8,) = small.tried
     assert int8.bytes < 0.6 * small.exact.bytes
