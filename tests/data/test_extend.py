@@ -81,7 +81,7 @@ def test_rows_of_another_form_are_refused(
     library: Library, tmp_path: Path, rows: np.ndarray, target: list[int]
 ) -> None:
     library.add("digits", [IdxFolder(tmp_path / "idx").folder])
-    with pytest.raises(InvalidInput, match="expected (rows|classes)"):
+    with pytest.raises(InvalidInput, match=r"expected (rows|classes)"):
         library.extend("digits", rows, target, "wrong")
     assert len(library.versions("digits")) == 1
 
