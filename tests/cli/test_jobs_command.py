@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ import numpy as np
 import pytest
 
 from cli.test_commands import Shell
-from control.job_parts import told, wait_for, write_table
+from control.job_parts import end_all, told, wait_for, write_table
 from numen.api.model import Model
 from numen.cli import EXIT, complete
 from numen.core.bundle import Bundle
 
 
 @pytest.fixture
-def numen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+def numen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     monkeypatch.setenv("NUMEN_JOBS", "1")
     write_table(tmp_path / "table.csv")
-    return Shell(tmp_path / "home")
+    yield Shell(tmp_path / "home")
+    end_all(tmp_path / "home")
 
 
 def detach(numen: Shell, name: str, family: str, *more: str) -> str:

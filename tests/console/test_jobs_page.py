@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from console.test_browser import SIZES
 from console.test_browser import browser as browser  # noqa: PLC0414 - a fixture
-from control.job_parts import write_table
+from control.job_parts import end_all, write_table
 from numen.core.settings import Settings
 from numen.data.library import Library
 from numen.registry import Registry
@@ -29,6 +29,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     url, process = start_server(home)
     yield Live(url, home, registry, process)
     stop(process)
+    end_all(home)
     registry.catalog.close()
 
 

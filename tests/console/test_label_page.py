@@ -78,9 +78,10 @@ class Labelling:
 
 
 def test_labelled_by_the_keyboard_and_taken_up_after_a_crash(
-    numen: Shell, browser: Browser, tmp_path: Path
+    numen: Shell, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
     first = Labelling(numen)
+    request.addfinalizer(first.process.kill)
     page = browser.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -100,6 +101,7 @@ def test_labelled_by_the_keyboard_and_taken_up_after_a_crash(
     expect(count).to_have_text("2 of 5")
     first.stop(signal.SIGKILL)
     again = Labelling(numen)
+    request.addfinalizer(again.process.kill)
     page.goto(again.url)
     page.reload()
     expect(count).to_have_text("2 of 5")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from numen.control.jobs.lock import hold
 
 
 def write_table(path: Path, rows: int = 300) -> Path:
@@ -35,3 +40,16 @@ def wait_for(what: Callable[[], Any], seconds: float = 100) -> Any:
             return found
         time.sleep(0.1)
     raise AssertionError("it did not come about")
+
+
+def end_all(home: Path) -> None:
+    """Ends jobs that a test which failed left behind."""
+    for path in (home / "jobs").glob("*/events.jsonl"):
+        lock = hold(path.with_name("lock"))
+        if lock is not None:
+            os.close(lock)
+            continue
+        pids = [event["pid"] for event in told(home, path.parent.name) if "pid" in event]
+        if pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pids[-1], signal.SIGKILL)

@@ -18,7 +18,7 @@ from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from control.job_parts import wait_for, write_table
+from control.job_parts import end_all, wait_for, write_table
 from numen.core.settings import Settings
 from numen.data.library import Library
 from numen.registry import Registry
@@ -39,6 +39,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     url, process = start_server(home)
     yield Live(url, home, registry, process)
     stop(process)
+    end_all(home)
     registry.catalog.close()
 
 
@@ -355,4 +356,5 @@ def test_a_server_ends_although_somebody_follows(tmp_path: Path) -> None:
         wait_for(lambda: httpx.get(f"{url}/api/jobs/{id_}").json()["state"] == "cancelled")
     finally:
         stop(process)
+        end_all(tmp_path)
         registry.catalog.close()
