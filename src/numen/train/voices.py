@@ -17,9 +17,6 @@ from numen.train.sound import DEPTH, band_places
 _PIECE: Final = 256  # rows that are varied at once
 _RIPPLES: Final = (0.5, 1.0, 2.0)  # half waves a microphone's colour has over all bands
 
-_FALL: Final = (0.02, 0.1)  # of the depth a frame: 60 dB in 0.4 to 0.08 seconds
-_BELOW: Final = (0.03, 0.25)  # of the depth: 2 to 20 dB
-
 
 @dataclass(frozen=True, slots=True)
 class Variation:
@@ -32,7 +29,6 @@ class Variation:
         shift: Most that a row is moved, as a share of its length.
         contrast: Most that what is fainter than the loudest is made fainter still, or less so,
             as a logarithm: one voice hisses an s that another hardly breathes.
-        echo: Share of the rows that a room is heard in.
         colour: Most that a band is louder or fainter, of the spectrogram's depth.
         noise: Loudest noise, of the spectrogram's depth; a third of the rows have none.
         mask: Most of the time, and of the bands, that is blotted out (Park et al., SpecAugment,
@@ -43,7 +39,6 @@ class Variation:
     pace: float = 0.5
     shift: float = 0.15
     contrast: float = 0.35
-    echo: float = 0.6
     colour: float = 0.2
     noise: float = 0.5
     mask: float = 0.2
@@ -68,8 +63,7 @@ def varied(spectrograms: Array, random: np.random.Generator, rate: int, how: Var
     made = np.empty_like(spectrograms)
     for at in range(0, len(made), _PIECE):
         rows = _stretched(spectrograms[at : at + _PIECE], random, rate, how)
-        rows = _echoing(_contrasted(rows, random, how.contrast), random, how.echo)
-        rows = _coloured(rows, random, how.colour)
+        rows = _coloured(_contrasted(rows, random, how.contrast), random, how.colour)
         rows = _noisy(rows, random, how.noise)
         made[at : at + _PIECE] = _masked(_masked(rows, random, how.mask, 1), random, how.mask, 2)
     return made
@@ -103,21 +97,6 @@ def _contrasted(rows: Array, random: np.random.Generator, most: float) -> Array:
     """What is fainter than the loudest, by more or by less; silence stays silent."""
     factor = np.exp(random.uniform(-most, most, (len(rows), 1, 1))).astype(np.float32)
     return np.where(rows > 0, np.maximum(1 - (1 - rows) * factor, 0), 0)
-
-
-def _echoing(rows: Array, random: np.random.Generator, share: float) -> Array:
-    """What was said dies away in a room: by so much a frame, from so much below it on."""
-    count = len(rows)
-    fall = random.uniform(*_FALL, (count, 1)).astype(np.float32)
-    below = random.uniform(*_BELOW, (count, 1)).astype(np.float32)
-    below[random.random((count, 1)) >= share] = 1  # so far that nothing is heard
-    made = rows.copy()
-    tail = rows[:, 0]
-    for frame in range(1, rows.shape[1]):
-        tail = tail - fall
-        made[:, frame] = np.maximum(rows[:, frame], tail - below)
-        tail = np.maximum(tail, rows[:, frame])
-    return made
 
 
 def _coloured(rows: Array, random: np.random.Generator, most: float) -> Array:
