@@ -101,7 +101,8 @@ def test_it_is_served(home) -> None:
                     f"{url}/predict/tones", content=body, headers={"content-type": kind}
                 )
                 assert (said.status_code, said.json()["label"]) == (200, label), said.text
-        assert numen.Client(url).predict("tones", wav(tone(400))).label == "low"
+        with numen.Client(url) as client:
+            assert client.predict("tones", wav(tone(400))).label == "low"
         flac = wav(tone(400), form="FLAC")
         said = httpx.post(
             f"{url}/predict/tones", content=flac, headers={"content-type": "audio/wav"}
