@@ -25,7 +25,11 @@ QUICK = {
     "xgboost": {"epochs": 8},
     "sequence": {"epochs": 4, "batch_size": 8, "params": {"filters": 8, "units": 16}},
 }
-ONLY = {"cnn": ("pictures",), "sequence": ("windows",)}
+ONLY = {
+    "cnn": ("pictures",),
+    "sequence": ("windows",),
+    "xgboost": ("classes", "quantity", "windows"),
+}
 CASES = [
     (family, kind)
     for family in QUICK
