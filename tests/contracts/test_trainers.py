@@ -35,6 +35,7 @@ OF_TEXTS = {
 }
 ONLY = {
     "cnn": ("pictures",), "resnet": ("pictures",), "sequence": ("windows",),
+    "xgboost": ("classes", "quantity", "windows"),
     **dict.fromkeys(OF_TEXTS, ("texts",)),
 }  # fmt: skip
 CASES = [

@@ -22,6 +22,7 @@ from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Run, Trained, expect_numbers
 from numen.train.boosted import class_count, convert
+from numen.train.parts import Parts
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.weights import class_weights
 
@@ -29,7 +30,6 @@ MODEL_TEXT: Final = "model.txt"
 _LAST: Final = "last.json"
 _ROUNDS: Final = 100
 _ASIDE: Final = 0.1  # of the training rows, where there is patience and no validation
-_PART: Final = 16_384  # rows read at a time
 _TWICE: Final = 64_000_000  # numbers, a byte each
 _SAMPLED: Final = 4_000_000  # numbers
 _QUANTITY: Final = {"": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber"}
@@ -59,26 +59,6 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _FEW: Final = 20_000  # rows
 _USUAL_OF_FEW: Final = {"lambda_l2": 1.0, "feature_fraction": 0.7, "extra_trees": True}
 _USUAL: Final = {"lambda_l2": 0.0, "feature_fraction": 1.0, "extra_trees": False}
-
-
-class _Parts(lightgbm.Sequence):  # type: ignore[misc]
-    """A split's rows, `float32[n, columns]`, of which LightGBM asks for some at a time."""
-
-    batch_size = _PART
-
-    def __init__(self, split: Split):
-        self._split = split
-
-    def __len__(self) -> int:
-        return len(self._split)
-
-    def __getitem__(self, index: Any) -> Array:
-        alone = isinstance(index, int | np.integer)
-        wanted = np.r_[index] if alone else np.arange(*index.indices(len(self)))
-        (given,) = self._split.take(wanted).arrays().inputs.values()
-        rows = given.reshape(len(given), -1)
-        # It wants single rows as doubles.
-        return rows[0].astype(np.float64) if alone else rows.astype(np.float32, copy=False)
 
 
 class State(msgspec.Struct):
@@ -215,7 +195,7 @@ class _Fit:
         """
         target = split.target
         weights = class_weights(self.recipe, self.data.labels, self.data.train.target)
-        rows = _Parts(split)
+        rows = Parts(split)
         return lightgbm.Dataset(
             rows[:] if self.state.history else rows,
             target,
