@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numen.api.model import Model
     from numen.api.publish import publish
     from numen.api.train import train
+    from numen.api.tune import tune
     from numen.api.workspace import load, models, promote, rollback
     from numen.data.dataset import Dataset
 
@@ -43,6 +44,7 @@ __all__ = [
     "publish",
     "rollback",
     "train",
+    "tune",
 ]
 
 _HOME: Final = {
@@ -52,6 +54,7 @@ _HOME: Final = {
     "Model": "numen.api.model",
     "publish": "numen.api.publish",
     "train": "numen.api.train",
+    "tune": "numen.api.tune",
     **dict.fromkeys(("load", "models", "promote", "rollback"), "numen.api.workspace"),
 }
 

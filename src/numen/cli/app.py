@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import numen
-from numen.cli import bench, data, demo, doctor, keys, models, predict, serve, train
+from numen.cli import bench, data, demo, doctor, keys, models, predict, serve, train, tune
 
 app = typer.Typer(
     name="numen",
@@ -37,6 +37,7 @@ def _options(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("evaluate")(train.evaluate)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)

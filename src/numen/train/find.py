@@ -5,6 +5,7 @@ A plug-in whose packages are not installed stands aside until it is the one that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from numen.core import plugins
@@ -52,6 +53,16 @@ def families() -> tuple[dict[str, str], list[MissingExtra]]:
         for family in kind.families:
             found.setdefault(family, name)
     return found, absent
+
+
+def usual_space(recipe: Recipe) -> Mapping[str, Any]:
+    """What is worth trying of the recipe's family; empty where its trainer does not say.
+
+    Raises:
+        InvalidInput: No plug-in knows the family.
+    """
+    spaces: Mapping[str, Mapping[str, Any]] = getattr(trainer_for(recipe), "spaces", {})
+    return spaces.get(recipe.family, {})
 
 
 def exporter_for(model: Any) -> Exporter:

@@ -42,6 +42,15 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_bin: Annotated[int, msgspec.Meta(ge=2)] = 255
 
 
+_SPACE: Final[Mapping[str, Any]] = {
+    "learning_rate": [0.02, 0.3],
+    "num_leaves": [7, 127],
+    "min_data_in_leaf": [5, 100],
+    "lambda_l2": [1e-3, 10.0],
+    "feature_fraction": [0.5, 1.0],
+}
+
+
 class State(msgspec.Struct):
     """A run so far: what began it, each round's metrics, and the model's text."""
 
@@ -58,6 +67,7 @@ class TreesTrainer:
     """The plug-in `trees` of the seam `numen.trainers`."""
 
     families: tuple[str, ...] = ("boosting",)
+    spaces: Mapping[str, Mapping[str, Any]] = {"boosting": _SPACE}
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
         """Boosts trees, a round an epoch; see `numen.train.base.Trainer`.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -55,6 +55,7 @@ class Family:
         falling: First learning rate of Adam, falling to nothing on a cosine; 0 is Adam's own.
         front: What the training rows go through first, learnt from them where it must be;
             `build` then gets it as its last argument, and makes what comes behind it.
+        space: What is worth trying, as a recipe's table `[tune]` would say it.
     """
 
     build: Callable[..., Any]
@@ -62,6 +63,7 @@ class Family:
     batch_size: int
     falling: float = 0.0
     front: Callable[[Dataset, Recipe], Front] | None = None
+    space: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -110,9 +112,21 @@ def build_cnn(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     return keras.Model(given, _head(keras, data, x), name="cnn")
 
 
+_MLP_SPACE: Final = {
+    "learning_rate": [1e-4, 1e-2],
+    "units": [32, 512],
+    "layers": [1, 3],
+    "dropout": [0.0, 0.5],
+}
+_CNN_SPACE: Final = {
+    "learning_rate": [3e-4, 1e-2],
+    "filters": [8, 48],
+    "units": [32, 256],
+    "dropout": [0.0, 0.5],
+}
 FAMILIES: Final = {
-    "mlp": Family(build_mlp, epochs=5, batch_size=32),
-    "cnn": Family(build_cnn, epochs=6, batch_size=64, falling=2e-3),
+    "mlp": Family(build_mlp, epochs=5, batch_size=32, space=_MLP_SPACE),
+    "cnn": Family(build_cnn, epochs=6, batch_size=64, falling=2e-3, space=_CNN_SPACE),
 }
 
 

@@ -42,6 +42,7 @@ class KerasTrainer:
     """The plug-in `keras` of the seam `numen.trainers`."""
 
     families: tuple[str, ...] = tuple(FAMILIES)
+    spaces: Mapping[str, Mapping[str, Any]] = {name: f.space for name, f in FAMILIES.items()}
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
         """Trains as the recipe says; see `numen.train.base.Trainer`.
