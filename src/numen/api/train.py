@@ -182,7 +182,9 @@ def _on_cluster(
             field="resume",
         )
     with Cluster(on, own_code=":" in plan.family) as cluster:
-        digest, files, stopped = cluster.run(partial(_there, plan), dataset, progress)
+        digest, files, stopped = cluster.run(
+            partial(_there, msgspec.to_builtins(plan)), dataset, progress
+        )
     target = bundle_folder(settings())
     for name, content in files.items():
         path = target / name
@@ -192,13 +194,13 @@ def _on_cluster(
 
 
 def _there(
-    plan: Recipe, dataset: Dataset, progress: Progress
+    table: dict[str, Any], dataset: Dataset, progress: Progress
 ) -> tuple[str, dict[str, bytes], Stopped]:
     """On a node of the cluster: trains, and gives the bundle's digest and files."""
     with tempfile.TemporaryDirectory(prefix="numen-train-") as folder:
         run = Run(Path(folder) / "run", progress)
         run.folder.mkdir()
-        bundle, stopped = _make(dataset, plan, run, Path(folder) / "bundle")
+        bundle, stopped = _make(dataset, recipes.make(table), run, Path(folder) / "bundle")
         paths = [MANIFEST, *(file.path for file in bundle.manifest.files)]
         return bundle.digest, {path: (bundle.path / path).read_bytes() for path in paths}, stopped
 

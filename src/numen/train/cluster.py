@@ -172,7 +172,7 @@ class Cluster:
         for number, epoch, value, node in self._ray.get(self._board.drain.remote()):
             where[number] = node
             if epoch and number in search.running:
-                verdict = search.epoch(number, epoch, value)
+                verdict = search.epoch(number, epoch, value, node)
                 if verdict:
                     self._board.judge.remote(number, verdict)
 

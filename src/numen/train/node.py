@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from numen.core.errors import InvalidInput
+from numen.core.errors import Internal, InvalidInput, NumenError
 from numen.data.dataset import Dataset
 from numen.data.stored import DATASET, load
 from numen.train.base import Progress
@@ -136,7 +136,11 @@ def run_trial(
 def run_job(
     board: Any, job: Callable[[Dataset, Progress], Any], parcel: Parcel, packed: Any
 ) -> tuple[Any, ...] | None:
-    """On a node: what the job gives; None where the data are not there, () if interrupted."""
+    """On a node: what the job gives; None where the data are not there, () if interrupted.
+
+    Raises:
+        NumenError: As the job did; anything else that it raised is told as `Internal`.
+    """
     import ray
 
     data = _open(parcel, packed)
@@ -151,6 +155,10 @@ def run_job(
         return (job(data, Teller(say)),)
     except KeyboardInterrupt:
         return ()
+    except NumenError:
+        raise
+    except Exception as error:  # what it is need not be known where it is going
+        raise Internal(f"ray: the training failed there: {type(error).__name__}: {error}") from None
 
 
 def _node(ray: Any) -> str:
@@ -177,7 +185,7 @@ def pack(folder: Path) -> bytes:
     """A folder as one piece of bytes, to be carried."""
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
-        archive.add(folder, ".")
+        archive.add(folder.resolve(), ".")
     return whole.getvalue()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from numen.core.errors import InvalidInput
 from numen.data.dataset import Dataset
 from numen.train import space as spaces
-from numen.train.recipe import Recipe
+from numen.train.recipe import Recipe, make
 from numen.train.study import STARTUP, Row, Study
 from numen.train.trial import Outcome, Verdict, attempt
 
@@ -89,7 +89,8 @@ class _Running:
     values: Mapping[str, Any]
     attempt: int
     epochs: int = 0
-    reported: list[float] = field(default_factory=list)
+    value: float | None = None
+    where: str = ""
 
 
 class Search:
@@ -174,11 +175,12 @@ class Search:
         self._tell(trial.number)
         return Trial(trial.number, spaces.apply(self.recipe, values))
 
-    def epoch(self, number: int, epoch: int, value: float) -> Verdict:
+    def epoch(self, number: int, epoch: int, value: float, where: str = "") -> Verdict:
         """Notes an epoch's metric of a running trial, and says whether to go on with it."""
         running = self._running[number]
+        running.where = where
         running.epochs = epoch
-        running.reported.append(value)
+        running.value = value
         self._tell(number)
         if self._spent_up():
             return "stop"
@@ -280,12 +282,12 @@ class Search:
             )
 
     def _tell(self, number: int) -> None:
-        running = self._running[number]
-        last = running.reported[-1] if running.reported else None
-        seconds = time.monotonic() - running.begun
-        self._watch.trial(
-            Row(number, running.values, "running", last, running.epochs, running.epochs, seconds)
+        of = self._running[number]
+        took = time.monotonic() - of.begun
+        row = Row(
+            number, of.values, "running", of.value, of.epochs, of.epochs, took, where=of.where
         )
+        self._watch.trial(row)
 
 
 def search_here(search: Search, data: Dataset) -> None:
@@ -322,8 +324,11 @@ def final_recipe(search: Search, best: Row, recipe: Recipe) -> Recipe:
     made = spaces.apply(search.recipe, best.values)
     if recipe.validation:
         return made
-    shorter = {"epochs": best.epoch} if best.epoch < best.epochs else {}
-    return msgspec.structs.replace(made, validation=0.0, patience=0, **shorter)
+    table = msgspec.to_builtins(made)
+    kept = {name: value for name, value in table.items() if name not in ("validation", "patience")}
+    if best.epoch < best.epochs:
+        kept["epochs"] = best.epoch
+    return make(kept)
 
 
 def importances(search: Search) -> dict[str, float]:
