@@ -121,7 +121,7 @@ def run_trial(
     """On a node: one trial, or None where the data are not there."""
     import ray
 
-    data = _open(parcel, packed)
+    data = open_there(parcel, packed)
     if data is None:
         return None
     node = _node(ray)
@@ -143,7 +143,7 @@ def run_job(
     """
     import ray
 
-    data = _open(parcel, packed)
+    data = open_there(parcel, packed)
     if data is None:
         return None
 
@@ -165,7 +165,7 @@ def _node(ray: Any) -> str:
     return f"{ray.util.get_node_ip_address()}/{ray.get_runtime_context().get_node_id()[:6]}"
 
 
-def _open(parcel: Parcel, packed: Any) -> Dataset | None:
+def open_there(parcel: Parcel, packed: Any) -> Dataset | None:
     """The data on this node: at the path they have where they came from, or unpacked once."""
     folder = Path(parcel.folder)
     if not _is_stored(folder) or load(folder).digest != parcel.digest:

@@ -10,6 +10,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -161,7 +162,7 @@ def _table(name: str, said: dict[str, Any]) -> BaseDistribution:
 
 def _choice(name: str, values: Any) -> BaseDistribution:
     values = list(values)
-    plain = all(value is None or isinstance(value, str | int | float | bool) for value in values)
+    plain = all(value is None or isinstance(value, str) or _is_known(value) for value in values)
     if not values or not plain or len(set(map(repr, values))) < len(values):
         raise _wrong(name, values)
     return CategoricalDistribution(values)
@@ -186,14 +187,18 @@ def _range(
     if all(isinstance(number, int) for number in (low, high, 1 if step is None else step)):
         top = int(high) if step is None else int(high - (high - low) % step)
         return IntDistribution(int(low), top, log=log, step=1 if step is None else int(step))
-    if step is not None:  # Optuna wants a range that is a whole number of steps
-        high = low + step * math.floor((high - low) / step + 1e-9)
+    if step is not None:  # a whole number of steps, by the decimals that were written
+        least, most, each = (Decimal(str(number)) for number in (low, high, step))
+        high = float(least + (most - least) // each * each)
     return FloatDistribution(float(low), float(high), log=log, step=step)
 
 
 def _is_number(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+    return _is_known(value) and not isinstance(value, bool)
+
+
+def _is_known(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _wrong(name: str, values: Any) -> InvalidInput:

@@ -178,7 +178,7 @@ def _mend(journal: Path) -> None:
 
 def _pruner(name: str) -> optuna.pruners.BasePruner:
     if name == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=1)
+        return optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=2)
     if name == "hyperband":
         return optuna.pruners.HyperbandPruner()
     if name == "none":

@@ -110,6 +110,7 @@ class _Listener:
         self._metric, self._judge = metric, judge
         self._every = 1
         self._next = 0
+        self._last = 0
         self._lowest = float("inf")
         self.epochs = 0
         self.epoch_kept = 0
@@ -120,6 +121,7 @@ class _Listener:
     def begin(self, epochs: int, steps: int) -> None:  # noqa: ARG002
         """Spreads the looks over the training."""
         self._every = max(1, epochs // _LOOKS)
+        self._last = epochs
 
     def step(self, metrics: Mapping[str, float]) -> None:
         """Ignored."""
@@ -139,7 +141,7 @@ class _Listener:
         if loss < self._lowest and abs(value) < float("inf"):
             self._lowest, self.epoch_kept, self.value = loss, number, value
             self.metrics = {name: float(figure) for name, figure in metrics.items()}
-        if number < self._next:
+        if number < self._next or number >= self._last:  # at the last there is nothing to save
             return
         self._next = number + self._every
         self.verdict = self._judge(number, value)

@@ -6,11 +6,8 @@ the graph, so the exported model needs nothing beside it.
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -20,6 +17,7 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, ImageInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
+from numen.train.own import find_build
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -136,24 +134,7 @@ def build_own(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     Raises:
         InvalidInput: It cannot be found, or what it returns is not a Keras model.
     """
-    module_name, _, function_name = recipe.family.partition(":")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            f'family "{recipe.family}": no module "{error.name}" in {here} or installed',
-            field="family",
-        ) from error
-    finally:
-        sys.path.remove(here)
-    build = getattr(module, function_name, None)
-    if not callable(build):
-        raise InvalidInput(
-            f'family "{recipe.family}": {module_name} has no function "{function_name}"',
-            field="family",
-        )
+    build = find_build(recipe.family)
     model = build(data, **recipe.params)
     if not isinstance(model, keras.Model):
         raise InvalidInput(
