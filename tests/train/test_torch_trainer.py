@@ -237,6 +237,17 @@ def test_the_whole_way_to_a_model_in_hand(home, classes):
     assert model.classify({"a": 3.0, "b": 3.0})[0]["label"] == "yes"
 
 
+class LastState(torch.nn.Module):
+    """A recurrent network that answers what it ends with."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = torch.nn.GRU(3, 5, batch_first=True)
+
+    def forward(self, x):
+        return self.steps(x)[0][:, -1]
+
+
 class Twice(torch.nn.Module):
     def forward(self, x):
         return x, x
@@ -250,7 +261,7 @@ class Twice(torch.nn.Module):
                              torch.nn.Softmax(1)), (4, 1, 28, 28), (4, 10)),
         (torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.LogSoftmax(1)), (2, 3), (2, 5)),
         (torch.nn.LSTM(3, 5, batch_first=True), None, None),
-        (torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (4, 6, 8), (4, 6, 8)),
+        (LastState(), (4, 6, 3), (4, 5)),
     ],
 )  # fmt: skip
 def test_a_users_module_is_published(home, module, sample, shape):
