@@ -89,7 +89,9 @@ class Cluster:
             KeyboardInterrupt: Ctrl-C; the trials at hand are tried again when the study goes on.
         """
         parcel = parcel_of(data)
-        train = self._ray.remote(run_trial).options(num_cpus=1, max_retries=0)
+        # One thread for the one processor it gets: more would wait for one another, spinning.
+        alone = {"env_vars": {"OMP_NUM_THREADS": "1"}}
+        train = self._ray.remote(run_trial).options(num_cpus=1, max_retries=0, runtime_env=alone)
         running: dict[Any, Trial] = {}
         where: dict[int, str] = {}
 
@@ -222,6 +224,9 @@ def _load(on: str) -> Any:
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if on == "ray" and "RAY_ADDRESS" not in os.environ:
+        # Ray's own name for: listen on the loopback address alone, as nobody else is to come.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
         import ray.util.scheduling_strategies
@@ -238,10 +243,7 @@ def _connect(ray: Any, address: str, own_code: bool) -> None:
     if address:
         how["address"] = address
     else:  # one of its own, for this machine alone
-        how |= {
-            "include_dashboard": False, "object_store_memory": _STORE,
-            "_node_ip_address": "127.0.0.1",
-        }  # fmt: skip
+        how |= {"include_dashboard": False, "object_store_memory": _STORE}
     try:
         ray.init(**how)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
