@@ -87,3 +87,32 @@ def test_a_part_of_a_data_set_does_not_travel(table):
 def test_an_address_that_is_none_is_refused():
     with pytest.raises(InvalidInput, match="ray://head:10001"):
         Cluster("http://head")
+
+
+OWN = """
+import keras
+
+def build(data, units=4):
+    return keras.Sequential([
+        keras.Input(data.spec.row, name=data.spec.name),
+        keras.layers.Dense(units, activation="relu"),
+        keras.layers.Dense(len(data.labels), activation="softmax"),
+    ])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_RAY, reason="needs the extra ray")
+def test_own_modules_travel_to_a_cluster_started_here(table, tmp_path):
+    (tmp_path / "own_net.py").write_text(OWN)
+    run = subprocess.run(
+        [
+            sys.executable, "-m", "numen", "train", "own", "--data", str(table), "--on", "ray",
+            "--model", "own_net:build", "--set", "epochs=2", "--set", 'read={"target": "goal"}',
+            "--json",
+        ],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
+    assert json.loads(run.stdout)["version"] == 1
+    assert "training on 127.0.0.1/" in run.stderr

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -36,7 +38,8 @@ class Cluster:
     Args:
         on: `ray` for the one that `RAY_ADDRESS` names, else one started on this machine; or an
             address such as `ray://head:10001`.
-        own_code: The user's own modules are needed: the working directory is sent along.
+        own_code: The user's own modules are needed: those of the working directory, and the
+            packages in it, are sent along.
 
     Raises:
         InvalidInput: `on` is neither.
@@ -238,16 +241,27 @@ def _load(on: str) -> Any:
 def _connect(ray: Any, address: str, own_code: bool) -> None:
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     address = address or os.environ.get("RAY_ADDRESS", "")
-    if own_code:
-        how["runtime_env"] = {"working_dir": str(Path.cwd())}
     if address:
         how["address"] = address
     else:  # one of its own, for this machine alone
-        how |= {"include_dashboard": False, "object_store_memory": _STORE}
-    try:
-        ray.init(**how)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise NotReady(
-            f"ray: no cluster answers at {address or 'this machine'}: {error}",
-            hint="start one (ray start --head), or name another address",
-        ) from error
+        how |= {"address": "local", "include_dashboard": False, "object_store_memory": _STORE}
+    with tempfile.TemporaryDirectory(prefix="numen-code-") as folder:
+        if own_code:
+            _copy_modules(Path.cwd(), Path(folder))
+            how["runtime_env"] = {"working_dir": folder}
+        try:
+            ray.init(**how)
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            raise NotReady(
+                f"ray: no cluster answers at {address or 'this machine'}: {error}",
+                hint="start one (ray start --head), or name another address",
+            ) from error
+
+
+def _copy_modules(source: Path, target: Path) -> None:
+    """A folder's modules and packages alone: data and models that lie there too may be large."""
+    for path in source.iterdir():
+        if path.suffix == ".py":
+            shutil.copyfile(path, target / path.name)
+        elif (path / "__init__.py").is_file():
+            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))
