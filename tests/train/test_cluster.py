@@ -62,9 +62,7 @@ def test_a_node_dies_and_the_search_goes_on(table, tmp_path):
     assert train["refused"].startswith("invalid_input: params.wings")
 
 
-def test_data_are_carried_where_a_node_has_no_such_path(table, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+def test_data_are_carried_where_a_node_has_no_such_path(table, tmp_path):
     data = Dataset.open(table, target="goal")
     parcel = parcel_of(data)
     assert open_there(parcel, None).folder == data.folder

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import shutil
 import tarfile
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from numen.core import settings
 from numen.core.errors import Internal, InvalidInput, NumenError
 from numen.data.dataset import Dataset
 from numen.data.stored import DATASET, load
@@ -169,7 +169,7 @@ def open_there(parcel: Parcel, packed: Any) -> Dataset | None:
     """The data on this node: at the path they have where they came from, or unpacked once."""
     folder = Path(parcel.folder)
     if not _is_stored(folder) or load(folder).digest != parcel.digest:
-        folder = Path(tempfile.gettempdir()) / f"numen-data-{parcel.digest[7:39]}"
+        folder = settings.load()[0].home_path / "cache" / "carried" / parcel.digest[7:39]
         if not _is_stored(folder):
             if packed is None:
                 return None
@@ -190,7 +190,8 @@ def pack(folder: Path) -> bytes:
 
 
 def _untar(packed: Any, folder: Path) -> None:
-    work = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     with tarfile.open(fileobj=io.BytesIO(memoryview(packed)), mode="r") as archive:
         archive.extractall(work, filter="data")
     try:
