@@ -14,15 +14,19 @@ from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 
-from numen.core.errors import InvalidInput
+from numen.core.errors import InvalidInput, MissingExtra
 from numen.train.recipe import Recipe, make
+
+try:
+    from optuna.distributions import (
+        BaseDistribution,
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+except ModuleNotFoundError as absent:
+    raise MissingExtra.of("tuning", "train") from absent
 
 Space: TypeAlias = Mapping[str, BaseDistribution]
 Values: TypeAlias = Mapping[str, Any]
