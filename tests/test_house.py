@@ -57,7 +57,8 @@ def test_nothing_heavy_is_loaded_before_it_is_used(code: str, unwanted: list[str
 def test_public_names_are_these() -> None:
     assert numen.__all__ == [
         "AsyncClient", "Client", "Dataset", "Model", "NumenError", "Signature", "TensorSpec",
-        "__version__", "compress", "fit", "load", "models", "promote", "publish", "rollback", "train",
+        "__version__", "compress", "fit", "load", "models", "promote", "publish", "rollback",
+        "train", "tune",
     ]  # fmt: skip
     assert dir(numen) == sorted(numen.__all__)
     for name in numen.__all__:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numen.api.model import Model
     from numen.api.publish import publish
     from numen.api.train import train
+    from numen.api.tune import tune
     from numen.api.workspace import load, models, promote, rollback
     from numen.data.dataset import Dataset
     from numen.train.keras.fit import fit
@@ -47,6 +48,7 @@ __all__ = [
     "publish",
     "rollback",
     "train",
+    "tune",
 ]
 
 _HOME: Final = {
@@ -58,6 +60,7 @@ _HOME: Final = {
     "fit": "numen.train.keras.fit",
     "publish": "numen.api.publish",
     "train": "numen.api.train",
+    "tune": "numen.api.tune",
     **dict.fromkeys(("load", "models", "promote", "rollback"), "numen.api.workspace"),
 }
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from numen.api.data import library
 from numen.api.labelling import Session, pseudo_label
 from numen.api.model import Model
 from numen.api.pool import doubt
-from numen.api.train import library, train
+from numen.api.train import train
 from numen.core.errors import InvalidData, InvalidInput, NotFound
 from numen.data.dataset import Dataset
 

@@ -9,8 +9,8 @@ import pytest
 
 import numen
 from numen.api.calibrate import calibrate, held_aside
+from numen.api.data import library
 from numen.api.drift import drift
-from numen.api.train import library
 from numen.core.bundle import Bundle
 from numen.core.errors import InvalidInput, NotFound
 from numen.runtime.base import open_variant

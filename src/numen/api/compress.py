@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 
 from numen.api.calibrate import held_aside
+from numen.api.data import library, open_data
 from numen.api.model import Model
 from numen.api.package import replay, write_files
-from numen.api.train import Silent, golden_samples, library, open_data
+from numen.api.train import Silent, golden_samples
 from numen.api.trial import Tried, lost, opened, trial
 from numen.api.variants import contents, with_variants
 from numen.api.workspace import load, registry, settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from numen.api.data import open_data
 from numen.api.embed import embed
-from numen.api.train import open_data
 from numen.api.workspace import load
 from numen.core.errors import InvalidInput, NotFound
 from numen.data import drift as counting

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from numen.api.data import library
 from numen.api.pool import By, Candidate, Pool, doubt
-from numen.api.train import library
 from numen.api.workspace import load, settings
 from numen.core.errors import InvalidInput, NotFound
 from numen.core.lines import append, decode

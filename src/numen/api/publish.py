@@ -38,8 +38,8 @@ def publish(
     """Publishes a model as the next version of `name`.
 
     Args:
-        model: A Keras, scikit-learn or LightGBM object; a numen Model; the path of an ONNX or
-            `.keras` file, or of a bundle.
+        model: A Keras, torch, scikit-learn or LightGBM object; a numen Model; the path of an
+            ONNX or `.keras` file, or of a bundle.
         name: The model's name.
         sample: A few inputs `[rows, …]`; recorded, and used to check the export.
         labels: What the output's columns stand for; `0`, `1`, … by default.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -14,26 +16,26 @@ import numpy as np
 from numen.api.embed import embed
 from numen.api.model import Model
 from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
+from numen.api.plan import data_of, plan_of, with_body
 from numen.api.workspace import registry, settings
-from numen.core.bundle import Bundle
-from numen.core.errors import InvalidInput, NotFound, NumenError
+from numen.core.bundle import MANIFEST, Bundle
+from numen.core.errors import InvalidInput, NotFound
 from numen.core.manifest import ImageInput, TextInput
-from numen.core.reference import check_name
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
 from numen.data.drift import REFERENCE, encode, reference, sample
-from numen.data.library import Library
-from numen.data.reading import PLAIN, Reading
 from numen.registry import bundle_folder
 from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
 from numen.train.base import Progress, Run
+from numen.train.cluster import Cluster
 from numen.train.evaluate import plots, report_of
 from numen.train.evaluate.figures import AT_TRAINING
 from numen.train.evaluate.report import EVALUATION
-from numen.train.find import trainer_for, usual_family
+from numen.train.find import trainer_for
 from numen.train.recipe import Recipe
 
+Stopped: TypeAlias = Literal["finished", "early", "interrupted"]
 _GOLDEN_CHARACTERS = 2_000
 
 
@@ -53,19 +55,6 @@ class Silent:
         """Ignored."""
 
 
-def library() -> Library:
-    """The data sets of the store that the settings name."""
-    found = registry()
-    return Library(found.catalog, found.blobs)
-
-
-def open_data(data: Dataset | str | Path, reading: Reading = PLAIN) -> Dataset:
-    """A data set by name, URL or path, or as it is."""
-    if isinstance(data, Dataset):
-        return data
-    return Dataset.open(data, reading=reading, library=library())
-
-
 def train(
     data: Dataset | str | Path = "",
     family: str = "",
@@ -75,6 +64,7 @@ def train(
     progress: Progress | None = None,
     resume: bool = False,
     checkpoints: Path | None = None,
+    on: str = "",
     **options: Any,
 ) -> Model:
     """Trains a model, exports it, checks the export, measures it on the test rows.
@@ -89,36 +79,46 @@ def train(
         resume: Go on from where the same training was interrupted.
         checkpoints: Where it keeps how far it is; a place of the recipe's and the data's by
             default.
+        on: `ray` trains on a Ray cluster (`RAY_ADDRESS`, else one started here) and brings the
+            model back; an address such as `ray://…` names the cluster.
         **options: Fields of the recipe (`epochs`, `optimizer`, …); others are the family's.
 
     Raises:
         InvalidInput: The recipe is not what it must be, or does not fit the data.
         ExportFailed: The trained model cannot be exported exactly.
     """
-    plan = plan_of(recipe, family, name, options)
-    if plan.name:
-        check_name(plan.name)
-    source = data if isinstance(data, Dataset) or str(data) else plan.data
-    if not isinstance(source, Dataset) and not str(source):
-        raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
     told = progress or Silent()
-    told.note(f"reading {source.name if isinstance(source, Dataset) else source}")
-    dataset = open_data(source, plan.read)
-    plan = msgspec.structs.replace(
-        plan,
-        data=plan.data or dataset.name,
-        family=plan.family or usual_family(dataset.preprocess),
-    )
-    for line in dataset.reading_notes():
-        (progress or Silent()).note(line)
-    trainer = trainer_for(plan)
+    plan = plan_of(recipe, family, name, options)
+    dataset, plan = data_of(plan, data, told)
+    if on:
+        bundle, stopped = _on_cluster(dataset, plan, on, told, resume)
+    else:
+        bundle, stopped = _here(dataset, plan, told, resume, checkpoints)
+    if stopped == "interrupted":
+        return Model(bundle, stopped=stopped)
+    version = registry().publish(plan.name, bundle) if plan.name else None
+    return Model(bundle, version, stopped)
+
+
+def _here(
+    dataset: Dataset, plan: Recipe, progress: Progress, resume: bool, checkpoints: Path | None
+) -> tuple[Bundle, Stopped]:
+    trainer_for(plan)  # before anything of an earlier run is taken away
     folder = checkpoints or _run_folder(plan, dataset)
     if resume and not folder.is_dir():
         raise NotFound("nothing to resume: this recipe on this data was not interrupted here")
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    trained = trainer.fit(dataset, _with_body(plan), Run(folder, told, resume))
+    bundle, stopped = _make(dataset, plan, Run(folder, progress, resume), bundle_folder(settings()))
+    if stopped != "interrupted":
+        shutil.rmtree(folder, ignore_errors=True)
+    return bundle, stopped
+
+
+def _make(dataset: Dataset, plan: Recipe, run: Run, target: Path) -> tuple[Bundle, Stopped]:
+    """Trains, exports, compares, measures, and writes the bundle."""
+    trained = trainer_for(plan).fit(dataset, with_body(plan), run)
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
         model = Model(draft)
@@ -129,23 +129,53 @@ def train(
         found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
         return report.metrics, {**plots(report), **found}
 
-    bundle = write_bundle(
-        bundle_folder(settings()),
-        trained,
-        golden_samples(dataset),
-        Facts(
-            preprocess=dataset.preprocess,
-            recipe=msgspec.to_builtins(msgspec.structs.replace(plan, name="")),
-            dataset=dataset.name,
-            data=dataset.digest,
-        ),
-        measure,
+    facts = Facts(
+        preprocess=dataset.preprocess,
+        recipe=msgspec.to_builtins(msgspec.structs.replace(plan, name="")),
+        dataset=dataset.name,
+        data=dataset.digest,
     )
-    if trained.stopped == "interrupted":
-        return Model(bundle, stopped=trained.stopped)
-    shutil.rmtree(folder, ignore_errors=True)
-    version = registry().publish(plan.name, bundle) if plan.name else None
-    return Model(bundle, version, trained.stopped)
+    bundle = write_bundle(target, trained, golden_samples(dataset), facts, measure)
+    return bundle, trained.stopped
+
+
+def _on_cluster(
+    dataset: Dataset, plan: Recipe, on: str, progress: Progress, resume: bool
+) -> tuple[Bundle, Stopped]:
+    if resume:
+        raise InvalidInput(
+            "resume: a training on a cluster keeps no checkpoints here",
+            hint="start it anew, or resume without --on",
+            field="resume",
+        )
+    if plan.body:
+        raise InvalidInput(
+            "body: a training on a cluster cannot bring its body along yet",
+            hint="train it without --on",
+            field="body",
+        )
+    with Cluster(on, own_code=":" in plan.family) as cluster:
+        digest, files, stopped = cluster.run(
+            partial(_there, msgspec.to_builtins(plan)), dataset, progress
+        )
+    target = bundle_folder(settings())
+    for name, content in files.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return Bundle.open(target, digest), stopped
+
+
+def _there(
+    table: dict[str, Any], dataset: Dataset, progress: Progress
+) -> tuple[str, dict[str, bytes], Stopped]:
+    """On a node of the cluster: trains, and gives the bundle's digest and files."""
+    with tempfile.TemporaryDirectory(prefix="numen-train-") as folder:
+        run = Run(Path(folder) / "run", progress)
+        run.folder.mkdir()
+        bundle, stopped = _make(dataset, recipes.make(table), run, Path(folder) / "bundle")
+        paths = [MANIFEST, *(file.path for file in bundle.manifest.files)]
+        return bundle.digest, {path: (bundle.path / path).read_bytes() for path in paths}, stopped
 
 
 def golden_samples(dataset: Dataset, rows: int = GOLDEN_ROWS) -> Arrays:
@@ -159,39 +189,6 @@ def golden_samples(dataset: Dataset, rows: int = GOLDEN_ROWS) -> Arrays:
     elif isinstance(how, TextInput):  # they go with every copy of the model
         given[:, 0] = [text[:_GOLDEN_CHARACTERS] for text in given[:, 0]]
     return {how.input: given}
-
-
-def plan_of(
-    recipe: Recipe | Path | str | None, family: str, name: str, options: dict[str, Any]
-) -> Recipe:
-    """The whole recipe: the given one or an empty one, with what else was said; see `train`.
-
-    Raises:
-        InvalidInput: It is not what it must be.
-    """
-    base = recipes.read(Path(recipe)) if isinstance(recipe, str | Path) else recipe or Recipe()
-    table = msgspec.to_builtins(base)
-    table |= {key: value for key, value in (("family", family), ("name", name)) if value}
-    known = {field.name for field in msgspec.structs.fields(Recipe)}
-    table |= {key: value for key, value in options.items() if key in known - {"params"}}
-    extra = {key: value for key, value in options.items() if key not in known}
-    table["params"] = {**table.get("params", {}), **options.get("params", {}), **extra}
-    return recipes.make(table)
-
-
-def _with_body(plan: Recipe) -> Recipe:
-    """The recipe with the place of its body's file, where it names a published model."""
-    if not plan.body or Path(plan.body).exists():
-        return plan
-    found = registry()
-    try:
-        bundle = found.open(found.resolve(plan.body))
-    except NumenError as error:
-        raise NotFound(
-            f"body: {plan.body} is neither a file nor a published model: {error.message}",
-            field="body",
-        ) from error
-    return msgspec.structs.replace(plan, body=str(bundle.path))
 
 
 def _run_folder(plan: Recipe, dataset: Dataset) -> Path:

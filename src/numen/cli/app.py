@@ -20,6 +20,7 @@ from numen.cli import (
     quality,
     serve,
     train,
+    tune,
 )
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ def _options(
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
+app.command("tune")(tune.tune)
 app.command("evaluate")(quality.evaluate)
 app.command("compress")(quality.compress)
 app.command("publish")(models.publish)

@@ -37,7 +37,7 @@ def add(
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Add a data set, or its next version, and print what is in it."""
-    from numen.api.train import library
+    from numen.api.data import library
     from numen.data import reading as readings
     from numen.data.picture import render
 
@@ -65,7 +65,7 @@ def add(
 @app.command("ls")
 def ls(as_json: show.Json = False) -> None:
     """List data sets."""
-    from numen.api.train import library
+    from numen.api.data import library
 
     found = library().ls()
     if as_json:
@@ -86,7 +86,7 @@ def show_(
     as_json: show.Json = False,
 ) -> None:
     """Show a data set's schema, counts, balance, and what looks wrong."""
-    from numen.api.train import library
+    from numen.api.data import library
     from numen.data.picture import render
 
     profile = library().profile(name)
@@ -104,7 +104,7 @@ def sample(
     as_json: show.Json = False,
 ) -> None:
     """Look at some rows: in the terminal, or as a picture."""
-    from numen.api.train import open_data
+    from numen.api.data import open_data
     from numen.data.picture import contact_sheet, render_samples
 
     dataset = open_data(name)

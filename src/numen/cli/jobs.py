@@ -30,7 +30,7 @@ def detach(recipe: Recipe, as_json: bool) -> None:
     """Queues a training that is said whole, and says by which id it is found."""
     from pathlib import Path
 
-    from numen.api.train import library
+    from numen.api.data import library
     from numen.core.errors import InvalidInput
     from numen.data import intake
     from numen.train.find import trainer_for

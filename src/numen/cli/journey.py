@@ -58,7 +58,7 @@ def _step(name: str, text: str) -> None:
 
 
 def _data() -> Any:
-    from numen.api.train import library
+    from numen.api.data import library
     from numen.data.picture import render_samples
 
     found = library()

@@ -9,7 +9,7 @@ import typer
 
 from numen.cli import show
 from numen.cli.complete import datasets, families, references
-from numen.cli.train import setting
+from numen.cli.train import settings_of
 from numen.core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def evaluate(
     as_json: show.Json = False,
 ) -> None:
     """Measure a model on labelled rows: figures with intervals, slices, calibration."""
-    from numen.api.train import open_data
+    from numen.api.data import open_data
     from numen.api.workspace import load
     from numen.train.evaluate import compare, report_of
 
@@ -162,7 +162,7 @@ def compress(
     """Make smaller, faster variants of a model, measure them, publish those worth it."""
     from numen.api.compress import compress as compress_
 
-    options: dict[str, Any] = dict(setting(text) for text in set_ or ())
+    options = settings_of(set_)
     bar = show.TrainingBar(show.err if as_json else show.out)
     with bar if distill else show.err.status("compressing and measuring"):
         made = compress_(

@@ -32,13 +32,17 @@ def train(
     detach: Annotated[
         bool, typer.Option("--detach", help="Train in the background; see numen jobs.")
     ] = False,
+    on: Annotated[
+        str, typer.Option(help="Train on a Ray cluster: ray (RAY_ADDRESS, else a local one), or "
+                               "ray://host:port.")
+    ] = "",
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Train a model, check its export, measure it, and publish it."""
-    from numen.api.train import plan_of
+    from numen.api.plan import plan_of
     from numen.api.train import train as train_
 
-    options: dict[str, Any] = dict(setting(text) for text in set_ or ())
+    options = settings_of(set_)
     recipe = Path(target) if target.endswith(".toml") else None
     name = "" if recipe else target
     if detach:
@@ -51,29 +55,37 @@ def train(
     try:
         with bar:
             trained = train_(
-                data, model, recipe=recipe, name=name, progress=bar, resume=resume, **options
+                data, model, recipe=recipe, name=name, progress=bar, resume=resume, on=on, **options
             )
     except KeyboardInterrupt:
         raise Cancelled("interrupted before the first epoch was done: nothing is kept") from None
     if trained.stopped == "interrupted":
         raise Cancelled(
             f"interrupted: the best model so far is kept ({_plain(trained.metrics)})",
-            hint="the same command with --resume goes on from there",
+            hint=None if on else "the same command with --resume goes on from there",
         )
     if as_json:
-        version = trained.version
-        show.print_json(
-            {
-                "name": version.name if version else None,
-                "version": version.version if version else None,
-                "digest": trained.bundle.digest,
-                "metrics": trained.metrics,
-                "parity": trained.manifest.parity,
-                "stopped": trained.stopped,
-                "bundle": str(trained.bundle.path),
-            }
-        )
+        show.print_json(as_plain(trained))
         return
+    print_model(trained)
+
+
+def as_plain(trained: Any) -> dict[str, Any]:
+    """A trained model as plain data."""
+    version = trained.version
+    return {
+        "name": version.name if version else None,
+        "version": version.version if version else None,
+        "digest": trained.bundle.digest,
+        "metrics": trained.metrics,
+        "parity": trained.manifest.parity,
+        "stopped": trained.stopped,
+        "bundle": str(trained.bundle.path),
+    }
+
+
+def print_model(trained: Any) -> None:
+    """Says what was trained, how good it is, and where it lies."""
     show.out.print(f"[green]✓[/] {_metrics(trained.metrics)}")
     show.out.print(f"[green]✓[/] exported to ONNX, parity {trained.manifest.parity:.1e}")
     if trained.version:
@@ -85,12 +97,16 @@ def train(
         show.out.print(f"  bundle: {trained.bundle.path}")
 
 
-def setting(text: str) -> tuple[str, Any]:
-    """`key=value` as a field of a recipe and what it is set to.
+def settings_of(texts: list[str] | None) -> dict[str, Any]:
+    """What was said with `--set`: values by name.
 
     Raises:
-        InvalidInput: It is not of that form.
+        InvalidInput: One is not key=value.
     """
+    return dict(_setting(text) for text in texts or ())
+
+
+def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise InvalidInput(f"--set: expected key=value, received {text!r}", field="set")

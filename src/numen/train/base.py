@@ -39,6 +39,13 @@ class Progress(Protocol):
         """Something a person should know."""
 
 
+class Ended(Exception):
+    """A Progress raises it to end a training of which nothing is wanted; trainers let it through.
+
+    Tuning does so where a trial is not worth going on with.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of training.
@@ -93,7 +100,10 @@ class Trainer(Protocol):
 
         On Ctrl-C (`KeyboardInterrupt`) it returns the best model so far with
         `stopped="interrupted"`, once at least one epoch is done; before that it lets the
-        interrupt through.
+        interrupt through. Anything else that the progress raises, it lets through at once.
+
+        A trainer may have `spaces` as well: by family, what is worth trying of it, as a recipe's
+        table `[tune]` would say it.
 
         Raises:
             InvalidInput: The recipe does not fit the data or the family.

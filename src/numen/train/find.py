@@ -6,6 +6,7 @@ aside until it is the one that is needed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from numen.core import plugins
@@ -74,6 +75,16 @@ def families() -> tuple[dict[str, str], list[MissingExtra]]:
         for family in kind.families:
             found.setdefault(family, name)
     return found, absent
+
+
+def usual_space(recipe: Recipe) -> Mapping[str, Any]:
+    """What is worth trying of the recipe's family; empty where its trainer does not say.
+
+    Raises:
+        InvalidInput: No plug-in knows the family.
+    """
+    spaces: Mapping[str, Mapping[str, Any]] = getattr(trainer_for(recipe), "spaces", {})
+    return spaces.get(recipe.family, {})
 
 
 def exporter_for(model: Any) -> Exporter:

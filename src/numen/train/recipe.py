@@ -11,6 +11,7 @@ units = 128
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -110,6 +111,34 @@ def make(table: dict[str, Any], *, where: str = "recipe") -> Recipe:
         return msgspec.convert(table, Recipe, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput(f"{where}: {error}") from error
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as a file that `read` reads; what is not said is left out."""
+    return _toml(msgspec.to_builtins(recipe))
+
+
+def _toml(table: dict[str, Any], path: str = "") -> str:
+    # TOML has no word for nothing; what is left out is nothing too.
+    table = {name: value for name, value in table.items() if value is not None}
+    plain = {name: value for name, value in table.items() if not isinstance(value, dict)}
+    text = "".join(f"{_key(name)} = {_value(value)}\n" for name, value in plain.items())
+    for name, value in table.items():
+        if isinstance(value, dict):
+            inner = f"{path}{_key(name)}"
+            text += f"\n[{inner}]\n{_toml(value, inner + '.')}"
+    return text
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    # JSON's texts, numbers and truths are TOML's too.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
 def params_of(recipe: Recipe, kind: type[Params]) -> Params:

@@ -50,10 +50,17 @@ class LinearParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     l2: Annotated[float, msgspec.Meta(gt=0)] = 1.0
 
 
+_SPACES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "forest": {"min_samples_leaf": [1, 20], "max_features": [0.1, 1.0]},
+    "linear": {"l2": [1e-3, 1e3]},
+}
+
+
 class SklearnTrainer:
     """The plug-in `sklearn` of the seam `numen.trainers`."""
 
     families: tuple[str, ...] = ("forest", "linear")
+    spaces: Mapping[str, Mapping[str, Any]] = _SPACES
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
         """Trains as the recipe says, a tree an epoch; see `numen.train.base.Trainer`.

@@ -59,6 +59,13 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _FEW: Final = 20_000  # rows
 _USUAL_OF_FEW: Final = {"lambda_l2": 1.0, "feature_fraction": 0.7, "extra_trees": True}
 _USUAL: Final = {"lambda_l2": 0.0, "feature_fraction": 1.0, "extra_trees": False}
+_SPACE: Final[Mapping[str, Any]] = {
+    "learning_rate": [0.02, 0.3],
+    "num_leaves": [7, 127],
+    "min_data_in_leaf": [5, 100],
+    "lambda_l2": [1e-3, 10.0],
+    "feature_fraction": [0.5, 1.0],
+}
 
 
 class State(msgspec.Struct):
@@ -77,6 +84,7 @@ class TreesTrainer:
     """The plug-in `trees` of the seam `numen.trainers`."""
 
     families: tuple[str, ...] = ("boosting",)
+    spaces: Mapping[str, Mapping[str, Any]] = {"boosting": _SPACE}
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
         """Boosts trees, a round an epoch; see `numen.train.base.Trainer`.

@@ -15,8 +15,9 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
+from numen.api.data import library
 from numen.api.model import Model
-from numen.api.train import library, train
+from numen.api.train import train
 from numen.api.workspace import registry, settings
 from numen.control.jobs.events import Journal
 from numen.control.jobs.queue import Queue

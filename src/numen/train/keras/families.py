@@ -6,11 +6,8 @@ the graph, so the exported model needs nothing beside it.
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -24,6 +21,7 @@ from numen.train.keras import body, text
 from numen.train.keras.audio import build_audio_cnn, hear
 from numen.train.keras.ends import front, head
 from numen.train.keras.sequence import build_sequence
+from numen.train.own import find_build
 from numen.train.recipe import Recipe, params_of
 
 Share = Annotated[float, msgspec.Meta(ge=0, lt=1)]
@@ -69,6 +67,7 @@ class Family:
         front: What the training rows go through first, learnt from them where it must be;
             `build` then gets it as its last argument, and makes what comes behind it.
         body: Whether it learns behind a network trained before.
+        space: What is worth trying, as a recipe's table `[tune]` would say it.
     """
 
     build: Callable[..., Any]
@@ -77,6 +76,7 @@ class Family:
     falling: float = 0.0
     front: Callable[[Dataset, Recipe], Front] | None = None
     body: bool = False
+    space: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_mlp(keras: Any, data: Dataset, recipe: Recipe) -> Any:
@@ -146,9 +146,21 @@ def build_resnet(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     return keras.Model(given, head(keras, data, x), name="resnet")
 
 
+_MLP_SPACE: Final = {
+    "learning_rate": [1e-4, 1e-2],
+    "units": [32, 512],
+    "layers": [1, 3],
+    "dropout": [0.0, 0.5],
+}
+_CNN_SPACE: Final = {
+    "learning_rate": [3e-4, 1e-2],
+    "filters": [8, 48],
+    "units": [32, 256],
+    "dropout": [0.0, 0.5],
+}
 FAMILIES: Final = {
-    "mlp": Family(build_mlp, epochs=5, batch_size=32),
-    "cnn": Family(build_cnn, epochs=15, batch_size=64, falling=2e-3),
+    "mlp": Family(build_mlp, epochs=5, batch_size=32, space=_MLP_SPACE),
+    "cnn": Family(build_cnn, epochs=15, batch_size=64, falling=2e-3, space=_CNN_SPACE),
     "resnet": Family(build_resnet, epochs=8, batch_size=64, falling=4e-3),
     "sequence": Family(build_sequence, epochs=12, batch_size=64, falling=3e-3),
     "audio-cnn": Family(build_audio_cnn, epochs=20, batch_size=32, falling=2e-3, front=hear),
@@ -169,24 +181,7 @@ def build_own(keras: Any, data: Dataset, recipe: Recipe) -> Any:
     Raises:
         InvalidInput: It cannot be found, or what it returns is not a Keras model.
     """
-    module_name, _, function_name = recipe.family.partition(":")
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            f'family "{recipe.family}": no module "{error.name}" in {here} or installed',
-            field="family",
-        ) from error
-    finally:
-        sys.path.remove(here)
-    build = getattr(module, function_name, None)
-    if not callable(build):
-        raise InvalidInput(
-            f'family "{recipe.family}": {module_name} has no function "{function_name}"',
-            field="family",
-        )
+    build = find_build(recipe.family)
     model = build(data, **recipe.params)
     if not isinstance(model, keras.Model):
         raise InvalidInput(

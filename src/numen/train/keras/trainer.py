@@ -47,6 +47,7 @@ class KerasTrainer:
 
     families: tuple[str, ...] = tuple(FAMILIES)
     soft_targets = True
+    spaces: Mapping[str, Mapping[str, Any]] = {name: f.space for name, f in FAMILIES.items()}
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
         """Trains as the recipe says; see `numen.train.base.Trainer`.

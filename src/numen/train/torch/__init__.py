@@ -1,0 +1,1 @@
+"""torch as a trainer of the user's own networks, and as a guest."""

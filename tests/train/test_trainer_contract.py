@@ -1,0 +1,292 @@
+"""What every installed trainer promises, for each of its families, asked from the plug-ins.
+
+A family says by accepting or refusing which kinds of data it takes; at least one it must take.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import struct
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from numen.core.errors import InvalidData, InvalidInput, NotFound
+from numen.data.dataset import Dataset
+from numen.train.base import Run
+from numen.train.find import families, trainer_for, usual_space
+from numen.train.recipe import make
+from numen.train.space import build, ends
+from numen.train.trial import rehearse
+
+FAMILIES = sorted(families()[0])
+EPOCHS = 4
+ROWS = 80
+# Recipe fields that not every family can use, with a value that means something where one can.
+OPTIONS = {
+    "optimizer": "sgd", "learning_rate": 0.01, "batch_size": 8, "loss": "mse", "schedule": "cosine",
+    "weight_decay": 0.01, "class_weight": "balanced", "body": "a-body", "patience": 3,
+    "augment": {"flip": True}, "backend": "jax",
+}  # fmt: skip
+
+
+class Told:
+    """A Progress that remembers; presses Ctrl-C at the end of an epoch if asked to."""
+
+    def __init__(self, stop_at: int | None = None):
+        self.stop_at = stop_at
+        self.begun: list[tuple[int, int]] = []
+        self.epochs: list[int] = []
+
+    def begin(self, epochs, steps):
+        self.begun.append((epochs, steps))
+        if self.stop_at == 0:
+            raise KeyboardInterrupt
+
+    def step(self, metrics):
+        pass
+
+    def epoch(self, number, metrics):
+        self.epochs.append(number)
+        if self.stop_at and len(self.epochs) == self.stop_at:
+            raise KeyboardInterrupt
+
+    def note(self, message):
+        pass
+
+
+def pictures(folder: Path) -> Dataset:
+    source = np.random.default_rng(3)
+    for i in range(ROWS):
+        label = ("dark", "light")[i % 2]
+        pixels = source.integers(0, 120, (12, 12)) + 120 * (i % 2)
+        (folder / label).mkdir(exist_ok=True, parents=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{i}.png")
+    return Dataset.open(folder)
+
+
+def columns(folder: Path, **said: object) -> Dataset:
+    source = np.random.default_rng(3)
+    lines = ["a,b,kind,goal"]
+    for i in range(ROWS):
+        a, b = source.normal(0, 1, 2)
+        lines.append(f"{a:.3f},{b:.3f},{'xyz'[i % 3]},{'yes' if a + b > 0 else 'no'}")
+    (folder / "t.csv").write_text("\n".join(lines))
+    return Dataset.open(folder / "t.csv", target="goal", **said)
+
+
+def quantity(folder: Path) -> Dataset:
+    source = np.random.default_rng(3)
+    rows = [f"{a:.3f},{b:.3f},{3 * a - b:.3f}" for a, b in source.normal(0, 1, (ROWS, 2))]
+    (folder / "q.csv").write_text("a,b,goal\n" + "\n".join(rows))
+    return Dataset.open(folder / "q.csv", target="goal")
+
+
+def windows(folder: Path) -> Dataset:
+    source = np.random.default_rng(3)
+    lines, level = ["who,day,value,goal"], 0.0
+    for who in ("p", "q", "r", "s"):
+        for day in range(30):
+            level = 0.8 * level + source.normal()
+            lines.append(f"{who},{day},{level:.3f},{'up' if level > 0 else 'down'}")
+    (folder / "w.csv").write_text("\n".join(lines))
+    return Dataset.open(
+        folder / "w.csv", target="goal", group="who", order="day", window=5,
+        columns={"day": "number"},
+    )  # fmt: skip
+
+
+def text(folder: Path) -> Dataset:
+    words = random.Random(3)
+    good, bad = ["great", "fine", "lovely", "warm"], ["awful", "poor", "cold", "sad"]
+    lines = ["review,goal"]
+    for i in range(ROWS):
+        said = words.choices(good if i % 2 else bad, k=4) + words.choices(["the", "it", "was"], k=3)
+        words.shuffle(said)
+        lines.append(f"{' '.join(said)},{'good' if i % 2 else 'bad'}")
+    (folder / "x.csv").write_text("\n".join(lines))
+    return Dataset.open(folder / "x.csv", target="goal", columns={"review": "text"})
+
+
+def sound(folder: Path) -> Dataset:
+    for i in range(ROWS // 2):
+        label, pitch = (("low", 300), ("high", 1200))[i % 2]
+        (folder / label).mkdir(exist_ok=True, parents=True)
+        with wave.open(str(folder / label / f"{i}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            tone = np.sin(2 * np.pi * (pitch + i) * np.arange(2000) / 8000)
+            file.writeframes(struct.pack("<2000h", *(int(12_000 * v) for v in tone)))
+    return Dataset.open(folder)
+
+
+KINDS: dict[str, Callable[[Path], Dataset]] = {
+    "pictures": pictures, "columns": columns, "quantity": quantity, "windows": windows,
+    "text": text, "sound": sound,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Data by kind; a kind whose source is not there yet is left out."""
+    folder = tmp_path_factory.mktemp("contract")
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMEN_HOME", str(folder / "home"))
+        for kind, write in KINDS.items():
+            (folder / kind).mkdir()
+            try:
+                found[kind] = write(folder / kind)
+            except (NotFound, InvalidInput, InvalidData):
+                continue
+        yield found
+
+
+def recipe_of(family: str, **more):
+    """A small recipe: few epochs, and the least of what the family says is worth trying."""
+    table = {"family": family, "seed": 7, "epochs": EPOCHS, **more}
+    space = build(usual_space(make({"family": family})))
+    least = next(ends(space), {}) if space else {}
+    small = {name: value for name, value in least.items() if name in SMALL}
+    table["params"] = {**small, **table.get("params", {})}
+    if family in IN_ONE_GO:
+        del table["epochs"]
+    return make(table)
+
+
+def why_not(family: str, dataset, **more) -> InvalidInput | None:
+    """Why a training does not begin, or None where it does."""
+    try:
+        rehearse(dataset, [recipe_of(family, **more)])
+    except InvalidInput as error:
+        if error.field == "epochs" and family not in IN_ONE_GO:
+            IN_ONE_GO.add(family)
+            return why_not(family, dataset, **more)
+        return error
+    return None
+
+
+SMALL = frozenset({"units", "layers", "filters", "blocks", "heads", "width", "depth"})
+
+
+IN_ONE_GO: set[str] = set()  # families that say they have no epochs
+
+
+def fit(data, family, folder, *, told=None, resume=False, **more):
+    recipe = recipe_of(family, **more)
+    return trainer_for(recipe).fit(data, recipe, Run(folder, told or Told(), resume))
+
+
+@pytest.fixture(scope="module")
+def taken(data):
+    """Which kinds a family takes: it begins to train on them, or refuses by a typed error."""
+
+    @functools.cache
+    def kinds(family: str) -> tuple[str, ...]:
+        return tuple(kind for kind, dataset in data.items() if not why_not(family, dataset))
+
+    return kinds
+
+
+def rows(dataset, count: int = 30):
+    """Rows no training saw, as the model takes them."""
+    batch = dataset.test.take(range(min(count, len(dataset.test)))).arrays()
+    given = batch.inputs[dataset.spec.name]
+    return {dataset.spec.name: given.astype("float32") if given.dtype.kind in "fiu" else given}
+
+
+def outputs(trained, dataset):
+    (made,) = trained.predict(rows(dataset)).values()
+    return made
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_takes_some_kind_and_exports_it_as_it_is(data, taken, family, tmp_path):
+    kinds = taken(family)
+    assert kinds, f"{family} takes none of {list(data)}"
+    for kind in data.keys() - set(kinds):
+        assert len(why_not(family, data[kind]).message) > 20
+    for kind in kinds:
+        told = Told()
+        trained = fit(data[kind], family, tmp_path / kind, told=told)
+        assert trained.family == family
+        assert trained.stopped == "finished"
+        assert trained.signature.inputs == (data[kind].spec,)
+        assert told.epochs == sorted(set(told.epochs))
+        assert told.epochs[-1] == told.begun[0][0]
+        assert len(told.begun) == 1
+        trained.export(tmp_path / f"{kind}.onnx")
+        session = onnxruntime.InferenceSession(str(tmp_path / f"{kind}.onnx"))
+        (spec,) = trained.signature.outputs
+        assert [output.name for output in session.get_outputs()] == [spec.name]
+        inputs, expected = rows(data[kind]), outputs(trained, data[kind])
+        assert expected.shape[1:] == spec.shape[1:]
+        for count in (1, 7, len(expected)):
+            given = {name: x[:count] for name, x in inputs.items()}
+            received = session.run(None, given)[0]
+            np.testing.assert_allclose(
+                received, expected[:count], rtol=0, atol=trained.tolerance, err_msg=kind
+            )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_seed_gives_one_model(data, taken, family, tmp_path):
+    dataset = data[taken(family)[0]]
+    one, same = (outputs(fit(dataset, family, tmp_path / name), dataset) for name in "ab")
+    np.testing.assert_array_equal(one, same)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ctrl_c_keeps_the_best_and_resuming_ends_where_an_unbroken_run_does(
+    data, taken, family, tmp_path
+):
+    dataset = data[taken(family)[0]]
+    if family in IN_ONE_GO:
+        pytest.skip(f"{family} is trained in one go")
+    told = Told(stop_at=2)
+    broken = fit(dataset, family, tmp_path / "broken", told=told)
+    assert broken.stopped == "interrupted"
+    assert len(broken.history) == 2
+    broken.export(tmp_path / "best.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "best.onnx"))
+    np.testing.assert_allclose(
+        session.run(None, rows(dataset))[0], outputs(broken, dataset), atol=broken.tolerance
+    )
+    resumed = fit(dataset, family, tmp_path / "broken", resume=True)
+    whole = fit(dataset, family, tmp_path / "whole")
+    assert resumed.stopped == "finished"
+    np.testing.assert_allclose(outputs(resumed, dataset), outputs(whole, dataset), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_ctrl_c_before_anything_is_there_goes_through(data, taken, family, tmp_path):
+    dataset = data[taken(family)[0]]
+    with pytest.raises(KeyboardInterrupt):
+        fit(dataset, family, tmp_path, told=Told(stop_at=0))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_it_cannot_use_is_refused_by_name(data, taken, family, tmp_path):
+    dataset = data[taken(family)[0]]
+    with pytest.raises(InvalidInput, match="wings") as error:
+        fit(dataset, family, tmp_path, params={"wings": 2})
+    assert error.value.field == "wings"
+    for name, value in OPTIONS.items():
+        reason = why_not(family, dataset, **{name: value})
+        assert reason is None or name in reason.message
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_it_suggests_to_try_fits(data, taken, family):
+    space = build(usual_space(make({"family": family})))
+    for point in ends(space) if space else ():
+        fields = {name: value for name, value in point.items() if name in OPTIONS}
+        params = {name: value for name, value in point.items() if name not in OPTIONS}
+        rehearse(data[taken(family)[0]], [recipe_of(family, params=params, **fields)])

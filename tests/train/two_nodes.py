@@ -1,0 +1,129 @@
+"""A search on a Ray cluster of two nodes, one of which is killed half-way; prints what came of it.
+
+Run as a process of its own: a cluster does not share one with other tests.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+# Before Ray is imported: everything stays on the loopback address, and nobody is phoned.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import ray
+from ray.cluster_utils import Cluster
+
+import numen
+from numen.data.dataset import Dataset
+
+SECONDS = 280  # after which it gives up
+
+
+class Watch:
+    """Kills the second node once a trial is done and another is under way on it."""
+
+    def __init__(self, victim):
+        self.victim = victim
+        self.done = 0
+        self.killed = ""
+
+    def trial(self, row):
+        self.done += row.state == "complete"
+        there = row.state == "running" and row.where.endswith(self.victim.node_id[:6])
+        if self.done and there and not self.killed:
+            self.killed = row.where
+            for processes in self.victim.all_processes.values():
+                for info in processes:
+                    os.kill(info.process.pid, signal.SIGKILL)
+
+    def note(self, message):
+        pass
+
+
+class Notes:
+    """A Progress that keeps what is noted."""
+
+    def __init__(self):
+        self.notes = []
+        self.epochs = 0
+
+    def begin(self, epochs, steps):
+        pass
+
+    def step(self, metrics):
+        pass
+
+    def epoch(self, number, metrics):
+        self.epochs = number
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def search(data, second):
+    """Twelve trials, of which one loses its node."""
+    watch = Watch(second)
+    begin = time.monotonic()
+    found = numen.tune(
+        data, "boosting", name="goal", epochs=200, num_leaves=15, trials=12, pruner="none",
+        seed=3, on="ray", watch=watch,
+    )  # fmt: skip
+    return {
+        "seconds": time.monotonic() - begin,
+        "killed": watch.killed,
+        "trials": [[row.state, row.where, dict(row.values)] for row in found.trials],
+        "carried": found.carried,
+        "version": found.model.version.version,
+    }
+
+
+def train(data):
+    """One training of data that lie where only this process sees them, there and here."""
+    handle = os.open(data.folder, os.O_RDONLY)
+    hidden = dataclasses.replace(data, folder=Path(f"/proc/self/fd/{handle}"))
+    progress = Notes()
+    there = numen.train(hidden, "boosting", epochs=20, seed=3, on="ray", progress=progress)
+    here = numen.train(data, "boosting", epochs=20, seed=3)
+    try:
+        numen.train(data, "boosting", wings=2, on="ray")
+        refused = ""
+    except numen.NumenError as error:
+        refused = f"{error.code}: {error.message}"
+    return {
+        "refused": refused,
+        "same": there.bundle.digest == here.bundle.digest,
+        "notes": progress.notes,
+        "epochs": progress.epochs,
+    }
+
+
+def main(table: Path) -> None:
+    small = {"object_store_memory": 100 << 20, "node_ip_address": "127.0.0.1"}
+    begin = time.monotonic()
+    cluster = Cluster()
+    cluster.add_node(num_cpus=1, include_dashboard=False, **small)
+    second = cluster.add_node(num_cpus=1, **small)
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
+    started = time.monotonic() - begin
+    data = Dataset.open(table, target="goal")
+    told = {"started": started, "search": search(data, second), "train": train(data)}
+    print(json.dumps(told), flush=True)
+    ray.shutdown()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    giving_up = threading.Timer(SECONDS, os._exit, [3])
+    giving_up.daemon = True
+    giving_up.start()
+    main(Path(sys.argv[1]))
+    giving_up.cancel()
