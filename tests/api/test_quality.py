@@ -134,8 +134,9 @@ def test_a_quantity_is_compressed_by_its_r2(tmp_path: Path) -> None:
 
 def test_too_sure_a_model_is_cooled(tmp_path: Path) -> None:
     model = numen.train(
-        table(tmp_path / "t.csv"), "boosting", name="things", epochs=80, learning_rate=0.5
-    )
+        table(tmp_path / "t.csv"), "boosting", name="things", epochs=80, learning_rate=0.5,
+        extra_trees=False, lambda_l2=0.0, feature_fraction=1.0,
+    )  # fmt: skip
     data = numen.Dataset.open("t.csv")
     made = calibrate(model, data)
     assert made.temperature > 1.2

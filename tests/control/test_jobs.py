@@ -72,7 +72,12 @@ def test_asked_for_followed_live_and_stopped(own: Live) -> None:
             assert httpx.get(f"{own.url}/api/jobs/{id_}").json()["state"] == "running"
             break
     kinds = [said["kind"] for _, said in seen]
-    assert [kind for kind in kinds if kind != "step"] == ["state", "state", "begin", "epoch"]
+    assert [kind for kind in kinds if kind not in ("step", "note")] == [
+        "state",
+        "state",
+        "begin",
+        "epoch",
+    ]
     assert 0 <= seen[-1][1]["metrics"]["accuracy"] <= 1
     # Who was cut off goes on after the last event known.
     again = next(events(own.url, id_, seen[2][0]))

@@ -57,6 +57,7 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _FEW: Final = 20_000  # rows
+_STRIDE: Final = 7_919  # between the rounds' seeds of one seed and of the next
 _USUAL_OF_FEW: Final = {"lambda_l2": 1.0, "feature_fraction": 0.7, "extra_trees": True}
 _USUAL: Final = {"lambda_l2": 0.0, "feature_fraction": 1.0, "extra_trees": False}
 _SPACE: Final[Mapping[str, Any]] = {
@@ -119,6 +120,24 @@ class TreesTrainer:
         )
 
 
+class _Drawn:
+    """What a round draws by chance depends on the seed and on its number alone.
+
+    LightGBM draws on from round to round, and anew where earlier trees are gone on from.
+    """
+
+    before_iteration = True
+    order = 0
+
+    def __init__(self, seed: int):
+        self._seed = seed
+
+    def __call__(self, env: Any) -> None:
+        """Seeds the round to come."""
+        seed = (self._seed * _STRIDE + env.iteration) % 2**31
+        env.model.reset_parameter({"feature_fraction_seed": seed, "extra_seed": seed})
+
+
 class _Fit:
     """One run of boosting."""
 
@@ -153,7 +172,7 @@ class _Fit:
                     valid_sets=[train, *aside],
                     valid_names=["train", "val"][: 1 + len(aside)],
                     init_model=lightgbm.Booster(model_str=self.state.model) if done else None,
-                    callbacks=[self._round],
+                    callbacks=[_Drawn(self.recipe.seed), self._round],
                 )
         except _Enough:
             stopped = "early"
