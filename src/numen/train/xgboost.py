@@ -22,7 +22,7 @@ from numen.core.errors import ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained
+from numen.train.base import Run, Trained, expect_numbers
 from numen.train.ensemble import Ensemble, Finish
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.weights import class_weights
@@ -69,6 +69,7 @@ class XgboostTrainer:
             recipe, "optimizer", "batch_size", "backend", "schedule", "weight_decay", "augment",
             "body",
         )  # fmt: skip
+        expect_numbers(data, recipe)
         if run.resume:
             run.progress.note("starting anew: the same seed gives the same model")
         booster, history, stopped = _boost(data, recipe, run)
