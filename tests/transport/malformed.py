@@ -385,7 +385,8 @@ def _friendly() -> list[Case]:
     bomb = _picture("1", (7200, 7200))
     add("a bomb", bomb, "image", "image/png", 413)
     add("a GIF bomb", _picture("P", (8000, 8000), "GIF"), "image", "image/gif", 413)
-    for kind in ("text/plain", "audio/wav", "image/tiff", "application/octet-stream", "?"):
+    add("as text/plain", png, "body", "text/plain")
+    for kind in ("audio/wav", "image/tiff", "application/octet-stream", "?"):
         add(f"as {kind}", png, "Content-Type", kind, 415)
     for text in (
         "",
@@ -410,9 +411,9 @@ def _friendly() -> list[Case]:
     add("fields", _message({"age": 1}), None)
     table = "/predict/table"
     for fields, at in [
-        ({"old": 1}, "old"), ({"age": "1"}, "age"), ({"age": []}, "age"), ({"age": {}}, "age"),
+        ({"old": 1}, "old"), ({"age": "1"}, "city"), ({"age": []}, "age"), ({"age": {}}, "age"),
         ({"age": 1e39}, "age"), ({"city": "Rom"}, "city"), ({"city": 5}, "city"), ({"city": []}, "city"),
-        ([{"age": 1}, {"age": "x"}], "age"), ({"": 1}, None), ({"age": 10**30}, None),
+        ([{"age": 1, "city": "Bonn"}, {"age": "x"}], "age"), ({"": 1}, None), ({"age": 10**30}, None),
         ({"x" * 5000: 1}, None),
     ]:  # fmt: skip
         if fields != {"age": 10**30}:

@@ -90,5 +90,5 @@ def test_all_statistics_come_at_once(house: Live) -> None:
     rows = httpx.get(f"{house.url}/v2/models/stats").json()["model_stats"]
     assert {(row["name"], row["version"]) for row in rows} == {
         ("linear", "1"), ("linear", "2"), ("echo", "1"), ("pair", "1"), ("words", "1"),
-        ("table", "1"), ("log", "1"),
+        ("table", "1"), ("log", "1"), ("mood", "1"),
     }  # fmt: skip

@@ -67,6 +67,8 @@ def numbers_of(column: Column, value: Any) -> list[float] | None:
     if value is None or (isinstance(value, str) and value.strip() in _NOTHING):
         return None
     if column.categories is not None:
+        if isinstance(value, list | tuple | Mapping):
+            raise _wrong(column, "a name", value)
         text = category(value)
         return [float(column.categories.index(text))] if text in column.categories else None
     if column.words:

@@ -17,6 +17,7 @@ from numen.core.fields import flatten, numbers_of
 from numen.core.manifest import (
     AudioInput,
     Classification,
+    Column,
     ColumnsInput,
     ImageInput,
     Manifest,
@@ -100,7 +101,7 @@ def pixels_to_input(pixels: Array, how: ImageInput) -> Array:
 
 
 def encode_fields(
-    rows: Sequence[Mapping[str, Any]], how: ColumnsInput | WindowInput
+    rows: Sequence[Mapping[str, Any]], how: ColumnsInput | WindowInput, *, whole: bool = False
 ) -> dict[str, Array]:
     """Objects of named fields as rows of the model's input; see `numen.core.fields`.
 
@@ -108,12 +109,14 @@ def encode_fields(
         rows: One mapping a row, by column name, of which one may be an object of fields itself.
             Absent or None means missing, and so does a category that training rows did not have.
         how: What the manifest says of columns.
+        whole: No value may be missing.
 
     Returns:
         float32[len(rows), columns], of dates and texts several columns.
 
     Raises:
-        InvalidInput: A field is unknown, or its value is not of the column's kind.
+        InvalidInput: A field is unknown, its value is not of the column's kind, or one is
+            missing that must not be.
     """
     known = {*how.ignored, *(column.name for column in how.columns)}
     table = np.full((len(rows), how.shape[-1]), np.nan, np.float32)
@@ -126,13 +129,32 @@ def encode_fields(
                 f'field "{name}" is unknown: expected {", ".join(expected)}',
                 field=str(name),
             )
+        lacking = []
         for place, column in places(how.columns):
             made = numbers_of(column, row.get(column.name))
             if made is not None:
                 table[number, place : place + len(made)] = made
             elif column.words:
                 table[number, place : place + column.words] = 0  # a text without words
+            else:
+                lacking.append(column)
+        if whole and lacking:
+            raise _missing(lacking, row)
     return {how.input: table}
+
+
+def _missing(lacking: Sequence[Column], row: Mapping[str, Any]) -> InvalidInput:
+    """Of the fields that are missing, one that was sent if there is one."""
+    column = next((each for each in lacking if row.get(each.name) is not None), lacking[0])
+    some = ", ".join((column.categories or ())[:10])
+    value = row.get(column.name)
+    received = "none" if value is None else f'"{str(value)[:80]}"'
+    return InvalidInput(
+        f'field "{column.name}": expected {f"one of {some}" if some else "a value"}, '
+        f"received {received}",
+        hint="the model was trained on rows without gaps",
+        field=column.name,
+    )
 
 
 def encode_windows(
@@ -230,7 +252,8 @@ def read_input(manifest: Manifest, value: Any) -> dict[str, Array]:
     if isinstance(value, Mapping):
         value = [value]
     if _objects(value) or (isinstance(how, WindowInput) and _windows(value)):
-        return _read_objects(value, how)
+        whole = not any(spec.missing for spec in manifest.signature.inputs)
+        return _read_objects(value, how, whole)
     return read_numbers(manifest, value)
 
 
@@ -244,11 +267,11 @@ def _read_file(data: bytes, how: Preprocess | None) -> dict[str, Array]:
     )
 
 
-def _read_objects(value: list[Any], how: Preprocess | None) -> dict[str, Array]:
+def _read_objects(value: list[Any], how: Preprocess | None, whole: bool) -> dict[str, Array]:
     if isinstance(how, WindowInput):
         return encode_windows([value] if _objects(value) else value, how)
     if isinstance(how, ColumnsInput):
-        return encode_fields(value, how)
+        return encode_fields(value, how, whole=whole)
     raise InvalidInput("this model does not take named fields", hint="send a picture or numbers")
 
 

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 
 from numen.core.errors import InvalidInput, UnsupportedMedia
+from numen.core.manifest import AudioInput
 from numen.core.message import Request as Call
 from numen.core.reference import Reference
 from numen.runtime.process import count_pixels, describe, read_input
@@ -83,7 +84,12 @@ def router(service: Service) -> APIRouter:
         deadline = head.deadline()
         endpoint = await service.awake(reference.name, version, deadline)
         manifest = endpoint.manifest
-        value = _value(head.content_type.decode("latin-1"), await request.body())
+        kind = head.content_type.decode("latin-1")
+        if kind in _SOUNDS and not isinstance(manifest.preprocess, AudioInput):
+            raise UnsupportedMedia(
+                f"Content-Type: model {endpoint.name} does not take sounds", field="Content-Type"
+            )
+        value = _value(kind, await request.body())
         if isinstance(value, bytes) and max(len(value), count_pixels(value)) > _LARGE:
             async with large:
                 inputs = await asyncio.to_thread(read_input, manifest, value)
