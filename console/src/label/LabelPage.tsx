@@ -1,5 +1,5 @@
 // Labelling, made for the keyboard: the row the model is least sure of, and a key for each label.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { finishLabels, giveLabel, keysOf, type Labelling, lookAtLabels, undoLabel } from "../api/label";
 import { Loading } from "../page/States";
 import { strings } from "../strings";
@@ -30,7 +30,8 @@ export function LabelPage() {
   const keys = keysOf(state?.labels ?? []);
   const give = (label: string | null) => row && go(() => giveLabel(row.key, label));
 
-  useEffect(() => {
+  // Before the row is seen, or a quick press would be for the one that was there.
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       const place = keys.indexOf(event.key);
