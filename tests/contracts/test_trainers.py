@@ -283,7 +283,7 @@ def test_what_a_family_has_not_is_refused(data, family, field, tmp_path):
 def test_every_family_is_found_and_tested_here():
     found, absent = families()
     assert not absent
-    assert set(found) == set(QUICK)
+    assert set(found) >= set(QUICK)  # tests/train/test_trainer_contract.py asks for all others
 
 
 def test_an_unknown_family_lists_the_known_ones():

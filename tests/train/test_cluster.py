@@ -45,7 +45,7 @@ def test_a_node_dies_and_the_search_goes_on(table, tmp_path):
     states = [state for state, _, _ in search["trials"]]
     assert search["killed"]
     assert states.count("complete") == 12
-    assert set(states) == {"complete", "lost"}
+    assert set(states) <= {"complete", "lost"}  # it may have been between two trials
     lost = [(where, values) for state, where, values in search["trials"] if state == "lost"]
     for where, values in lost:
         assert where == search["killed"]
@@ -58,7 +58,7 @@ def test_a_node_dies_and_the_search_goes_on(table, tmp_path):
     train = told["train"]
     assert train["same"]  # the same bundle as one trained here, to the last byte
     assert train["epochs"] == 20
-    assert train["notes"][0].endswith("data by object")
+    assert any(note.endswith("data by object") for note in train["notes"])
     assert train["refused"].startswith("invalid_input: params.wings")
 
 

@@ -200,7 +200,9 @@ def test_what_a_model_does_in_its_own_way_is_not_looped(rows):
     generated = dense()
     plain(generated)
     x, y = rows
-    history = numen.fit(generated, ((x[:16], y[:16]) for _ in range(4)), shuffle=False, verbose=0)
+    history = numen.fit(
+        generated, ((x[:16], y[:16]) for _ in range(4)), steps_per_epoch=4, shuffle=False, verbose=0
+    )
     assert len(history.history["loss"]) == 1
 
 

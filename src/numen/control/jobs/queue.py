@@ -207,6 +207,9 @@ class Queue:
         return self.jobs.get(job.id)
 
 
+_STARTED: Final[set[subprocess.Popen[bytes]]] = set()
+
+
 def spawn(
     module: list[str], lock: int, log: Path, where: str, settings: Settings
 ) -> subprocess.Popen[bytes]:
@@ -220,8 +223,12 @@ def spawn(
         "NUMEN_JOBS": str(settings.jobs),
     }
     with log.open("ab") as out:
-        return subprocess.Popen(  # noqa: S603 - our own command
+        started = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", *module],
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=where, env=environment,
             pass_fds=(lock,), start_new_session=True,
         )  # fmt: skip
+    # Python would complain of one that is forgotten while it runs.
+    _STARTED.difference_update([process for process in _STARTED if process.poll() is not None])
+    _STARTED.add(started)
+    return started
