@@ -1,4 +1,7 @@
-"""A split as LightGBM asks for it: a part at a time, so that rows need not fit into memory."""
+"""What LightGBM asks for as it goes: rows, a part at a time, and a seed for each round.
+
+Rows so need not fit into memory, and a run that is gone on with ends where an unbroken one does.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from numen.core.signature import Array
 from numen.data.dataset import Split
 
 _PART: Final = 16_384  # rows read at a time
+_STRIDE: Final = 7_919  # between the rounds' seeds of one seed and of the next
 
 
 class Parts(lightgbm.Sequence):  # type: ignore[misc]
@@ -31,3 +35,21 @@ class Parts(lightgbm.Sequence):  # type: ignore[misc]
         rows = given.reshape(len(given), -1)
         # It wants single rows as doubles.
         return rows[0].astype(np.float64) if alone else rows.astype(np.float32, copy=False)
+
+
+class Draws:
+    """What a round draws by chance depends on the seed and on its number alone.
+
+    LightGBM draws on from round to round, and anew where earlier trees are gone on from.
+    """
+
+    before_iteration = True
+    order = 0
+
+    def __init__(self, seed: int):
+        self._seed = seed
+
+    def __call__(self, env: Any) -> None:
+        """Seeds the round to come."""
+        seed = (self._seed * _STRIDE + env.iteration) % 2**31
+        env.model.reset_parameter({"feature_fraction_seed": seed, "extra_seed": seed})

@@ -22,7 +22,7 @@ from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Run, Trained, expect_numbers
 from numen.train.boosted import class_count, convert
-from numen.train.parts import Parts
+from numen.train.parts import Draws, Parts
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.weights import class_weights
 
@@ -57,7 +57,6 @@ class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _FEW: Final = 20_000  # rows
-_STRIDE: Final = 7_919  # between the rounds' seeds of one seed and of the next
 _USUAL_OF_FEW: Final = {"lambda_l2": 1.0, "feature_fraction": 0.7, "extra_trees": True}
 _USUAL: Final = {"lambda_l2": 0.0, "feature_fraction": 1.0, "extra_trees": False}
 _SPACE: Final[Mapping[str, Any]] = {
@@ -120,24 +119,6 @@ class TreesTrainer:
         )
 
 
-class _Drawn:
-    """What a round draws by chance depends on the seed and on its number alone.
-
-    LightGBM draws on from round to round, and anew where earlier trees are gone on from.
-    """
-
-    before_iteration = True
-    order = 0
-
-    def __init__(self, seed: int):
-        self._seed = seed
-
-    def __call__(self, env: Any) -> None:
-        """Seeds the round to come."""
-        seed = (self._seed * _STRIDE + env.iteration) % 2**31
-        env.model.reset_parameter({"feature_fraction_seed": seed, "extra_seed": seed})
-
-
 class _Fit:
     """One run of boosting."""
 
@@ -172,7 +153,7 @@ class _Fit:
                     valid_sets=[train, *aside],
                     valid_names=["train", "val"][: 1 + len(aside)],
                     init_model=lightgbm.Booster(model_str=self.state.model) if done else None,
-                    callbacks=[_Drawn(self.recipe.seed), self._round],
+                    callbacks=[Draws(self.recipe.seed), self._round],
                 )
         except _Enough:
             stopped = "early"
