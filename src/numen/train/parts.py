@@ -48,8 +48,15 @@ class Draws:
 
     def __init__(self, seed: int):
         self._seed = seed
+        self._nothing_to_split = False
 
     def __call__(self, env: Any) -> None:
         """Seeds the round to come."""
+        if self._nothing_to_split:
+            return
         seed = (self._seed * _STRIDE + env.iteration) % 2**31
-        env.model.reset_parameter({"feature_fraction_seed": seed, "extra_seed": seed})
+        try:
+            env.model.reset_parameter({"feature_fraction_seed": seed, "extra_seed": seed})
+        except lightgbm.basic.LightGBMError:
+            # So few rows that no column can be split: its trees are leaves, and nothing is drawn.
+            self._nothing_to_split = True
