@@ -24,16 +24,15 @@ from numen.train.base import Run, Trained, expect_numbers
 from numen.train.boosted import class_count, convert
 from numen.train.parts import Draws, Parts
 from numen.train.recipe import Recipe, params_of, refuse
+from numen.train.rounds import ROUNDS, best, check_loss, kept_aside
+from numen.train.standing import check_same
 from numen.train.weights import class_weights
 
 MODEL_TEXT: Final = "model.txt"
 _LAST: Final = "last.json"
-_ROUNDS: Final = 100
-_ASIDE: Final = 0.1  # of the training rows, where there is patience and no validation
 _TWICE: Final = 64_000_000  # numbers, a byte each
 _SAMPLED: Final = 4_000_000  # numbers
 _QUANTITY: Final = {"": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber"}
-_CLASSES: Final = ("", "sparse_categorical_crossentropy", "categorical_crossentropy")
 _SAME: Final = (
     "family", "params", "loss", "learning_rate", "class_weight", "validation", "seed"
 )  # fmt: skip
@@ -125,9 +124,8 @@ class _Fit:
     def __init__(self, data: Dataset, recipe: Recipe, run: Run):
         self.data, self.recipe, self.run = data, recipe, run
         self.few = len(data.train) <= _FEW
-        self.rounds = recipe.epochs or (2 * _ROUNDS if self.few else _ROUNDS)
-        # Trees learn training rows by heart: only others can say when it is enough.
-        self.kept_aside = recipe.validation or (_ASIDE if recipe.patience else 0.0)
+        self.rounds = recipe.epochs or (2 * ROUNDS if self.few else ROUNDS)
+        self.kept_aside = kept_aside(recipe)
         made_by = {name: getattr(recipe, name) for name in _SAME} | {"data": data.digest}
         self.state = State(made_by)
         self.booster: Any = None
@@ -227,11 +225,7 @@ class _Fit:
             raise _Enough
 
     def _best(self) -> int:
-        """The rounds to keep: up to the lowest loss on the rows kept aside, else all."""
-        if not self.kept_aside:
-            return len(self.state.history)
-        losses = [metrics["val_loss"] for metrics in self.state.history]
-        return losses.index(min(losses)) + 1
+        return best(self.state.history, aside=bool(self.kept_aside))
 
     def _keep(self) -> None:
         """Writes all rounds to the run's folder, and leaves the best ones in the state."""
@@ -252,17 +246,7 @@ class _Fit:
             state = msgspec.json.decode(last.read_bytes(), type=State)
         except msgspec.DecodeError as error:
             raise CorruptBundle(f"checkpoint {last}: {error}") from error
-        differ = [
-            name
-            for name in self.state.made_by
-            if state.made_by.get(name) != self.state.made_by[name]
-        ]
-        if differ:
-            raise InvalidInput(
-                f"resume: the run began with another {', '.join(differ)}",
-                hint="give the recipe it began with, or start anew without --resume",
-                field=differ[0],
-            )
+        check_same(state.made_by, self.state.made_by)
         self.state = state
         self.run.progress.note(f"going on after round {len(state.history)}")
 
@@ -271,17 +255,9 @@ _METRICS: Final = {"l2": "loss", "binary_logloss": "loss", "multi_logloss": "los
 
 
 def _objective(loss: str, labels: tuple[str, ...] | None) -> dict[str, Any]:
+    check_loss(loss, _QUANTITY, labels)
     if labels is None:
-        if loss not in _QUANTITY:
-            known = ", ".join(filter(None, _QUANTITY))
-            raise InvalidInput(
-                f'loss: boosting of a quantity knows {known}, received "{loss}"', field="loss"
-            )
         return {"objective": _QUANTITY[loss], "metric": ["l2", "l1"]}
-    if loss not in _CLASSES:
-        raise InvalidInput(
-            f'loss: boosting of classes knows the cross-entropy, received "{loss}"', field="loss"
-        )
     if len(labels) == 2:
         return {"objective": "binary", "metric": ["binary_logloss", "binary_error"]}
     return {

@@ -18,17 +18,16 @@ import numpy as np
 import onnx
 import xgboost
 
-from numen.core.errors import ExportFailed, InvalidInput
+from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Run, Trained, expect_numbers
 from numen.train.ensemble import Ensemble, Finish
 from numen.train.recipe import Recipe, params_of, refuse
+from numen.train.rounds import ROUNDS, best, check_loss, kept_aside
 from numen.train.weights import class_weights
 
-_ROUNDS: Final = 100
-_ASIDE: Final = 0.1  # of the training rows, where there is patience and no validation
 _PART: Final = 65_536  # rows read at a time
 _QUANTITY: Final = {
     "": "reg:squarederror",
@@ -36,7 +35,6 @@ _QUANTITY: Final = {
     "mae": "reg:absoluteerror",
     "huber": "reg:pseudohubererror",
 }
-_CLASSES: Final = ("", "sparse_categorical_crossentropy", "categorical_crossentropy")
 _METRICS: Final = {"logloss": "loss", "mlogloss": "loss", "mae": "mae", "rmse": "rmse"}
 _LOGITS: Final = ("binary:logistic", "reg:logistic")
 _PLAIN: Final = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror")
@@ -105,10 +103,7 @@ class _Listener(xgboost.callback.TrainingCallback):
     @property
     def best(self) -> int:
         """Rounds up to the lowest loss on the rows kept aside, else all."""
-        if not self.aside:
-            return len(self.history)
-        losses = [metrics["val_loss"] for metrics in self.history]
-        return losses.index(min(losses)) + 1
+        return best(self.history, aside=self.aside)
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
         """One round is done; true ends training."""
@@ -158,10 +153,9 @@ class _Parts(xgboost.DataIter):
 
 def _boost(data: Dataset, recipe: Recipe, run: Run) -> tuple[Any, Any, Stopped]:
     params = params_of(recipe, Params)
-    kept_aside = recipe.validation or (_ASIDE if recipe.patience else 0.0)
     split, aside = data.train, None
-    if kept_aside:
-        split, aside = split.divide(kept_aside, recipe.seed)
+    if part := kept_aside(recipe):
+        split, aside = split.divide(part, recipe.seed)
     weights = class_weights(recipe, data.labels, split.target)
     kinds = _kinds(data)
 
@@ -179,7 +173,7 @@ def _boost(data: Dataset, recipe: Recipe, run: Run) -> tuple[Any, Any, Stopped]:
         "seed": recipe.seed,
         "verbosity": 0,
     }
-    rounds = recipe.epochs or _ROUNDS
+    rounds = recipe.epochs or ROUNDS
     listener = _Listener(recipe, run, aside is not None)
     run.progress.begin(rounds, 1)
     stopped: Stopped = "finished"
@@ -209,17 +203,9 @@ def _kinds(data: Dataset) -> list[str]:
 
 
 def _objective(loss: str, labels: tuple[str, ...] | None) -> dict[str, Any]:
+    check_loss(loss, _QUANTITY, labels)
     if labels is None:
-        if loss not in _QUANTITY:
-            known = ", ".join(filter(None, _QUANTITY))
-            raise InvalidInput(
-                f'loss: boosting of a quantity knows {known}, received "{loss}"', field="loss"
-            )
         return {"objective": _QUANTITY[loss], "eval_metric": ["mae", "rmse"]}
-    if loss not in _CLASSES:
-        raise InvalidInput(
-            f'loss: boosting of classes knows the cross-entropy, received "{loss}"', field="loss"
-        )
     if len(labels) == 2:
         return {"objective": "binary:logistic", "eval_metric": ["error", "logloss"]}
     return {

@@ -25,13 +25,13 @@ from numen.train.front import Front
 from numen.train.interrupt import interruptible
 from numen.train.keras import checkpoint, objective
 from numen.train.keras.backend import load_keras, seed_all
-from numen.train.keras.checkpoint import BEST, LAST, State
 from numen.train.keras.export import as_trained
 from numen.train.keras.families import FAMILIES, Family, build_own
 from numen.train.keras.pairs import check_pair, ending
 from numen.train.keras.passes import Passes, Rows
 from numen.train.keras.scan import Told
 from numen.train.recipe import Recipe, refuse
+from numen.train.standing import BEST, LAST, State
 
 Stopped = Literal["finished", "early", "interrupted"]
 _OWN: Final = Family(build_own, epochs=5, batch_size=32)
@@ -184,17 +184,7 @@ class _Fit:
 
     def _judge(self, number: int, metrics: dict[str, float]) -> None:
         """Saves the epoch, as the best too if it is."""
-        loss = metrics["loss" if self.aside is None else "val_loss"]
-        if not math.isfinite(loss) and not self.state.best_epoch:
-            raise InvalidInput(
-                f"training: the loss is {loss} after epoch {number}",
-                hint="lower the learning rate",
-                field="learning_rate",
-            )
-        self.state.epoch = number
-        self.state.history = [*self.state.history, metrics]
-        if self.state.best is None or loss < self.state.best:
-            self.state.best, self.state.best_epoch = loss, number
+        if self.state.take(number, metrics, aside=self.aside is not None):
             checkpoint.save(self.run.folder / BEST, self.model, self.state, optimizer=False)
         checkpoint.save(self.run.folder / LAST, self.model, self.state, optimizer=True)
 

@@ -1,11 +1,10 @@
-"""Where a torch training stands, on disk: weights and the optimizer's state as plain arrays.
+"""A torch training on disk: weights and the optimizer's state as plain arrays.
 
-Written beside and renamed, so a file is whole or absent. No pickle, unlike torch's own files.
+No pickle, unlike torch's own files.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -13,32 +12,21 @@ from zipfile import BadZipFile
 import msgspec
 import numpy as np
 
-from numen.core.errors import CorruptBundle, InvalidInput
-
-BEST = "best.npz"
-LAST = "last.npz"
+from numen.core.errors import CorruptBundle
+from numen.train.standing import State, check_same, write
 
 
-class State(msgspec.Struct):
-    """How far training has come.
+class TorchState(State):
+    """How far a torch training has come.
 
     Attributes:
-        made_by: What must be the same to go on.
-        epoch: Epochs done.
-        best: The lowest loss so far, and the epoch it was reached in.
-        history: Metrics of each epoch.
         plain: The optimizer's state that is no array, by weight and name.
     """
 
-    made_by: dict[str, Any]
-    epoch: int = 0
-    best: float | None = None
-    best_epoch: int = 0
-    history: list[dict[str, float]] = []
-    plain: dict[str, dict[str, Any]] = {}
+    plain: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
-def save(path: Path, model: Any, state: State, optimizer: Any = None) -> None:
+def save(path: Path, model: Any, state: TorchState, optimizer: Any = None) -> None:
     """Writes the module's weights, and the optimizer's state if given, with how far it is."""
     arrays = {f"w:{name}": tensor.numpy() for name, tensor in model.state_dict().items()}
     if optimizer is not None:
@@ -49,13 +37,7 @@ def save(path: Path, model: Any, state: State, optimizer: Any = None) -> None:
                     arrays[f"o:{place}:{name}"] = value.numpy()
                 else:
                     state.plain.setdefault(str(place), {})[name] = value
-    text = np.frombuffer(msgspec.json.encode(state), "uint8")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
-        np.savez(file, state=text, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write(path, state, arrays)
 
 
 def restore(torch: Any, path: Path, model: Any) -> None:
@@ -67,7 +49,9 @@ def restore(torch: Any, path: Path, model: Any) -> None:
     _put(torch, model, _read(path), path)
 
 
-def resume(torch: Any, path: Path, model: Any, optimizer: Any, made_by: dict[str, Any]) -> State:
+def resume(
+    torch: Any, path: Path, model: Any, optimizer: Any, made_by: dict[str, Any]
+) -> TorchState:
     """Puts saved values back into module and optimizer, and says how far training had come.
 
     Raises:
@@ -76,16 +60,10 @@ def resume(torch: Any, path: Path, model: Any, optimizer: Any, made_by: dict[str
     """
     arrays = _read(path)
     try:
-        state = msgspec.json.decode(arrays["state"].tobytes(), type=State)
+        state = msgspec.json.decode(arrays["state"].tobytes(), type=TorchState)
     except (KeyError, msgspec.DecodeError) as error:
         raise CorruptBundle(f"checkpoint {path}: {error}") from error
-    differ = [name for name in made_by if state.made_by.get(name) != made_by[name]]
-    if differ:
-        raise InvalidInput(
-            f"resume: the run began with another {', '.join(differ)}",
-            hint="give the recipe it began with, or start anew without --resume",
-            field=differ[0],
-        )
+    check_same(state.made_by, made_by)
     _put(torch, model, arrays, path)
     values: dict[int, dict[str, Any]] = {
         int(place): dict(plain) for place, plain in state.plain.items()

@@ -23,8 +23,9 @@ from numen.train.base import Run, Trained
 from numen.train.interrupt import Interrupt, interruptible
 from numen.train.own import find_build
 from numen.train.recipe import Recipe, refuse
+from numen.train.standing import BEST, LAST
 from numen.train.torch import checkpoint
-from numen.train.torch.checkpoint import BEST, LAST, State
+from numen.train.torch.checkpoint import TorchState
 from numen.train.torch.export import as_trained, evaluating, load_torch
 from numen.train.torch.objective import SCHEDULES, find_loss, is_descent, make_optimizer
 
@@ -84,7 +85,7 @@ class _Fit:
         made_by = {name: getattr(recipe, name) for name in _SAME} | {"data": data.digest}
         if recipe.schedule not in ("", "constant"):
             made_by["epochs"] = self.epochs
-        self.state = State(made_by)
+        self.state = TorchState(made_by)
 
     def go(self) -> Stopped:
         """Trains to the end, or to Ctrl-C, and leaves the best epoch's weights in the module.
@@ -149,17 +150,7 @@ class _Fit:
 
     def _judge(self, number: int, metrics: dict[str, float]) -> None:
         """Saves the epoch, as the best too if it is."""
-        loss = metrics["loss" if self.aside is None else "val_loss"]
-        if not math.isfinite(loss) and not self.state.best_epoch:
-            raise InvalidInput(
-                f"training: the loss is {loss} after epoch {number}",
-                hint="lower the learning rate",
-                field="learning_rate",
-            )
-        self.state.epoch = number
-        self.state.history = [*self.state.history, metrics]
-        if self.state.best is None or loss < self.state.best:
-            self.state.best, self.state.best_epoch = loss, number
+        if self.state.take(number, metrics, aside=self.aside is not None):
             checkpoint.save(self.run.folder / BEST, self.model, self.state)
         checkpoint.save(self.run.folder / LAST, self.model, self.state, self.optimizer)
 
