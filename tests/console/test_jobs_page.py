@@ -11,26 +11,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from console.test_browser import SIZES
 from console.test_browser import browser as browser  # noqa: PLC0414 - a fixture
-from control.job_parts import end_all, write_table
-from numen.core.settings import Settings
-from numen.data.library import Library
-from numen.registry import Registry
-from parts import Live, start_server, stop
+from control.job_parts import serving_table
+from parts import Live
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    home = tmp_path_factory.mktemp("console-jobs")
-    registry = Registry.of(Settings(home=str(home)))
-    table = write_table(home / "table.csv")
-    Library(registry.catalog, registry.blobs, home).add("table", [table])
-    url, process = start_server(home)
-    yield Live(url, home, registry, process)
-    stop(process)
-    end_all(home)
-    registry.catalog.close()
+    with serving_table(tmp_path_factory.mktemp("console-jobs")) as live:
+        yield live
 
 
 def open_jobs(browser: Browser, url: str, size: str = "desktop", scheme: str = "light") -> Page:

@@ -7,13 +7,17 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from numen.control.jobs.lock import hold
+from numen.core.settings import Settings
+from numen.data.library import Library
+from numen.registry import Registry
+from parts import Live, start_server, stop
 
 
 def write_table(path: Path, rows: int = 300) -> Path:
@@ -24,6 +28,19 @@ def write_table(path: Path, rows: int = 300) -> Path:
     lines = [f"{a:.4f},{b:.4f},{k}" for (a, b), k in zip(x, kind, strict=True)]
     path.write_text("a,b,target\n" + "\n".join(lines) + "\n")
     return path
+
+
+@contextlib.contextmanager
+def serving_table(home: Path) -> Iterator[Live]:
+    """A server with a data set, `table`, and no model."""
+    registry = Registry.of(Settings(home=str(home)))
+    table = write_table(home / "table.csv")
+    Library(registry.catalog, registry.blobs, home).add("table", [table])
+    url, process = start_server(home)
+    yield Live(url, home, registry, process)
+    stop(process)
+    end_all(home)
+    registry.catalog.close()
 
 
 def told(home: Path, id_: str) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from control.job_parts import end_all, wait_for, write_table
+from control.job_parts import end_all, serving_table, wait_for, write_table
 from numen.core.settings import Settings
 from numen.data.library import Library
 from numen.registry import Registry
@@ -32,15 +32,8 @@ PROGRESS = """subscription ($id: String!, $after: String! = "0") {
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server with a data set, `table`, and no model."""
-    home = tmp_path_factory.mktemp("jobs")
-    registry = Registry.of(Settings(home=str(home)))
-    table = write_table(home / "table.csv")
-    Library(registry.catalog, registry.blobs, home).add("table", [table])
-    url, process = start_server(home)
-    yield Live(url, home, registry, process)
-    stop(process)
-    end_all(home)
-    registry.catalog.close()
+    with serving_table(tmp_path_factory.mktemp("jobs")) as live:
+        yield live
 
 
 def events(url: str, id_: str, after: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+from in_postgres import needs_postgres, postgres_catalog
 
 from numen.core.errors import Conflict, NotFound
 from numen.store.catalog import Catalog
@@ -72,19 +70,7 @@ def test_of_many_who_claim_one_gets_it(catalog: Catalog) -> None:
     assert len(jobs.all(("running",))) == 2
 
 
-@pytest.mark.skipif("NUMEN_TEST_POSTGRES" not in os.environ, reason="needs a Postgres")
+@needs_postgres
 def test_jobs_in_postgres_as_well() -> None:
-    address = sa.make_url(os.environ["NUMEN_TEST_POSTGRES"])
-    name = f"jobs_{uuid.uuid4().hex}"
-    engine = sa.create_engine(
-        address.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        catalog = Catalog(address.set(database=name).render_as_string(hide_password=False))
-        try:
-            story(catalog)
-        finally:
-            catalog.close()
-            connection.execute(sa.text(f"DROP DATABASE {name}"))
-    engine.dispose()
+    with postgres_catalog() as catalog:
+        story(catalog)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
+from in_postgres import needs_postgres, postgres_catalog
 
 from numen.core.errors import InvalidInput, NotFound
 from numen.core.key import Key, digest
@@ -65,22 +63,10 @@ def test_keys_are_made_listed_and_taken_back(catalog: Catalog) -> None:
     story(catalog)
 
 
-@pytest.mark.skipif("NUMEN_TEST_POSTGRES" not in os.environ, reason="needs a Postgres")
+@needs_postgres
 def test_in_postgres_as_well() -> None:
-    address = sa.make_url(os.environ["NUMEN_TEST_POSTGRES"])
-    name = f"keys_{uuid.uuid4().hex}"
-    engine = sa.create_engine(
-        address.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        catalog = Catalog(address.set(database=name).render_as_string(hide_password=False))
-        try:
-            story(catalog)
-        finally:
-            catalog.close()
-            connection.execute(sa.text(f"DROP DATABASE {name}"))
-    engine.dispose()
+    with postgres_catalog() as catalog:
+        story(catalog)
 
 
 def test_a_secret_is_not_taken_for_an_id_nor_said_again(catalog: Catalog) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import soundfile
+from quiet import Quiet
 
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.manifest import AudioInput, ColumnsInput, ImageInput
@@ -19,20 +20,6 @@ from numen.train.keras.trainer import KerasTrainer
 from numen.train.recipe import make
 
 SMALL = {"filters": 4, "units": 8, "bands": 16}
-
-
-class Quiet:
-    def begin(self, epochs, steps):
-        pass
-
-    def step(self, metrics):
-        pass
-
-    def epoch(self, number, metrics):
-        pass
-
-    def note(self, message):
-        pass
 
 
 @pytest.fixture(scope="module")

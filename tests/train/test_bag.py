@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from quiet import Quiet
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, Regression
@@ -23,13 +24,6 @@ THINGS = {
     "film": ["plot", "actor", "scene", "camera", "script", "acting"],
     "game": ["level", "boss", "quest", "player", "board", "dice"],
 }
-
-
-class Quiet:
-    def begin(self, epochs, steps): ...
-    def step(self, metrics): ...
-    def epoch(self, number, metrics): ...
-    def note(self, message): ...
 
 
 def opinions(path: Path, kinds: list[str], rows: int = 240, stars: bool = False) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from quiet import Quiet
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification
@@ -18,23 +19,6 @@ from numen.train.recipe import make
 
 keras = load_keras()
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-class Quiet:
-    def __init__(self):
-        self.notes = []
-
-    def begin(self, epochs, steps):
-        pass
-
-    def step(self, metrics):
-        pass
-
-    def epoch(self, number, metrics):
-        pass
-
-    def note(self, message):
-        self.notes.append(message)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 
 import numpy as np
@@ -10,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from quiet import Quiet, few_digits
 
 import numen
 from numen.core.errors import InvalidInput, NotFound
@@ -22,27 +22,9 @@ from numen.train.recipe import make
 keras = load_keras()
 
 
-class Quiet:
-    def begin(self, epochs, steps):
-        pass
-
-    def step(self, metrics):
-        pass
-
-    def epoch(self, number, metrics):
-        pass
-
-    def note(self, message):
-        pass
-
-
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMEN_HOME", str(tmp_path_factory.mktemp("home")))
-        whole = Dataset.open("sample:mnist")
-    few = {"train": whole.train.take(range(60)), "test": whole.test.take(range(300))}
-    return dataclasses.replace(whole, splits=few)
+    return few_digits(tmp_path_factory.mktemp("home"), 60, 300)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 import onnxruntime
 import pytest
+from quiet import Quiet, few_digits
 
 from numen.core.errors import CorruptBundle, InvalidInput, TooLarge
 from numen.core.manifest import Classification
@@ -27,28 +28,9 @@ from numen.train.recipe import make
 keras = load_keras()
 
 
-class Quiet:
-    def begin(self, epochs, steps):
-        self.steps = steps
-        self.notes = []
-
-    def step(self, metrics):
-        pass
-
-    def epoch(self, number, metrics):
-        pass
-
-    def note(self, message):
-        self.notes.append(message)
-
-
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMEN_HOME", str(tmp_path_factory.mktemp("home")))
-        whole = Dataset.open("sample:mnist")
-    few = {"train": whole.train.take(range(400)), "test": whole.test.take(range(100))}
-    return dataclasses.replace(whole, splits=few)
+    return few_digits(tmp_path_factory.mktemp("home"), 400, 100)
 
 
 def fit(data, folder, progress=None, **table):
