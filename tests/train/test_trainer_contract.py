@@ -6,21 +6,16 @@ A family says by accepting or refusing which kinds of data it takes; at least on
 from __future__ import annotations
 
 import functools
-import random
-import struct
-import wave
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from kinds import KINDS
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
 
 from numen.core.errors import InvalidData, InvalidInput, NotFound
-from numen.data.dataset import Dataset
 from numen.train.base import Run
 from numen.train.find import families, trainer_for, usual_space
 from numen.train.recipe import make
@@ -29,7 +24,6 @@ from numen.train.trial import rehearse
 
 FAMILIES = sorted(families()[0])
 EPOCHS = 4
-ROWS = 80
 # Recipe fields that not every family can use, with a value that means something where one can.
 OPTIONS = {
     "optimizer": "sgd", "learning_rate": 0.01, "batch_size": 8, "loss": "mse", "schedule": "cosine",
@@ -63,72 +57,6 @@ class Told:
         pass
 
 
-def pictures(folder: Path) -> Dataset:
-    source = np.random.default_rng(3)
-    for i in range(ROWS):
-        label = ("dark", "light")[i % 2]
-        pixels = source.integers(0, 120, (12, 12)) + 120 * (i % 2)
-        (folder / label).mkdir(exist_ok=True, parents=True)
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / label / f"{i}.png")
-    return Dataset.open(folder)
-
-
-def columns(folder: Path, **said: object) -> Dataset:
-    source = np.random.default_rng(3)
-    lines = ["a,b,kind,goal"]
-    for i in range(ROWS):
-        a, b = source.normal(0, 1, 2)
-        lines.append(f"{a:.3f},{b:.3f},{'xyz'[i % 3]},{'yes' if a + b > 0 else 'no'}")
-    (folder / "t.csv").write_text("\n".join(lines))
-    return Dataset.open(folder / "t.csv", target="goal", **said)
-
-
-def quantity(folder: Path) -> Dataset:
-    source = np.random.default_rng(3)
-    rows = [f"{a:.3f},{b:.3f},{3 * a - b:.3f}" for a, b in source.normal(0, 1, (ROWS, 2))]
-    (folder / "q.csv").write_text("a,b,goal\n" + "\n".join(rows))
-    return Dataset.open(folder / "q.csv", target="goal")
-
-
-def windows(folder: Path) -> Dataset:
-    source = np.random.default_rng(3)
-    lines, level = ["who,day,value,goal"], 0.0
-    for who in ("p", "q", "r", "s"):
-        for day in range(30):
-            level = 0.8 * level + source.normal()
-            lines.append(f"{who},{day},{level:.3f},{'up' if level > 0 else 'down'}")
-    (folder / "w.csv").write_text("\n".join(lines))
-    return Dataset.open(
-        folder / "w.csv", target="goal", group="who", order="day", window=5,
-        columns={"day": "number"},
-    )  # fmt: skip
-
-
-def text(folder: Path) -> Dataset:
-    words = random.Random(3)
-    good, bad = ["great", "fine", "lovely", "warm"], ["awful", "poor", "cold", "sad"]
-    lines = ["review,goal"]
-    for i in range(ROWS):
-        said = words.choices(good if i % 2 else bad, k=4) + words.choices(["the", "it", "was"], k=3)
-        words.shuffle(said)
-        lines.append(f"{' '.join(said)},{'good' if i % 2 else 'bad'}")
-    (folder / "x.csv").write_text("\n".join(lines))
-    return Dataset.open(folder / "x.csv", target="goal", columns={"review": "text"})
-
-
-def sound(folder: Path) -> Dataset:
-    for i in range(ROWS // 2):
-        label, pitch = (("low", 300), ("high", 1200))[i % 2]
-        (folder / label).mkdir(exist_ok=True, parents=True)
-        with wave.open(str(folder / label / f"{i}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(8000)
-            tone = np.sin(2 * np.pi * (pitch + i) * np.arange(2000) / 8000)
-            file.writeframes(struct.pack("<2000h", *(int(12_000 * v) for v in tone)))
-    return Dataset.open(folder)
-
-
 def body(path: Path) -> Path:
     """A network of pictures of 12 by 12, trained by nobody, for a family to learn behind."""
     weights = np.random.default_rng(3).standard_normal((144, 8)).astype(np.float32) / 12
@@ -151,10 +79,6 @@ def body(path: Path) -> Path:
 
 # What a family's recipe must say.
 NEEDED: dict[str, dict[str, str]] = {}
-KINDS: dict[str, Callable[[Path], Dataset]] = {
-    "pictures": pictures, "columns": columns, "quantity": quantity, "windows": windows,
-    "text": text, "sound": sound,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

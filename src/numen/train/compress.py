@@ -19,6 +19,7 @@ from onnx import helper, numpy_helper
 from numen.core.errors import InvalidInput
 from numen.core.manifest import ImageInput
 from numen.core.signature import Arrays, TensorSpec
+from numen.train.shapes import inferred
 
 # Convolutions are not among them: one that reckons its scales for each call is slower than float.
 _DYNAMIC: Final = ("MatMul", "Gemm", "LSTM", "Attention")
@@ -90,8 +91,16 @@ def _plain(graph: Path) -> Iterator[Path]:
 
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.onnx"
-        quant_pre_process(graph, plain, skip_symbolic_shape=True)
-        yield plain
+        onnx.save_model(inferred(onnx.load(graph)), plain)
+        try:
+            quant_pre_process(plain, plain, skip_symbolic_shape=True)
+            yield plain
+        except Exception as error:  # whatever the library cannot do
+            raise InvalidInput(
+                f"compress: the graph cannot be brought to 8 bits: {error}",
+                hint="--distill is for anything",
+                field="int8",
+            ) from error
 
 
 def has(graph: Path, *kinds: str) -> bool:

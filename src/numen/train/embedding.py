@@ -8,8 +8,11 @@ from typing import Final
 import onnx
 from onnx import TensorProto, helper
 
+from numen.train.shapes import inferred
+
 EMBEDDING: Final = "numen/embedding"
 _LAST: Final = ("MatMul", "Gemm")
+_WIDEST: Final = 4_096
 
 
 def with_embedding(graph: Path, target: Path) -> bool:
@@ -22,7 +25,7 @@ def with_embedding(graph: Path, target: Path) -> bool:
     Returns:
         Whether there is such a layer; nothing is written if not.
     """
-    model = onnx.shape_inference.infer_shapes(onnx.load(graph))
+    model = inferred(onnx.load(graph))
     made = {name for node in model.graph.node for name in node.output}
     known = {info.name: info.type.tensor_type for info in model.graph.value_info}
     for node in reversed(model.graph.node):
@@ -32,8 +35,10 @@ def with_embedding(graph: Path, target: Path) -> bool:
         kind = known.get(source)
         if kind is None or kind.elem_type != TensorProto.FLOAT or len(kind.shape.dim) != 2:
             return False
-        model.graph.node.append(helper.make_node("Identity", [source], [EMBEDDING]))
         width = kind.shape.dim[1].dim_value or None
+        if width is not None and width > _WIDEST:  # counts of words, say, are no embedding
+            return False
+        model.graph.node.append(helper.make_node("Identity", [source], [EMBEDDING]))
         info = helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, ["batch", width])
         model.graph.output.append(info)
         onnx.save_model(model, target)

@@ -72,7 +72,12 @@ def joined(
     (made,) = (value.name for value in first.graph.output)
     first = compose.add_prefix(first, place)
     _rename(first.graph, {place + given: given})
-    return compose.merge_models(first, second, io_map=[(place + made, between)])
+    whole = compose.merge_models(first, second, io_map=[(place + made, between)])
+    # Both speak of the same domains, and some tools want each said once.
+    said = {each.domain: each.version for each in whole.opset_import}
+    del whole.opset_import[:]
+    whole.opset_import.extend(onnx.helper.make_opsetid(*each) for each in said.items())
+    return whole
 
 
 def _given(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:

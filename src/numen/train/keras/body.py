@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 import onnx
-from onnx import helper, shape_inference, version_converter
+from onnx import helper, version_converter
 from onnx.utils import Extractor
 
 from numen.core.bundle import Bundle
@@ -27,6 +27,7 @@ from numen.train.keras.ends import head
 from numen.train.keras.export import KerasExporter, read_file
 from numen.train.keras.graph import IR_VERSION, OPSET, Graph
 from numen.train.recipe import Recipe, params_of
+from numen.train.shapes import inferred
 
 _FEATURES: Final = "features"
 _ROWS: Final = 64  # rows that go through the body at once
@@ -113,7 +114,7 @@ def _load(path: Path) -> tuple[onnx.ModelProto, ImageInput | None]:
         if any(o.domain in ("", "ai.onnx") and o.version != OPSET for o in model.opset_import):
             model = version_converter.convert_version(model, OPSET)
         model.ir_version = IR_VERSION
-        return shape_inference.infer_shapes(model), how
+        return inferred(model), how
     except (ExportFailed, InvalidInput):
         raise
     except Exception as error:  # whatever the libraries make of a stranger's file
