@@ -94,7 +94,10 @@ def named(attributes: Any) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     collector = Collector()
-    yield collector
+    with pytest.MonkeyPatch.context() as patch:
+        # The library's own name for how long it gathers spans, in ms; servers here inherit it.
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        yield collector
     collector.close()
 
 
@@ -233,6 +236,28 @@ def test_a_share_of_who_says_nothing_is_traced(tmp_path: Path, collector: Collec
         assert collector.resources[-1]["service.instance.id"] in ("1", "2")
     finally:
         stop(process)
+
+
+def test_no_more_is_traced_than_a_busy_server_affords(traced: Live, collector: Collector) -> None:
+    asked = names()
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", traced.port, timeout=10)
+    for number in range(1_000):
+        headers = asked | {"x-request-id": f"busy-{number}", "content-type": "application/json"}
+        connection.request("POST", "/v2/models/linear/infer", BODY, headers)
+        reply = connection.getresponse()
+        reply.read()
+        assert reply.status == 200
+    connection.close()
+    took = time.monotonic() - began
+    time.sleep(1)  # then there is room for another
+    last = names()
+    assert post(traced, "/v2/models/linear/infer", BODY, last) == 200
+    check(collector.of(last["x-request-id"]))
+    ids = [named(span.attributes).get("numen.request_id", "") for span in list(collector.spans)]
+    busy = sum(each.startswith("busy-") for each in ids)
+    assert 50 < busy <= min(100 * (1 + took), 999)
+    collector.spans.clear()
 
 
 def test_a_collector_that_is_away_costs_nobody_an_answer_and_ends_in_time(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from pathlib import Path
 
+import kinds
 import numpy as np
 
 from numen.data.dataset import Dataset
@@ -15,44 +15,57 @@ from numen.train.keras.families import FAMILIES
 from numen.train.recipe import make
 
 STEADY = {"dropout": 0.0}  # what is drawn by lot differs between back ends
+SMALL_TEXT = {"embedding": 8, "units": 6, **STEADY}
+# By kind of data and family.
 CASES = {
-    "mlp-pictures": ("mlp", {"units": 16, "layers": 2, **STEADY}),
-    "mlp-table": ("mlp", {"units": 16, "activation": "tanh", **STEADY}),
-    "mlp-quantity": ("mlp", {"units": 16, **STEADY}),
-    "cnn-pictures": ("cnn", {"filters": 4, "units": 16, **STEADY}),
-    "resnet-pictures": ("resnet", {"filters": 4, "stages": 2, **STEADY}),
+    "pictures/mlp": {"units": 16, "layers": 2, **STEADY},
+    "columns/mlp": {"units": 16, "activation": "tanh", **STEADY},
+    "gaps/mlp": {"units": 16, **STEADY},
+    "pictures/cnn": {"filters": 4, "units": 16, **STEADY},
+    "pictures/resnet": {"filters": 4, "stages": 2, **STEADY},
+    "windows/sequence": {"filters": 8, "units": 8, **STEADY},
+    "sound/audio-cnn": {"filters": 4, "units": 8, "bands": 16, **STEADY},
+    "text/text-cnn": SMALL_TEXT,
+    "text/gru": SMALL_TEXT,
+    "text/transformer": {"heads": 2, **SMALL_TEXT},
+    "pictures/transfer": {"units": 8, **STEADY},
 }
 
 
-def datasets(folder: Path) -> dict[str, Dataset]:
-    digits = Dataset.open("sample:mnist")
-    few = {"train": digits.train.take(range(24)), "test": digits.test.take(range(4))}
-    found = {"pictures": dataclasses.replace(digits, splits=few)}
+def gaps(folder: Path) -> Dataset:
+    """A quantity by columns some of whose values are missing, one of them a category."""
     random = np.random.default_rng(0)
-    for kind in ("table", "quantity"):
-        lines = ["a,b,colour,goal"]
-        for a, b in random.normal(3, 2, (40, 2)):
-            goal = f"{a - b:.3f}" if kind == "quantity" else str(int(a > b) + int(a > 5))
-            lines.append(f"{a:.3f},{'' if b < 0 else f'{b:.3f}'},{'rg'[int(a > 2)]},{goal}")
-        (folder / f"{kind}.csv").write_text("\n".join(lines))
-        found[kind] = Dataset.open(folder / f"{kind}.csv", target="goal")
-    return found
+    lines = ["a,b,colour,goal"]
+    for a, b in random.normal(3, 2, (40, 2)):
+        lines.append(f"{a:.3f},{'' if b < 0 else f'{b:.3f}'},{'rg'[int(a > 2)]},{a - b:.3f}")
+    (folder / "gaps.csv").write_text("\n".join(lines))
+    return Dataset.open(folder / "gaps.csv", target="goal")
 
 
 def gradients(folder: Path) -> dict[str, np.ndarray]:
     """By case and place of the variable; the loss of each case too."""
     keras = load_keras()
     found = {}
-    data = datasets(folder)
-    for case, (family, params) in CASES.items():
-        chosen = data[case.partition("-")[2]]
-        recipe = make({"family": family, "params": params})
-        model = FAMILIES[family].build(keras, chosen, recipe)
+    open_kind = {**kinds.KINDS, "gaps": gaps}
+    data: dict[str, Dataset] = {}
+    for case, params in CASES.items():
+        kind, name = case.split("/")
+        if kind not in data:
+            (folder / kind).mkdir(parents=True)
+            data[kind] = open_kind[kind](folder / kind)
+        chosen, family = data[kind], FAMILIES[name]
+        said = {"family": name, "params": params}
+        if family.body:
+            said["body"] = str(kinds.body(folder / "body.onnx"))
+        recipe = make(said)
+        front = family.front(chosen, recipe) if family.front else None
+        model = family.build(keras, chosen, recipe, *([front] if front else []))
         random = np.random.default_rng(1)
         for variable in model.trainable_variables:
             variable.assign(random.normal(0, 0.2, variable.shape).astype("float32"))
         batch = chosen.train.arrays()
-        x = batch.inputs[chosen.spec.name].astype("float32")
+        x = batch.inputs[chosen.spec.name]
+        x = x.astype("float32") if front is None else front.encode(x)
         loss = keras.losses.SparseCategoricalCrossentropy()
         if chosen.labels is None:
             loss = keras.losses.MeanSquaredError()
@@ -69,7 +82,8 @@ def _differentiate(keras, model, loss, x, y):
 
         with tf.GradientTape() as tape:
             value = loss(y, model(x, training=True))
-        return value, tape.gradient(value, [v.value for v in model.trainable_variables])
+        each = tape.gradient(value, [v.value for v in model.trainable_variables])
+        return value, [tf.convert_to_tensor(gradient) for gradient in each]
     import jax
 
     from numen.train.keras.processor import matrix_products
@@ -87,4 +101,4 @@ def _differentiate(keras, model, loss, x, y):
 if __name__ == "__main__":
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     here = Path(sys.argv[1])
-    np.savez(here / "gradients.npz", **gradients(here))
+    np.savez(here / "gradients.npz", **gradients(here / "tensorflow"))

@@ -8,12 +8,10 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import kinds
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-from kinds import KINDS
-from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.errors import InvalidData, InvalidInput, NotFound
 from numen.train.base import Run
@@ -57,26 +55,6 @@ class Told:
         pass
 
 
-def body(path: Path) -> Path:
-    """A network of pictures of 12 by 12, trained by nobody, for a family to learn behind."""
-    weights = np.random.default_rng(3).standard_normal((144, 8)).astype(np.float32) / 12
-    top = np.ones((8, 2), np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("Flatten", ["x"], ["flat"]),
-         helper.make_node("MatMul", ["flat", "w"], ["low"]),
-         helper.make_node("Tanh", ["low"], ["seen"]),
-         helper.make_node("MatMul", ["seen", "top"], ["y"])],
-        "body",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 12, 12])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
-        [numpy_helper.from_array(weights, "w"), numpy_helper.from_array(top, "top")],
-    )  # fmt: skip
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
-    )
-    return path
-
-
 # What a family's recipe must say.
 NEEDED: dict[str, dict[str, str]] = {}
 
@@ -88,8 +66,8 @@ def data(tmp_path_factory):
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMEN_HOME", str(folder / "home"))
-        NEEDED["transfer"] = {"body": str(body(folder / "body.onnx"))}
-        for kind, write in KINDS.items():
+        NEEDED["transfer"] = {"body": str(kinds.body(folder / "body.onnx"))}
+        for kind, write in kinds.KINDS.items():
             (folder / kind).mkdir()
             try:
                 found[kind] = write(folder / kind)

@@ -1,7 +1,8 @@
 """Traces: what became of a request and when, sent to an OpenTelemetry collector.
 
 A span a request, with two below it: its wait in the queue, and the run of the model that it was
-part of. Only what is sampled costs anything; the sending is done on a thread of the library's.
+part of. Only what is sampled costs anything, and no more is sampled than a busy server can
+afford; the sending is done on a thread of the library's.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _SAMPLED: Final = 1
 # Longest that what is still unsent is waited for at the end, in seconds.
 _FLUSH: Final = 3.0
 _NOBODY: Final = Origin()
+# Traces a second, whoever asks for them: one costs as much as several answers.
+_MOST: Final = 100
 
 
 class Traces:
@@ -44,6 +47,7 @@ class Traces:
 
     def __init__(self, url: str, share: float, worker: int = 0):
         self._share = share
+        self._affordable, self._counted = float(_MOST), time.monotonic()
         self._provider = TracerProvider(
             # Who is traced was decided before there is a span.
             sampler=ALWAYS_ON,
@@ -65,17 +69,26 @@ class Traces:
         """The trace of a request that begins now; None for one that is not traced.
 
         A caller that traces its own request has it traced here, and one that has decided not to
-        has not.
+        has not. Above a hundred a second no more are begun.
         """
         if request.probe:
             return None
         origin = request.origin or _NOBODY
         parent = _PARENT.fullmatch(origin.parent) if origin.parent else None
         wanted = int(parent[1], 16) & _SAMPLED if parent else random.random() < self._share  # noqa: S311
-        if not wanted:
+        if not wanted or not self._afford():
             return None
         above = self._read.extract({"traceparent": origin.parent}) if parent else Context()
         return Trace(self._tracer, model, origin.request_id, above)
+
+    def _afford(self) -> bool:
+        now = time.monotonic()
+        self._affordable = min(_MOST, self._affordable + (now - self._counted) * _MOST)
+        self._counted = now
+        if self._affordable < 1:
+            return False
+        self._affordable -= 1
+        return True
 
     def close(self) -> None:
         """Sends what is left, if the collector takes it in time. Blocks."""
