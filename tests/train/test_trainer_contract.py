@@ -6,7 +6,6 @@ A family says by accepting or refusing which kinds of data it takes; at least on
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import kinds
 import numpy as np
