@@ -33,17 +33,18 @@ OPTIONS = {
 
 
 class Told:
-    """A Progress that remembers; presses Ctrl-C at the end of an epoch if asked to."""
+    """A Progress that remembers; presses Ctrl-C, or fails, at the end of an epoch if asked to."""
 
-    def __init__(self, stop_at: int | None = None):
-        self.stop_at = stop_at
+    def __init__(self, stop_at: int | None = None, error: type[BaseException] = KeyboardInterrupt):
+        self.stop_at, self.error = stop_at, error
+        self.notes: list[str] = []
         self.begun: list[tuple[int, int]] = []
         self.epochs: list[int] = []
 
     def begin(self, epochs, steps):
         self.begun.append((epochs, steps))
         if self.stop_at == 0:
-            raise KeyboardInterrupt
+            raise self.error
 
     def step(self, metrics):
         pass
@@ -51,10 +52,10 @@ class Told:
     def epoch(self, number, metrics):
         self.epochs.append(number)
         if self.stop_at and len(self.epochs) == self.stop_at:
-            raise KeyboardInterrupt
+            raise self.error
 
     def note(self, message):
-        pass
+        self.notes.append(message)
 
 
 def body(path: Path) -> Path:
@@ -208,9 +209,25 @@ def test_ctrl_c_keeps_the_best_and_resuming_ends_where_an_unbroken_run_does(
     np.testing.assert_allclose(
         session.run(None, rows(dataset))[0], outputs(broken, dataset), atol=broken.tolerance
     )
-    resumed = fit(dataset, family, tmp_path / "broken", resume=True)
+    again = Told()
+    resumed = fit(dataset, family, tmp_path / "broken", told=again, resume=True)
+    assert again.epochs[0] > told.epochs[-1], f"{family} did the same epochs again"
     whole = fit(dataset, family, tmp_path / "whole")
     assert resumed.stopped == "finished"
+    assert len(resumed.history) == len(whole.history)
+    np.testing.assert_allclose(outputs(resumed, dataset), outputs(whole, dataset), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_crash_costs_no_more_than_what_was_not_kept(data, taken, family, tmp_path):
+    """tests/train/test_killed.py kills processes; here whatever fails leaves files like theirs."""
+    dataset = data[taken(family)[0]]
+    with pytest.raises(MemoryError):
+        fit(dataset, family, tmp_path / "broken", told=Told(stop_at=1, error=MemoryError))
+    told = Told()
+    resumed = fit(dataset, family, tmp_path / "broken", told=told, resume=True)
+    assert any("going on after" in note or "beginning anew" in note for note in told.notes)
+    whole = fit(dataset, family, tmp_path / "whole")
     np.testing.assert_allclose(outputs(resumed, dataset), outputs(whole, dataset), atol=1e-5)
 
 

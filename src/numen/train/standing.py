@@ -99,9 +99,10 @@ def opened(path: Path) -> Iterator[Any]:
         CorruptBundle: The file, or what is made of it within, is not what was written.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             yield arrays
-    except (KeyError, ValueError, OSError, BadZipFile, msgspec.DecodeError) as error:
+    except (KeyError, ValueError, TypeError, OSError, EOFError, BadZipFile,
+            msgspec.DecodeError) as error:  # fmt: skip
         raise CorruptBundle(f"checkpoint {path}: {error}") from error
 
 
