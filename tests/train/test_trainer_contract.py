@@ -157,6 +157,19 @@ def outputs(trained, dataset):
     return made
 
 
+@pytest.fixture(scope="module")
+def unbroken(data, taken, tmp_path_factory):
+    """What a family comes to in one go, and how many epochs' metrics there are."""
+
+    @functools.cache
+    def trained(family: str):
+        dataset = data[taken(family)[0]]
+        made = fit(dataset, family, tmp_path_factory.mktemp("unbroken"))
+        return outputs(made, dataset), len(made.history)
+
+    return trained
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_takes_some_kind_and_exports_it_as_it_is(data, taken, family, tmp_path):
     kinds = taken(family)
@@ -187,15 +200,15 @@ def test_takes_some_kind_and_exports_it_as_it_is(data, taken, family, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_seed_gives_one_model(data, taken, family, tmp_path):
+def test_a_seed_gives_one_model(data, taken, unbroken, family, tmp_path):
     dataset = data[taken(family)[0]]
-    one, same = (outputs(fit(dataset, family, tmp_path / name), dataset) for name in "ab")
-    np.testing.assert_array_equal(one, same)
+    again = outputs(fit(dataset, family, tmp_path), dataset)
+    np.testing.assert_array_equal(again, unbroken(family)[0])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ctrl_c_keeps_the_best_and_resuming_ends_where_an_unbroken_run_does(
-    data, taken, family, tmp_path
+    data, taken, unbroken, family, tmp_path
 ):
     dataset = data[taken(family)[0]]
     if family in IN_ONE_GO:
@@ -212,14 +225,14 @@ def test_ctrl_c_keeps_the_best_and_resuming_ends_where_an_unbroken_run_does(
     again = Told()
     resumed = fit(dataset, family, tmp_path / "broken", told=again, resume=True)
     assert again.epochs[0] > told.epochs[-1], f"{family} did the same epochs again"
-    whole = fit(dataset, family, tmp_path / "whole")
+    whole, epochs = unbroken(family)
     assert resumed.stopped == "finished"
-    assert len(resumed.history) == len(whole.history)
-    np.testing.assert_allclose(outputs(resumed, dataset), outputs(whole, dataset), atol=1e-5)
+    assert len(resumed.history) == epochs
+    np.testing.assert_allclose(outputs(resumed, dataset), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_crash_costs_no_more_than_what_was_not_kept(data, taken, family, tmp_path):
+def test_a_crash_costs_no_more_than_what_was_not_kept(data, taken, unbroken, family, tmp_path):
     """tests/train/test_killed.py kills processes; here whatever fails leaves files like theirs."""
     dataset = data[taken(family)[0]]
     with pytest.raises(MemoryError):
@@ -227,8 +240,7 @@ def test_a_crash_costs_no_more_than_what_was_not_kept(data, taken, family, tmp_p
     told = Told()
     resumed = fit(dataset, family, tmp_path / "broken", told=told, resume=True)
     assert any("going on after" in note or "beginning anew" in note for note in told.notes)
-    whole = fit(dataset, family, tmp_path / "whole")
-    np.testing.assert_allclose(outputs(resumed, dataset), outputs(whole, dataset), atol=1e-5)
+    np.testing.assert_allclose(outputs(resumed, dataset), unbroken(family)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
