@@ -74,13 +74,13 @@ class Draws:
     """
 
     def __init__(self, rows: Any, seed: int, subsample: float, colsample: float):
-        self._rows, self._seed, self._subsample = rows, seed, subsample
+        self._rows, self._seed = rows, seed
         self._width = rows.num_col()
         self._columns = max(1, int(colsample * self._width))
         weights = rows.get_weight()
-        groups = len(rows.get_group()) - 1
-        count = groups if groups > 0 else rows.num_row()
-        self._weights = weights if len(weights) else np.ones(count, np.float32)
+        alike = len(rows.get_group()) or rows.num_row()
+        self._weights = weights if len(weights) else np.ones(alike, np.float32)
+        self._drawn = max(1, round(subsample * alike))
 
     @property
     def share(self) -> float:
@@ -95,11 +95,14 @@ class Draws:
             chosen = np.zeros(self._width, np.float32)
             chosen[random.permutation(self._width)[: self._columns]] = 1
             self._rows.set_info(feature_weights=chosen)
-        if self._subsample < 1:
-            drawn = random.random(len(self._weights)) < self._subsample
-            self._rows.set_info(weight=self._weights * drawn)
+        if self._drawn < len(self._weights):
+            # Always as many: rankings are scaled by all weights of the first round they see.
+            weights = np.zeros_like(self._weights)
+            drawn = random.permutation(len(weights))[: self._drawn]
+            weights[drawn] = self._weights[drawn]
+            self._rows.set_info(weight=weights)
 
     def end(self) -> None:
         """Gives all rows their weights back: a round is judged by all of them."""
-        if self._subsample < 1:
+        if self._drawn < len(self._weights):
             self._rows.set_info(weight=self._weights)

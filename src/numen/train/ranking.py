@@ -8,17 +8,29 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from numen.core.errors import InvalidInput
 from numen.core.signature import Array
 from numen.data.dataset import Dataset, Split
+from numen.data.reading import ColumnKind, Reading
+from numen.train.recipe import Recipe
 
 LAMBDARANK: Final = "lambdarank"
 PLACES: Final = (5, 10)  # the first places that are judged
 HIGHEST: Final = 30  # grade; LightGBM and XGBoost have the same bound
 _PAIRWISE: Final = "pairwiselogistic"
 _HINT: Final = 'say [read] group = "the column of the query, the match or the session"'
+
+
+def reading_of(recipe: Recipe) -> Reading:
+    """The recipe's reading; a target whose order is learnt is a number, few as its values are."""
+    said = recipe.read
+    if recipe.loss != LAMBDARANK or not said.target:
+        return said
+    columns: dict[str, ColumnKind] = {said.target: "number", **said.columns}
+    return msgspec.structs.replace(said, columns=columns)
 
 
 def check(data: Dataset) -> None:
