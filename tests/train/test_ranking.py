@@ -20,6 +20,8 @@ from numen.train.base import Run
 from numen.train.evaluate import Judged, compare, report_of
 from numen.train.evaluate.ranking import RankingFigures
 from numen.train.find import trainer_for
+from numen.train.keras.grouped import Grouped
+from numen.train.ranking import groups_to_judge
 from numen.train.recipe import Recipe, make
 
 LIBRARIES = ["boosting", "xgboost"]
@@ -113,6 +115,38 @@ def test_it_goes_on_where_it_was_stopped(searches, family, tmp_path):
     whole = fit(searches, tmp_path / "whole", family, **more)
     expected, received = (scores_of(each, searches.test)[0] for each in (whole, resumed))
     np.testing.assert_allclose(received, expected, atol=1e-5)
+
+
+def test_a_network_compares_rows_of_one_group(searches, tmp_path):
+    recipe = make(
+        {"family": "mlp", "loss": "pairwise_logistic", "epochs": 30, "seed": 3, "validation": 0.2}
+    )
+    trained = trainer_for(recipe).fit(searches, recipe, Run(tmp_path, Quiet()))
+    test = searches.test
+    scores, _ = scores_of(trained, test)
+    assert groups_to_judge(recipe.loss, test) is not None
+    assert RankingFigures(scores, test.target, test.group)()["ndcg10"] > 0.9
+    assert trained.history[-1]["val_loss"] < trained.history[0]["val_loss"]
+
+
+def test_groups_come_together_in_the_order_of_the_seed(searches):
+    rows = Grouped(searches.train)
+    whole = rows.arrays(1 << 30)
+    grade, number = whole.target.T
+    assert (np.diff(number) >= 0).all()
+    np.testing.assert_array_equal(np.sort(grade), np.sort(searches.train.target))
+    for seed in (1, 2):
+        places = rows.places(seed)
+        assert sorted(places) == list(range(len(rows)))
+        turns = number[places]
+        assert (np.diff(turns) != 0).sum() == number.max()  # each group in one piece
+        batches = list(rows.batches(16, seed=seed))
+        np.testing.assert_array_equal(
+            np.concatenate([batch.target for batch in batches]), whole.target[places]
+        )
+        given = np.concatenate([batch.inputs["features"] for batch in batches])
+        np.testing.assert_array_equal(given, whole.inputs["features"][places])
+    assert not np.array_equal(rows.places(1), rows.places(2))
 
 
 def test_figures_are_scikit_learns_where_no_scores_are_alike():

@@ -74,10 +74,14 @@ def groups_to_judge(loss: str, split: Split) -> Array | None:
     """
     if loss == LAMBDARANK:
         return _groups(split, "target")
-    plain = loss.lower().replace("_", "").replace("-", "")
-    if plain == _PAIRWISE and split.group is not None and not len(_not_graded(split.target)):
+    if compares_pairs(loss) and split.group is not None and not len(_not_graded(split.target)):
         return split.group
     return None
+
+
+def compares_pairs(loss: str) -> bool:
+    """Whether a network's loss is of pairs of rows."""
+    return loss.lower().replace("_", "").replace("-", "") == _PAIRWISE
 
 
 def _groups(split: Split, target: str) -> Array:
