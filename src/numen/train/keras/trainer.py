@@ -111,7 +111,7 @@ class _Fit:
         parts = [data.train]
         if recipe.validation:
             parts = [*data.train.divide(recipe.validation, recipe.seed)]
-        pairs = data.train.group is not None and compares_pairs(recipe.loss)
+        pairs = compares_pairs(recipe.loss) and data.train.group is not None
         given: list[Split | Grouped] = [Grouped(p) if pairs else p for p in parts]
         self.train, self.aside = given[0], given[1] if recipe.validation else None
         self.epochs = recipe.epochs or family.epochs
