@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 import onnxruntime
 import pytest
+import xgboost
 from quiet import Quiet
 from sklearn.metrics import ndcg_score
 from test_trainer_contract import Told
@@ -19,9 +21,9 @@ from numen.data.reading import Reading
 from numen.train.base import Run
 from numen.train.evaluate import Judged, compare, report_of
 from numen.train.evaluate.ranking import RankingFigures
-from numen.train.find import trainer_for
+from numen.train.find import exporter_for, trainer_for
 from numen.train.keras.grouped import Grouped
-from numen.train.ranking import groups_to_judge
+from numen.train.ranking import groups_to_judge, ordered
 from numen.train.recipe import Recipe, make
 
 LIBRARIES = ["boosting", "xgboost"]
@@ -207,6 +209,18 @@ def test_two_orders_are_compared_group_by_group(searches):
     assert found["loss"].better == "second"
     with pytest.raises(InvalidInput, match="orders rows"):
         compare(bad, Judged(noise[0], test.target, None))
+
+
+@pytest.mark.parametrize("kind", [lightgbm.LGBMRanker, xgboost.XGBRanker])
+def test_a_users_own_ranker_is_exported_as_it_is(searches, kind, tmp_path):
+    rows, sizes = ordered(searches.train)
+    x = rows.arrays().inputs["features"]
+    ranker = kind(n_estimators=5).fit(x, rows.target.astype(int), group=sizes)
+    trained = exporter_for(ranker).wrap(ranker, x[:8])
+    trained.export(tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
+    (received,) = session.run(None, {"input": x})
+    np.testing.assert_allclose(received[:, 0], ranker.predict(x), atol=1e-4)
 
 
 REFUSED = {
