@@ -17,6 +17,7 @@ from control.job_parts import end_all, told, wait_for, write_table
 from numen.api.model import Model
 from numen.cli import EXIT, complete
 from numen.core.bundle import Bundle
+from numen.train.rounds import LAST
 
 
 @pytest.fixture
@@ -131,6 +132,32 @@ def test_killed_it_is_interrupted_and_goes_on_and_cancelled_it_keeps_the_best(
     assert answer.argmax(axis=1).tolist() == [1, 0]
     assert numen.json("models", "ls") == []
     assert [event["state"] for event in told(numen.home, waiting)] == ["queued", "cancelled"]
+
+
+@pytest.mark.slow
+def test_killed_trees_go_on_from_their_last_checkpoint(numen: Shell) -> None:
+    more = ("--set", "epochs=1000000", "--set", "learning_rate=0.0001")  # it never has enough
+    id_ = detach(numen, "trees", "boosting", *more)
+    kept = numen.home / "jobs" / id_ / "run" / LAST
+    wait_for(kept.exists)
+    os.kill(told(numen.home, id_)[1]["pid"], signal.SIGKILL)
+    wait_for(lambda: job(numen, id_)["state"] == "interrupted")
+    assert numen.json("jobs", "resume", id_)["state"] == "queued"
+
+    def second() -> list[dict[str, Any]]:
+        events = told(numen.home, id_)
+        runs = [place for place, event in enumerate(events) if event.get("state") == "running"]
+        return events[runs[1] :] if len(runs) > 1 else []
+
+    wait_for(lambda: any(event["kind"] == "epoch" for event in second()))
+    (note,) = [e["text"] for e in second() if e.get("text", "").startswith("going on after round")]
+    (first, *_) = [event["epoch"] for event in second() if event["kind"] == "epoch"]
+    assert first > int(note.split()[-1]) > 0
+    assert numen.json("jobs", "cancel", id_)["cancel"] is True
+    found = in_state(numen, id_, "cancelled")
+    model = Model(Bundle.open(Path(found["result"]["bundle"])))
+    answer = np.asarray(model.predict(np.array([[2.0, 2.0], [-2.0, -2.0]], np.float32)))
+    assert answer.argmax(axis=1).tolist() == [1, 0]
 
 
 @pytest.mark.slow

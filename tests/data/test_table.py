@@ -111,6 +111,19 @@ def test_which_column_is_the_target(tmp_path: Path, header: str, given: str, exp
     assert Dataset.open(path, target=given).target == expected
 
 
+def test_a_target_said_to_be_a_number_has_no_classes(tmp_path: Path) -> None:
+    rows = [f"{n},{n % 3},{'abc'[n % 3]}" for n in range(60)]
+    path = write(tmp_path / "t.csv", "\n".join(["x,grade,name", *rows]))
+    assert Dataset.open(path, target="grade").labels == ("0", "1", "2")
+    data = Dataset.open(path, target="grade", columns={"grade": "number"})
+    assert data.labels is None
+    assert set(data.train.target) == {0.0, 1.0, 2.0}
+    with pytest.raises(InvalidInput, match='the target "name" is text, not number'):
+        Dataset.open(path, target="name", columns={"name": "number"})
+    with pytest.raises(InvalidInput, match='"grade" is the target'):
+        Dataset.open(path, target="grade", columns={"grade": "ignore"})
+
+
 def test_an_unknown_target_is_refused(table: Path) -> None:
     with pytest.raises(InvalidInput, match='no column "price"; it has length, colour, id, kind'):
         Dataset.open(table, target="price")

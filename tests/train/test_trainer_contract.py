@@ -30,17 +30,18 @@ OPTIONS = {
 
 
 class Told:
-    """A Progress that remembers; presses Ctrl-C at the end of an epoch if asked to."""
+    """A Progress that remembers; presses Ctrl-C, or fails, at the end of an epoch if asked to."""
 
-    def __init__(self, stop_at: int | None = None):
-        self.stop_at = stop_at
+    def __init__(self, stop_at: int | None = None, error: type[BaseException] = KeyboardInterrupt):
+        self.stop_at, self.error = stop_at, error
+        self.notes: list[str] = []
         self.begun: list[tuple[int, int]] = []
         self.epochs: list[int] = []
 
     def begin(self, epochs, steps):
         self.begun.append((epochs, steps))
         if self.stop_at == 0:
-            raise KeyboardInterrupt
+            raise self.error
 
     def step(self, metrics):
         pass
@@ -48,10 +49,10 @@ class Told:
     def epoch(self, number, metrics):
         self.epochs.append(number)
         if self.stop_at and len(self.epochs) == self.stop_at:
-            raise KeyboardInterrupt
+            raise self.error
 
     def note(self, message):
-        pass
+        self.notes.append(message)
 
 
 # What a family's recipe must say.
@@ -133,6 +134,19 @@ def outputs(trained, dataset):
     return made
 
 
+@pytest.fixture(scope="module")
+def unbroken(data, taken, tmp_path_factory):
+    """What a family comes to in one go, and how many epochs' metrics there are."""
+
+    @functools.cache
+    def trained(family: str):
+        dataset = data[taken(family)[0]]
+        made = fit(dataset, family, tmp_path_factory.mktemp("unbroken"))
+        return outputs(made, dataset), len(made.history)
+
+    return trained
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_takes_some_kind_and_exports_it_as_it_is(data, taken, family, tmp_path):
     kinds = taken(family)
@@ -163,15 +177,15 @@ def test_takes_some_kind_and_exports_it_as_it_is(data, taken, family, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_seed_gives_one_model(data, taken, family, tmp_path):
+def test_a_seed_gives_one_model(data, taken, unbroken, family, tmp_path):
     dataset = data[taken(family)[0]]
-    one, same = (outputs(fit(dataset, family, tmp_path / name), dataset) for name in "ab")
-    np.testing.assert_array_equal(one, same)
+    again = outputs(fit(dataset, family, tmp_path), dataset)
+    np.testing.assert_array_equal(again, unbroken(family)[0])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_ctrl_c_keeps_the_best_and_resuming_ends_where_an_unbroken_run_does(
-    data, taken, family, tmp_path
+    data, taken, unbroken, family, tmp_path
 ):
     dataset = data[taken(family)[0]]
     if family in IN_ONE_GO:
@@ -185,10 +199,25 @@ def test_ctrl_c_keeps_the_best_and_resuming_ends_where_an_unbroken_run_does(
     np.testing.assert_allclose(
         session.run(None, rows(dataset))[0], outputs(broken, dataset), atol=broken.tolerance
     )
-    resumed = fit(dataset, family, tmp_path / "broken", resume=True)
-    whole = fit(dataset, family, tmp_path / "whole")
+    again = Told()
+    resumed = fit(dataset, family, tmp_path / "broken", told=again, resume=True)
+    assert again.epochs[0] > told.epochs[-1], f"{family} did the same epochs again"
+    whole, epochs = unbroken(family)
     assert resumed.stopped == "finished"
-    np.testing.assert_allclose(outputs(resumed, dataset), outputs(whole, dataset), atol=1e-5)
+    assert len(resumed.history) == epochs
+    np.testing.assert_allclose(outputs(resumed, dataset), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_crash_costs_no_more_than_what_was_not_kept(data, taken, unbroken, family, tmp_path):
+    """tests/train/test_killed.py kills processes; here whatever fails leaves files like theirs."""
+    dataset = data[taken(family)[0]]
+    with pytest.raises(MemoryError):
+        fit(dataset, family, tmp_path / "broken", told=Told(stop_at=1, error=MemoryError))
+    told = Told()
+    resumed = fit(dataset, family, tmp_path / "broken", told=told, resume=True)
+    assert any("going on after" in note or "beginning anew" in note for note in told.notes)
+    np.testing.assert_allclose(outputs(resumed, dataset), unbroken(family)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -106,17 +106,20 @@ class Model:
             variant: What is to predict, where it is not the exact model.
 
         Raises:
-            InvalidInput: The data's rows are not what the model takes.
+            InvalidInput: The data's rows are not what the model takes, or it orders rows within
+                groups and they have none.
         """
         from numen.train.evaluate import judge
+        from numen.train.ranking import groups_to_judge
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
+        group = groups_to_judge(self.manifest.recipe.get("loss", ""), split)
 
         def predict(batch: Batch) -> Array:
             return self.score(batch, variant)
 
-        return judge(predict, split, labels, self.manifest.preprocess)
+        return judge(predict, split, labels, self.manifest.preprocess, group)
 
     def score(self, batch: Batch, variant: Runtime | None = None) -> Array:
         """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""

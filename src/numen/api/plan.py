@@ -15,6 +15,7 @@ from numen.data.dataset import Dataset
 from numen.train import recipe as recipes
 from numen.train.base import Progress
 from numen.train.find import usual_family
+from numen.train.ranking import reading_of
 from numen.train.recipe import Recipe
 
 
@@ -49,7 +50,7 @@ def data_of(plan: Recipe, data: Dataset | str | Path, progress: Progress) -> tup
     if not isinstance(source, Dataset) and not str(source):
         raise InvalidInput("recipe: no data is named", hint="say data=…, or --data", field="data")
     progress.note(f"reading {source.name if isinstance(source, Dataset) else source}")
-    dataset = open_data(source, plan.read)
+    dataset = open_data(source, reading_of(plan))
     for line in dataset.reading_notes():
         progress.note(line)
     family = plan.family or usual_family(dataset.preprocess)

@@ -21,6 +21,7 @@ from numen.data.split import Split
 from numen.runtime.base import Runtime, make
 from numen.train.evaluate import Judged
 from numen.train.evaluate.figures import ClassFigures, QuantityFigures
+from numen.train.evaluate.ranking import RankingFigures
 
 _SIZES: Final = (1, 64)  # rows timed
 _SECONDS: Final = 2.0  # spent on timing one number of rows, all variants together
@@ -35,7 +36,7 @@ class Tried(msgspec.Struct, frozen=True, omit_defaults=True):
         name: What it is called.
         bytes: Size of its file.
         ms: Median milliseconds of one call on one thread, by number of rows.
-        score: Accuracy, or r2 where the target is a quantity, on the test rows.
+        score: Accuracy, r2 where the target is a quantity, ndcg10 of an order; on the test rows.
         agreement: Part of the test rows on which it says what the exact one says.
         refused: Why it is not worth serving; empty where it is.
     """
@@ -80,13 +81,18 @@ def opened(graph: Path) -> Iterator[Runtime]:
 
 
 def score(judged: Judged) -> float:
-    """Accuracy, or r2 where the target is a quantity."""
+    """Accuracy, r2 where the target is a quantity, or ndcg10 of an order."""
     return judged.figures()[_metric(judged)]
 
 
 def lost(exact: Judged, other: Judged) -> Array:
-    """What each row adds to the score that `other` loses, float64[rows]: their mean is the loss."""
+    """What each row adds to the score that `other` loses, float64[rows]: their mean is the loss.
+
+    Of an order, what each group adds, float64[groups].
+    """
     a, b = exact.figures, other.figures
+    if isinstance(a, RankingFigures) and isinstance(b, RankingFigures):
+        return np.asarray(a.ndcg[10] - b.ndcg[10])
     if isinstance(a, ClassFigures) and isinstance(b, ClassFigures):
         return np.asarray(a.right.astype(np.float64) - b.right)
     assert isinstance(a, QuantityFigures)
@@ -95,6 +101,8 @@ def lost(exact: Judged, other: Judged) -> Array:
 
 
 def _metric(judged: Judged) -> str:
+    if judged.group is not None:
+        return "ndcg10"
     return "r2" if judged.labels is None else "accuracy"
 
 

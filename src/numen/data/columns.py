@@ -41,7 +41,7 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
         if split == "train":
             where = str(files["train"][0].path)
             name, notes = _target(where, list(facts), reading.target or None)
-            learnt = {"kind": facts[name].kind, "labels": facts[name].labels(where)}
+            learnt = {"kind": facts[name].kind, "labels": _labels(where, facts[name], reading)}
     _check(where, reading, list(facts), name)
     notes += [note for parts in files.values() for file in parts for note in file.notes]
     columns, taken = _take(facts, name, reading)
@@ -169,8 +169,19 @@ def _check(where: str, reading: Reading, names: list[str], target: str) -> None:
                     f'{where}: read.{field}: no column "{name}"; it has {", ".join(names)}',
                     field=field,
                 )
-            if name == target:
+            if name == target and (field != "columns" or reading.columns[name] != "number"):
                 raise InvalidInput(f'{where}: read.{field}: "{name}" is the target', field=field)
+
+
+def _labels(where: str, target: Facts, reading: Reading) -> tuple[str, ...] | None:
+    """The target's classes; of one that is said to be a number there are none, however few."""
+    said = reading.columns.get(target.name)
+    if said == "number" and target.kind not in ("whole", "number"):
+        raise InvalidInput(
+            f'{where}: read.columns: the target "{target.name}" is {target.kind}, not number',
+            field="columns",
+        )
+    return None if said == "number" else target.labels(where)
 
 
 def _study(file: TableFile, facts: dict[str, Facts]) -> None:

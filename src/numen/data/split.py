@@ -92,6 +92,10 @@ class Split:
         """The number of each row in the stored split it comes from, `int64[n]`, from 0."""
         return np.arange(len(self)) if self._indices is None else self._indices
 
+    def places(self, seed: int) -> Array:
+        """The order of the rows in a shuffle by this seed, int64[n]."""
+        return np.random.default_rng(seed).permutation(len(self))
+
     def batches(self, size: int, *, seed: int | None = None) -> Iterator[Batch]:
         """All rows once, `size` at a time; the last batch may be short.
 
@@ -107,7 +111,7 @@ class Split:
         return self._batches(size, seed)
 
     def _batches(self, size: int, seed: int | None) -> Iterator[Batch]:
-        order = None if seed is None else np.random.default_rng(seed).permutation(len(self))
+        order = None if seed is None else self.places(seed)
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             if order is None and self._indices is None:

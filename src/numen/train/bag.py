@@ -79,7 +79,7 @@ class BagTrainer:
         if recipe.validation:
             split, aside = split.divide(recipe.validation, recipe.seed)
         if run.resume:
-            run.progress.note("starting anew: it takes no longer")
+            run.progress.note("beginning anew: it is solved in one go")
         run.progress.begin(1, 3)
         texts, target = _texts(split), split.target
         bags = [*_learn(texts, params, run)]

@@ -1,6 +1,7 @@
 """scikit-learn as a trainer, and as a guest: anybody's fitted estimator.
 
-Nothing is pickled, so a forest cannot be taken up again: the same seed grows the same trees.
+A forest that was stopped or killed goes on after its last trees on disk. A linear model is solved
+in one go, of which nothing can be kept: it begins anew.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train.base import Run, Trained, expect_numbers
 from numen.train.estimators import convert
+from numen.train.forest import Trees
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.weights import class_weights
 
@@ -76,8 +78,6 @@ class SklearnTrainer:
         split, aside = data.train, None
         if recipe.validation:
             split, aside = split.divide(recipe.validation, recipe.seed)
-        if run.resume:
-            run.progress.note("starting anew: the same seed gives the same model")
         grow = _fit_forest if recipe.family == "forest" else _fit_linear
         model, history, stopped = grow(data, split, aside, recipe, run)
         reading: Classification | Regression
@@ -119,23 +119,27 @@ def _fit_forest(
     forest = kind(n_estimators=0, warm_start=True, random_state=recipe.seed, n_jobs=-1, **params)
     x, y = _rows(data, split)
     beside = None if aside is None else _rows(data, aside)
-    history: list[Mapping[str, float]] = []
-    whole = 0
+    kept = Trees(data, recipe, run)
+    history = kept.take_up(forest, y, trees)
+    whole = len(getattr(forest, "estimators_", ()))
+    sound: dict[str, Any] = {}  # what the forest has when a fit is done, half of one undone
     run.progress.begin(trees, 1)
     try:
         while whole < trees:
             forest.n_estimators = min(trees, whole + max(1, trees // _CHUNKS))
             forest.fit(x, y)
-            whole = forest.n_estimators
+            whole, sound = forest.n_estimators, dict(vars(forest))
             metrics = {} if beside is None else _judged(forest, *beside, data.labels)
             history.append({"trees": float(whole), **metrics})
             run.progress.step(metrics)
             run.progress.epoch(whole, metrics)
+            kept.keep(forest, history)
     except KeyboardInterrupt:
-        if not whole:
+        if not sound:
             raise
+        vars(forest).update(sound)
         del forest.estimators_[whole:]
-        forest.n_estimators = whole
+        kept.keep(forest, history, now=True)
         run.progress.note(f"stopped (interrupted): keeping {whole} trees")
         return forest, tuple(history), "interrupted"
     return forest, tuple(history), "finished"
@@ -154,6 +158,8 @@ def _fit_linear(
         else LogisticRegression(C=1 / l2, max_iter=1000, **weight)
     )
     model = make_pipeline(_spread(data), last)
+    if run.resume:
+        run.progress.note("beginning anew: it is solved in one go")
     run.progress.begin(1, 1)
     model.fit(*_rows(data, split))
     metrics = {} if aside is None else _judged(model, *_rows(data, aside), data.labels)

@@ -1,25 +1,30 @@
 """Where a run of training stands, and whether it may go on from there.
 
 What is the same whatever framework trains: what began the run, each epoch's metrics, which epoch
-was the best, and a file that is whole or absent. No pickle.
+was the best, a file that is whole or absent, and how often one is worth its time. No pickle.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 
-from numen.core.errors import InvalidInput
+from numen.core.errors import CorruptBundle, InvalidInput
 from numen.core.signature import Array
 
 BEST = "best.npz"
 LAST = "last.npz"
+_SHORTEST: Final = 1.0  # seconds between two checkpoints, at least
+_SHARE: Final = 0.01  # of the time may go into them
 
 
 class State(msgspec.Struct):
@@ -80,11 +85,57 @@ def check_same(began: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 
 
 def write(path: Path, state: State, arrays: Mapping[str, Array]) -> None:
-    """Writes the state and arrays by name to one `.npz`, beside and then renamed."""
+    """Writes the state and arrays by name to one `.npz`, whole or not at all."""
     text = np.frombuffer(msgspec.json.encode(state), "uint8")
+    with whole(path) as file:
+        np.savez(file, state=text, **arrays)  # type: ignore[arg-type]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """The arrays that `write` wrote, by name; `state` is the state as JSON.
+
+    Raises:
+        CorruptBundle: The file, or what is made of it within, is not what was written.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            yield arrays
+    except (KeyError, ValueError, TypeError, OSError, EOFError, BadZipFile,
+            msgspec.DecodeError) as error:  # fmt: skip
+        raise CorruptBundle(f"checkpoint {path}: {error}") from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which stands at `path` once it is on the disk and not before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
-        np.savez(file, state=text, **arrays)  # type: ignore[arg-type]
+        yield file
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+class Pace:
+    """When a checkpoint is due: a second after the last, or later where writing it takes long.
+
+    So a training that is killed loses seconds, and one that is not spends a hundredth on them.
+    """
+
+    def __init__(self) -> None:
+        self._due = time.monotonic() + _SHORTEST
+
+    @property
+    def due(self) -> bool:
+        """Whether to write now."""
+        return time.monotonic() >= self._due
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Times what is written within, which says when the next is due."""
+        begin = time.monotonic()
+        yield
+        end = time.monotonic()
+        self._due = end + max(_SHORTEST, (end - begin) / _SHARE)

@@ -16,26 +16,28 @@ import msgspec
 import numpy as np
 import onnx
 
-from numen.core.errors import CorruptBundle, ExportFailed, InvalidInput
+from numen.core.errors import ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
+from numen.train import ranking
 from numen.train.base import Run, Trained, expect_numbers
 from numen.train.boosted import class_count, convert
 from numen.train.parts import Draws, Parts
+from numen.train.ranking import LAMBDARANK
 from numen.train.recipe import Recipe, params_of, refuse
-from numen.train.rounds import ROUNDS, best, check_loss, kept_aside
-from numen.train.standing import check_same
+from numen.train.rounds import ROUNDS, Rounds, check_loss, figures
 from numen.train.weights import class_weights
 
 MODEL_TEXT: Final = "model.txt"
-_LAST: Final = "last.json"
 _TWICE: Final = 64_000_000  # numbers, a byte each
 _SAMPLED: Final = 4_000_000  # numbers
-_QUANTITY: Final = {"": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber"}
-_SAME: Final = (
-    "family", "params", "loss", "learning_rate", "class_weight", "validation", "seed"
-)  # fmt: skip
+_LARGEST_GROUP: Final = 10_000  # rows; LightGBM orders no more
+_QUANTITY: Final = {
+    "": "regression", "mse": "regression", "mae": "regression_l1", "huber": "huber",
+    LAMBDARANK: "lambdarank",
+}  # fmt: skip
+Stopped = Literal["finished", "early", "interrupted"]
 
 
 class Params(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,14 +69,6 @@ _SPACE: Final[Mapping[str, Any]] = {
 }
 
 
-class State(msgspec.Struct):
-    """A run so far: what began it, each round's metrics, and the model's text."""
-
-    made_by: dict[str, Any]
-    history: list[dict[str, float]] = []
-    model: str = ""
-
-
 class _Enough(Exception):
     """No round was better for as long as patience lasts."""
 
@@ -97,8 +91,7 @@ class TreesTrainer:
             "schedule", "weight_decay", "augment", "body",
         )  # fmt: skip
         fit = _Fit(data, recipe, run)
-        stopped = fit.go()
-        booster = lightgbm.Booster(model_str=fit.state.model)
+        booster, stopped = fit.go()
         reading: Classification | Regression
         if data.labels is None:
             reading, width, scale = Regression("value", data.target), 1, fit.largest
@@ -106,7 +99,7 @@ class TreesTrainer:
             reading, width = Classification("probabilities", data.labels), len(data.labels)
             scale = 1.0
         target = TensorSpec(reading.output, "float32", (None, width))
-        history: tuple[Mapping[str, float], ...] = tuple(fit.state.history)
+        history: tuple[Mapping[str, float], ...] = tuple(fit.rounds.history)
         return _trained(
             booster,
             Signature((data.spec,), (target,)),
@@ -122,53 +115,58 @@ class _Fit:
     """One run of boosting."""
 
     def __init__(self, data: Dataset, recipe: Recipe, run: Run):
-        self.data, self.recipe, self.run = data, recipe, run
+        self.data, self.recipe = data, recipe
         self.few = len(data.train) <= _FEW
-        self.rounds = recipe.epochs or (2 * ROUNDS if self.few else ROUNDS)
-        self.kept_aside = kept_aside(recipe)
-        made_by = {name: getattr(recipe, name) for name in _SAME} | {"data": data.digest}
-        self.state = State(made_by)
+        usual = 2 * ROUNDS if self.few else ROUNDS
+        self.rounds = Rounds(data, recipe, run, recipe.epochs or usual)
         self.booster: Any = None
         self.largest = 1.0
 
-    def go(self) -> Literal["finished", "early", "interrupted"]:
-        """Boosts to the end, or to Ctrl-C, and keeps the best rounds in the state.
+    def go(self) -> tuple[Any, Stopped]:
+        """Boosts to the end, or to Ctrl-C; the booster of the best rounds, and why it ended.
 
         Raises:
             KeyboardInterrupt: Before the first round was done.
         """
-        self._take_up()
+        rounds, progress = self.rounds, self.rounds.run.progress
+        text = rounds.take_up().decode()
         options, train, aside = self._prepare()
-        done = len(self.state.history)
-        stopped: Literal["finished", "early", "interrupted"] = "finished"
-        self.run.progress.begin(self.rounds, 1)
+        done = len(rounds.history)
+        stopped: Stopped = "finished"
+        progress.begin(rounds.most, 1)
         try:
-            if done < self.rounds:
+            if not rounds.enough:
                 lightgbm.train(
                     options,
                     train,
-                    self.rounds - done,
+                    rounds.most - done,
                     valid_sets=[train, *aside],
                     valid_names=["train", "val"][: 1 + len(aside)],
-                    init_model=lightgbm.Booster(model_str=self.state.model) if done else None,
+                    init_model=lightgbm.Booster(model_str=text) if done else None,
                     callbacks=[Draws(self.recipe.seed), self._round],
                 )
         except _Enough:
-            stopped = "early"
+            pass
         except KeyboardInterrupt:
-            if not self.state.history:
+            if not rounds.history:
                 raise
             stopped = "interrupted"
-        self._keep()
+        if self.booster is not None:
+            rounds.keep(self._model())
+            text = self._model().decode()
+        if stopped == "finished" and rounds.early:
+            stopped = "early"
         if stopped != "finished":
-            self.run.progress.note(f"stopped ({stopped}): keeping {self._best()} rounds")
-        return stopped
+            progress.note(f"stopped ({stopped}): keeping {rounds.best} rounds")
+        best = lightgbm.Booster(model_str=text).model_to_string(num_iteration=rounds.best)
+        return lightgbm.Booster(model_str=best), stopped
 
     def _prepare(self) -> tuple[dict[str, Any], Any, list[Any]]:
         recipe, labels = self.recipe, self.data.labels
+        options = _objective(recipe.loss, self.data)
         split, aside = self.data.train, None
-        if self.kept_aside:
-            split, aside = split.divide(self.kept_aside, recipe.seed)
+        if self.rounds.aside:
+            split, aside = split.divide(self.rounds.aside, recipe.seed)
         usual = _USUAL_OF_FEW if self.few else _USUAL
         said = msgspec.structs.asdict(params_of(recipe, Params))
         params = {name: usual[name] if v is None else v for name, v in said.items()}
@@ -178,7 +176,7 @@ class _Fit:
         rest = [] if aside is None else [self._binned(aside, train)]
         width = math.prod(size or 1 for size in self.data.spec.row)
         options = {
-            **_objective(recipe.loss, labels),
+            **options,
             **params,
             "learning_rate": recipe.learning_rate or 0.1,
             # Rows that the bins are found by; LightGBM holds them as doubles.
@@ -199,13 +197,24 @@ class _Fit:
 
         What goes on from earlier trees asks them all rows first, and for that holds the rows.
         """
+        sizes = None
+        if self.recipe.loss == LAMBDARANK:
+            split, sizes = ranking.ordered(split)
+            if sizes.max() > _LARGEST_GROUP:
+                raise InvalidInput(
+                    f'loss "{LAMBDARANK}": expected groups of at most {_LARGEST_GROUP} rows, '
+                    f"received one of {sizes.max()}",
+                    hint="use xgboost, or smaller groups",
+                    field="read.group",
+                )
         target = split.target
         weights = class_weights(self.recipe, self.data.labels, self.data.train.target)
         rows = Parts(split)
         return lightgbm.Dataset(
-            rows[:] if self.state.history else rows,
+            rows[:] if self.rounds.history else rows,
             target,
             weight=None if weights is None else weights[target],
+            group=sizes,
             reference=like,
             categorical_feature=list(self.data.categories) or "auto",
             free_raw_data=False,
@@ -213,48 +222,24 @@ class _Fit:
 
     def _round(self, env: Any) -> None:
         self.booster = env.model
-        metrics = {}
-        for name, metric, value, *_ in env.evaluation_result_list:
-            plain = "accuracy" if metric.endswith("error") else _METRICS.get(metric, metric)
-            named = plain if name == "train" else f"val_{plain}"
-            metrics[named] = float(1 - value if plain == "accuracy" else value)
-        self.state.history.append(metrics)
-        self.run.progress.step(metrics)
-        self.run.progress.epoch(len(self.state.history), metrics)
-        if 0 < self.recipe.patience <= len(self.state.history) - self._best():
+        metrics: dict[str, float] = {}
+        for rows, metric, value, *_ in env.evaluation_result_list:
+            metrics |= figures(rows, metric, float(value))
+        self.rounds.done(metrics, self._model)
+        if self.rounds.early:
             raise _Enough
 
-    def _best(self) -> int:
-        return best(self.state.history, aside=bool(self.kept_aside))
-
-    def _keep(self) -> None:
-        """Writes all rounds to the run's folder, and leaves the best ones in the state."""
-        if self.booster is not None:
-            self.state.model = self.booster.model_to_string(num_iteration=-1)
-            self.run.folder.mkdir(parents=True, exist_ok=True)
-            partial = self.run.folder / f".{_LAST}"
-            partial.write_bytes(msgspec.json.encode(self.state))
-            partial.replace(self.run.folder / _LAST)
-        whole = lightgbm.Booster(model_str=self.state.model)
-        self.state.model = whole.model_to_string(num_iteration=self._best())
-
-    def _take_up(self) -> None:
-        last = self.run.folder / _LAST
-        if not self.run.resume or not last.exists():
-            return
-        try:
-            state = msgspec.json.decode(last.read_bytes(), type=State)
-        except msgspec.DecodeError as error:
-            raise CorruptBundle(f"checkpoint {last}: {error}") from error
-        check_same(state.made_by, self.state.made_by)
-        self.state = state
-        self.run.progress.note(f"going on after round {len(state.history)}")
+    def _model(self) -> bytes:
+        """The rounds that are done, as text; one that Ctrl-C broke off in is not."""
+        text: str = self.booster.model_to_string(num_iteration=len(self.rounds.history))
+        return text.encode()
 
 
-_METRICS: Final = {"l2": "loss", "binary_logloss": "loss", "multi_logloss": "loss", "l1": "mae"}
-
-
-def _objective(loss: str, labels: tuple[str, ...] | None) -> dict[str, Any]:
+def _objective(loss: str, data: Dataset) -> dict[str, Any]:
+    if loss == LAMBDARANK:
+        ranking.check(data)
+        return {"objective": "lambdarank", "metric": ["ndcg"], "eval_at": list(ranking.PLACES)}
+    labels = data.labels
     check_loss(loss, _QUANTITY, labels)
     if labels is None:
         return {"objective": _QUANTITY[loss], "metric": ["l2", "l1"]}

@@ -26,7 +26,9 @@ from numen.train.trial import Outcome, Verdict, attempt
 
 _FAILURES: Final = 3  # so many at the beginning, and none that went well: the search is wrong
 _ATTEMPTS: Final = 3  # so often is a trial whose machine died tried
-_MORE_IS_BETTER: Final = ("accuracy", "auc", "f1", "precision", "recall", "r2")
+_MORE_IS_BETTER: Final = (
+    "accuracy", "auc", "f1", "precision", "recall", "r2", "ndcg5", "ndcg10",
+)  # fmt: skip
 _SEEDS: Final = 1_000_003
 
 

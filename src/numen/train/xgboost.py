@@ -1,7 +1,7 @@
 """Boosted decision trees by XGBoost, and their way to ONNX.
 
 Converted from XGBoost's own account of its trees, exactly: the same comparisons of the same
-float32 numbers. A run is not taken up again: the same seed grows the same trees.
+float32 numbers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -21,23 +20,28 @@ import xgboost
 from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
-from numen.data.dataset import Dataset, Split
+from numen.data.dataset import Dataset
+from numen.train import ranking
 from numen.train.base import Run, Trained, expect_numbers
+from numen.train.binned import Draws, binned
 from numen.train.ensemble import Ensemble, Finish
+from numen.train.ranking import LAMBDARANK
 from numen.train.recipe import Recipe, params_of, refuse
-from numen.train.rounds import ROUNDS, best, check_loss, kept_aside
+from numen.train.rounds import ROUNDS, Rounds, check_loss, figures
 from numen.train.weights import class_weights
 
-_PART: Final = 65_536  # rows read at a time
 _QUANTITY: Final = {
     "": "reg:squarederror",
     "mse": "reg:squarederror",
     "mae": "reg:absoluteerror",
     "huber": "reg:pseudohubererror",
+    LAMBDARANK: "rank:ndcg",
 }
-_METRICS: Final = {"logloss": "loss", "mlogloss": "loss", "mae": "mae", "rmse": "rmse"}
 _LOGITS: Final = ("binary:logistic", "reg:logistic")
-_PLAIN: Final = ("reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror")
+_PLAIN: Final = (
+    "reg:squarederror", "reg:absoluteerror", "reg:pseudohubererror",
+    "rank:ndcg", "rank:map", "rank:pairwise",
+)  # fmt: skip
 Stopped = Literal["finished", "early", "interrupted"]
 
 
@@ -68,8 +72,6 @@ class XgboostTrainer:
             "body",
         )  # fmt: skip
         expect_numbers(data, recipe)
-        if run.resume:
-            run.progress.note("starting anew: the same seed gives the same model")
         booster, history, stopped = _boost(data, recipe, run)
         reading: Classification | Regression
         if data.labels is None:
@@ -90,110 +92,68 @@ class XgboostTrainer:
         )
 
 
-class _Listener(xgboost.callback.TrainingCallback):
-    """Hears of every round, and knows the best one."""
-
-    def __init__(self, recipe: Recipe, run: Run, aside: bool):
-        super().__init__()
-        self.recipe, self.run, self.aside = recipe, run, aside
-        self.history: list[Mapping[str, float]] = []
-        self.booster: Any = None
-        self.early = False
-
-    @property
-    def best(self) -> int:
-        """Rounds up to the lowest loss on the rows kept aside, else all."""
-        return best(self.history, aside=self.aside)
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """One round is done; true ends training."""
-        self.booster = model
-        metrics: dict[str, float] = {}
-        for rows, found in evals_log.items():
-            prefix = "" if rows == "train" else "val_"
-            for name, values in found.items():
-                plain = "accuracy" if name.endswith("error") else _METRICS.get(name, name)
-                value = float(values[-1])
-                metrics[prefix + plain] = 1 - value if plain == "accuracy" else value
-                if plain == "rmse":
-                    metrics[f"{prefix}loss"] = value**2
-        self.history.append(metrics)
-        self.run.progress.step(metrics)
-        self.run.progress.epoch(epoch + 1, metrics)
-        self.early = 0 < self.recipe.patience <= len(self.history) - self.best
-        return self.early
-
-
-class _Parts(xgboost.DataIter):
-    """A split a part at a time, so that XGBoost holds it binned only."""
-
-    def __init__(self, split: Split, kinds: list[str], weights: Array | None):
-        super().__init__()
-        self._split, self._kinds, self._weights = split, kinds, weights
-        self._batches = split.batches(_PART)
-
-    def reset(self) -> None:
-        """Begins anew."""
-        self._batches = self._split.batches(_PART)
-
-    def next(self, input_data: Any) -> bool:
-        """Hands over the next part; false where there is none."""
-        batch = next(self._batches, None)
-        if batch is None:
-            return False
-        (x,) = batch.inputs.values()
-        input_data(
-            data=x.reshape(len(x), -1).astype(np.float32, copy=False),
-            label=batch.target,
-            weight=None if self._weights is None else self._weights[batch.target],
-            feature_types=self._kinds,
-        )
-        return True
-
-
-def _boost(data: Dataset, recipe: Recipe, run: Run) -> tuple[Any, Any, Stopped]:
+def _boost(data: Dataset, recipe: Recipe, run: Run) -> tuple[Any, list[dict[str, float]], Stopped]:
+    """The booster of the best rounds, what all rounds came to, and why it ended."""
+    rounds = Rounds(data, recipe, run, recipe.epochs or ROUNDS)
+    model = rounds.take_up()
     params = params_of(recipe, Params)
-    split, aside = data.train, None
-    if part := kept_aside(recipe):
-        split, aside = split.divide(part, recipe.seed)
-    weights = class_weights(recipe, data.labels, split.target)
-    kinds = _kinds(data)
-
-    def binned(rows: Split, like: Any = None) -> Any:
-        return xgboost.QuantileDMatrix(
-            _Parts(rows, kinds, weights), max_bin=params.max_bin, enable_categorical=True, ref=like
-        )
-
-    train = binned(split)
-    rest = [] if aside is None else [binned(aside, train)]
-    options = {
-        **_objective(recipe.loss, data.labels),
-        **msgspec.structs.asdict(params),
-        "learning_rate": recipe.learning_rate or 0.1,
-        "seed": recipe.seed,
-        "verbosity": 0,
-    }
-    rounds = recipe.epochs or ROUNDS
-    listener = _Listener(recipe, run, aside is not None)
-    run.progress.begin(rounds, 1)
+    options = {**_objective(recipe.loss, data), **msgspec.structs.asdict(params)}
+    parts = _rows(data, recipe, params, rounds.aside)
+    draws = Draws(parts[0][0], recipe.seed, params.subsample, params.colsample_bytree)
+    options |= {
+        "learning_rate": recipe.learning_rate or 0.1, "seed": recipe.seed, "verbosity": 0,
+        "subsample": 1.0, "colsample_bytree": draws.share,
+    }  # fmt: skip
+    begun = bytearray(model) if model else None
+    booster = xgboost.Booster(options, [rows for rows, _ in parts], begun)
+    run.progress.begin(rounds.most, 1)
     stopped: Stopped = "finished"
     try:
-        xgboost.train(
-            options,
-            train,
-            rounds,
-            evals=list(zip([train, *rest], ("train", "val"), strict=False)),
-            verbose_eval=False,
-            callbacks=[listener],
-        )
-        stopped = "early" if listener.early else "finished"
+        while not rounds.enough:
+            number = len(rounds.history)
+            draws.begin(number)
+            booster.update(parts[0][0], number)
+            draws.end()
+            rounds.done(_told(booster.eval_set(parts, number)), lambda: bytes(booster.save_raw()))
+        stopped = "early" if rounds.early else "finished"
     except KeyboardInterrupt:
-        if not listener.history:
+        if not rounds.history:
             raise
         stopped = "interrupted"
+    # A round that Ctrl-C broke off in is not done.
+    rounds.keep(bytes(booster[: len(rounds.history)].save_raw()))
     if stopped != "finished":
-        run.progress.note(f"stopped ({stopped}): keeping {listener.best} rounds")
-    return listener.booster[: listener.best], listener.history, stopped
+        run.progress.note(f"stopped ({stopped}): keeping {rounds.best} rounds")
+    return booster[: rounds.best], rounds.history, stopped
+
+
+def _rows(
+    data: Dataset, recipe: Recipe, params: Params, aside: float
+) -> list[tuple[Any, Literal["train", "val"]]]:
+    """The rows to learn from, and those kept aside, binned."""
+    splits = [data.train]
+    if aside:
+        splits = list(data.train.divide(aside, recipe.seed))
+    weights = class_weights(recipe, data.labels, splits[0].target)
+    made: list[Any] = []
+    for split in splits:
+        ranks = recipe.loss == LAMBDARANK
+        rows, sizes = ranking.ordered(split) if ranks else (split, None)
+        like = made[0] if made else None
+        made.append(binned(rows, _kinds(data), weights, params.max_bin, like))
+        if sizes is not None:
+            made[-1].set_info(group=sizes)
+    return list(zip(made, ("train", "val"), strict=False))
+
+
+def _told(text: str) -> dict[str, float]:
+    """What XGBoost says of a round, such as `train-mae:0.5` after tabs, by numen's names."""
+    metrics: dict[str, float] = {}
+    for said in text.split("\t")[1:]:
+        name, _, value = said.rpartition(":")
+        rows, _, metric = name.partition("-")
+        metrics |= figures(rows, metric, float(value))
+    return metrics
 
 
 def _kinds(data: Dataset) -> list[str]:
@@ -202,7 +162,13 @@ def _kinds(data: Dataset) -> list[str]:
     return ["c" if place in data.categories else "q" for place in range(width)]
 
 
-def _objective(loss: str, labels: tuple[str, ...] | None) -> dict[str, Any]:
+def _objective(loss: str, data: Dataset) -> dict[str, Any]:
+    if loss == LAMBDARANK:
+        ranking.check(data)
+        return {
+            "objective": _QUANTITY[loss], "eval_metric": [f"ndcg@{k}" for k in ranking.PLACES],
+        }  # fmt: skip
+    labels = data.labels
     check_loss(loss, _QUANTITY, labels)
     if labels is None:
         return {"objective": _QUANTITY[loss], "eval_metric": ["mae", "rmse"]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from statistics import NormalDist
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -121,7 +121,15 @@ class QuantityFigures:
         }
 
 
-Figures = ClassFigures | QuantityFigures
+class Figures(Protocol):
+    """The single figures of some predictions, for any weighting of them."""
+
+    @property
+    def classes(self) -> int:
+        """Of how much work one resample is."""
+
+    def __call__(self, weights: Array | None = None) -> dict[str, float]:
+        """The figures by name."""
 
 
 def _auc(place: Array, is_one: Array, weights: Array) -> float:
@@ -150,11 +158,18 @@ def resamples(rows: int, classes: int, seed: int, wanted: int = RESAMPLES) -> It
 
 
 def intervals(
-    figures: Figures, rows: int, seed: int, wanted: int
+    figures: Figures, rows: int, seed: int, wanted: int, what: str = "rows"
 ) -> tuple[dict[str, Interval], str]:
     """Of each figure: percentiles of the bootstrap (Efron and Tibshirani 1993, chapter 13).
 
     Accuracy is a share, for which Wilson's interval (1927) is right even where all rows are.
+
+    Args:
+        figures: Of some predictions.
+        rows: How many are drawn from.
+        seed: Of the resamples.
+        wanted: How many.
+        what: What is drawn, in words.
 
     Returns:
         The intervals, and how they were found in words.
@@ -165,7 +180,7 @@ def intervals(
     for name in drawn[0]:
         low, high = np.quantile([each[name] for each in drawn], (edge, 1 - edge))
         found[name] = Interval(float(low), float(high))
-    method = f"{LEVEL:.0%}: percentile bootstrap over rows, {len(drawn)} resamples, seed {seed}"
+    method = f"{LEVEL:.0%}: percentile bootstrap over {what}, {len(drawn)} resamples, seed {seed}"
     if isinstance(figures, ClassFigures):
         found["accuracy"] = wilson(int(figures.right.sum()), rows)
         method += "; accuracy: Wilson's score interval"

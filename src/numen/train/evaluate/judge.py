@@ -21,7 +21,8 @@ from numen.train.evaluate.figures import (
     QuantityFigures,
     intervals,
 )
-from numen.train.evaluate.report import Bin, ClassReport, Report
+from numen.train.evaluate.ranking import RankingFigures
+from numen.train.evaluate.report import Bin, ClassReport, Interval, Report
 
 if TYPE_CHECKING:
     from numen.data.dataset import Batch, Split
@@ -41,6 +42,8 @@ class Judged:
         columns: What the columns of `table` are.
         table: The rows' columns, float32[rows, columns], of a window its last row's; None where
             the data have none.
+        group: Alike for rows that are ordered among themselves, int64[rows], where an order is
+            judged; else None.
     """
 
     output: Array
@@ -48,17 +51,21 @@ class Judged:
     labels: tuple[str, ...] | None
     columns: tuple[Column, ...] = ()
     table: Array | None = None
+    group: Array | None = None
 
     @property
     def figures(self) -> Figures:
         """Its single figures."""
+        if self.group is not None:
+            return RankingFigures(self.output, self.target, self.group)
         kind = QuantityFigures if self.labels is None else ClassFigures
         return kind(self.output, self.target)
 
     def take(self, rows: Array) -> Judged:
         """Some of the rows, by their places."""
         table = None if self.table is None else self.table[rows]
-        return Judged(self.output[rows], self.target[rows], self.labels, self.columns, table)
+        group = None if self.group is None else self.group[rows]
+        return Judged(self.output[rows], self.target[rows], self.labels, self.columns, table, group)
 
 
 def judge(
@@ -66,6 +73,7 @@ def judge(
     split: Split,
     labels: tuple[str, ...] | None,
     how: Preprocess | None = None,
+    group: Array | None = None,
 ) -> Judged:
     """Has a model predict a split.
 
@@ -74,6 +82,7 @@ def judge(
         split: The rows.
         labels: The classes, or None for a quantity.
         how: What the rows are; columns are kept for slicing.
+        group: Where an order is judged, by which groups, int64[rows].
 
     Raises:
         InvalidInput: The split is empty, or the output is not one score a class or one value.
@@ -108,6 +117,7 @@ def judge(
         labels,
         columns,
         np.concatenate(tables) if tables else None,
+        group,
     )
 
 
@@ -133,15 +143,34 @@ def report_of(
     """
     figures = judged.figures
     rows = len(judged.target)
+    if isinstance(figures, RankingFigures):
+        return _of_ranking(figures, rows, by, seed, resamples)
     found, method = intervals(figures, rows, seed, resamples) if resamples else ({}, "")
     classes = None
     if isinstance(figures, ClassFigures):
         classes = (target, judged.target, judged.labels or ())
-    score = figures.right if isinstance(figures, ClassFigures) else figures.error
+    score = figures.right if isinstance(figures, ClassFigures) else figures.error  # type: ignore[attr-defined]
     parts = slices_.slices(score, classes is not None, judged.columns, judged.table, by, classes)
     single: dict[str, Any] = dict(figures())
     report = Report(rows=rows, **single, intervals=found, method=method, slices=parts)
     return report if judged.labels is None else _with_classes(report, judged.labels, figures)
+
+
+def _of_ranking(
+    figures: RankingFigures, rows: int, by: Sequence[str], seed: int, wanted: int
+) -> Report:
+    if by:
+        raise InvalidInput(
+            "by: an order is judged by whole groups, which have no values of a column", field="by"
+        )
+    found: dict[str, Interval] = {}
+    method = ""
+    if wanted:
+        found, method = intervals(figures, len(figures), seed, wanted, f"{len(figures)} groups")
+        if figures.left_out:
+            method += f"; {figures.left_out} groups of one grade are left out"
+    single: dict[str, Any] = dict(figures())
+    return Report(rows=rows, **single, intervals=found, method=method)
 
 
 def evaluate(

@@ -7,6 +7,7 @@ import numpy as np
 from numen.core.errors import InvalidInput
 from numen.train.evaluate.figures import LEVEL, RESAMPLES, ClassFigures, resamples
 from numen.train.evaluate.judge import Judged
+from numen.train.evaluate.ranking import RankingFigures
 from numen.train.evaluate.report import RISING, Comparison, Difference
 
 _ALPHA = 0.05
@@ -32,10 +33,13 @@ def compare(first: Judged, second: Judged, *, seed: int = 0, wanted: int = RESAM
             "compare: expected two models of the same classes on the same rows",
             hint="evaluate both on data whose target both have learnt",
         )
+    if (first.group is None) != (second.group is None):
+        raise InvalidInput("compare: one model orders rows, the other says a quantity")
     a, b = first.figures, second.figures
     rows = len(first.target)
+    units = len(a) if isinstance(a, RankingFigures) else rows
     drawn = []
-    for weights in resamples(rows, a.classes, seed, wanted):
+    for weights in resamples(units, a.classes, seed, wanted):
         one, other = a(weights), b(weights)
         drawn.append({name: other[name] - one[name] for name in one})
     only_a = only_b = 0

@@ -7,9 +7,11 @@ from typing import Final
 import msgspec
 
 EVALUATION: Final = "evaluation.json"  # the file of a bundle that holds the report of its test rows
-METRICS: Final = ("loss", "accuracy", "f1", "auc", "brier", "ece", "mae", "rmse", "r2")
+METRICS: Final = (
+    "loss", "accuracy", "f1", "auc", "brier", "ece", "mae", "rmse", "r2", "ndcg5", "ndcg10", "mrr",
+)  # fmt: skip
 # Of these, more is better; of the others, less.
-RISING: Final = frozenset({"accuracy", "f1", "auc", "r2"})
+RISING: Final = frozenset({"accuracy", "f1", "auc", "r2", "ndcg5", "ndcg10", "mrr"})
 
 
 class ClassReport(msgspec.Struct, frozen=True):
@@ -69,7 +71,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         rows: Rows judged.
-        loss: Mean cross-entropy in nats, or mean squared error.
+        loss: Mean cross-entropy in nats, or mean squared error; of a ranking 1 - ndcg10.
         accuracy: Part of the rows whose likeliest class is right.
         f1: Mean of the classes' F1, of those that have rows.
         auc: Area under the ROC curve; with more than two classes the mean of each against the
@@ -83,6 +85,9 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         mae: Mean absolute error.
         rmse: Root of the mean squared error.
         r2: Part of the target's variance that is explained.
+        ndcg5: Of a ranking, how good the first 5 rows of a group are against the best order.
+        ndcg10: The same of the first 10.
+        mrr: Mean over the groups of one over the place of the first row that is not of grade 0.
         intervals: Of the single figures, by name.
         method: How the intervals were found.
         slices: Parts of the rows, and how they fare.
@@ -101,6 +106,9 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     mae: float | None = None
     rmse: float | None = None
     r2: float | None = None
+    ndcg5: float | None = None
+    ndcg10: float | None = None
+    mrr: float | None = None
     intervals: dict[str, Interval] = {}
     method: str = ""
     slices: tuple[Slice, ...] = ()

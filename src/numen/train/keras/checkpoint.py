@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
 
-from numen.core.errors import CorruptBundle
-from numen.train.standing import State, check_same, write
+from numen.train.standing import State, check_same, opened, write
 
 
 def save(path: Path, model: Any, state: State, *, optimizer: bool) -> None:
@@ -29,7 +25,7 @@ def restore(path: Path, model: Any) -> None:
     Raises:
         CorruptBundle: The file is not what `save` wrote for this model.
     """
-    with _opened(path) as arrays:
+    with opened(path) as arrays:
         _assign(model.variables, arrays, "v")
 
 
@@ -40,22 +36,13 @@ def resume(path: Path, model: Any, made_by: dict[str, Any]) -> State:
         InvalidInput: Another recipe or other data began the run; names what differs.
         CorruptBundle: The file is not what `save` wrote for this model.
     """
-    with _opened(path) as arrays:
+    with opened(path) as arrays:
         state = msgspec.json.decode(arrays["state"].tobytes(), type=State)
         check_same(state.made_by, made_by)
         model.optimizer.build(model.trainable_variables)
         _assign(model.variables, arrays, "v")
         _assign(model.optimizer.variables, arrays, "o")
     return state
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            yield arrays
-    except (KeyError, ValueError, OSError, BadZipFile, msgspec.DecodeError) as error:
-        raise CorruptBundle(f"checkpoint {path}: {error}") from error
 
 
 def _assign(variables: Any, arrays: Any, kind: str) -> None:

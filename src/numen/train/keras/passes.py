@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from numen.core.errors import TooLarge
 from numen.core.signature import Array
 from numen.data.dataset import Batch, Split
 from numen.train.front import Seed
+from numen.train.keras.grouped import Grouped
 from numen.train.keras.scan import Scan, Told, why_not
 
 IN_MEMORY: Final = 2 << 30  # bytes of rows held at once; more are read in batches
@@ -34,7 +33,7 @@ class Rows:
         vary: What an epoch's seed makes of x, where the rows are varied anew each epoch.
     """
 
-    split: Split | Any
+    split: Split | Grouped
     pack: Callable[[Batch], tuple[Array, ...]]
     vary: Callable[[Array, Seed], Array] | None = None
 
@@ -92,10 +91,10 @@ class Passes:
         if self._scan is not None:
             if self._whole is not None:
                 self._scan.feed(self._rows.varied(self._whole, seed))
-            order = np.random.default_rng(seed).permutation(self._scan.count)
+            order = self._rows.split.places(seed)
             return self._scan.run(order, told)
         if self._whole is not None:
-            order = np.random.default_rng(seed).permutation(len(self._whole[0]))
+            order = self._rows.split.places(seed)
             given = self._arrays(self._rows.varied(self._whole, seed), order)
         else:
             steps = math.ceil(len(self._rows.split) / self._batch_size)

@@ -19,7 +19,7 @@ import numpy as np
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Signature, TensorSpec, format_shape
-from numen.data.dataset import Batch, Dataset
+from numen.data.dataset import Batch, Dataset, Split
 from numen.train.base import Run, Trained
 from numen.train.front import Front
 from numen.train.interrupt import interruptible
@@ -27,9 +27,11 @@ from numen.train.keras import checkpoint, objective
 from numen.train.keras.backend import load_keras, seed_all
 from numen.train.keras.export import as_trained
 from numen.train.keras.families import FAMILIES, Family, build_own
+from numen.train.keras.grouped import Grouped
 from numen.train.keras.pairs import check_pair, ending
 from numen.train.keras.passes import Passes, Rows
 from numen.train.keras.scan import Told
+from numen.train.ranking import compares_pairs
 from numen.train.recipe import Recipe, refuse
 from numen.train.standing import BEST, LAST, State
 
@@ -106,9 +108,12 @@ class _Fit:
         self.front = front
         self.units = units
         self.weights = objective.class_weights(recipe, data.train.target, data.labels)
-        self.train, self.aside = data.train, None
+        parts = [data.train]
         if recipe.validation:
-            self.train, self.aside = data.train.divide(recipe.validation, recipe.seed)
+            parts = [*data.train.divide(recipe.validation, recipe.seed)]
+        pairs = compares_pairs(recipe.loss) and data.train.group is not None
+        given: list[Split | Grouped] = [Grouped(p) if pairs else p for p in parts]
+        self.train, self.aside = given[0], given[1] if recipe.validation else None
         self.epochs = recipe.epochs or family.epochs
         self.batch_size = objective.batch_size(recipe, family.batch_size, len(self.train))
         self.steps = math.ceil(len(self.train) / self.batch_size)

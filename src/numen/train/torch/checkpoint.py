@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import msgspec
-import numpy as np
 
 from numen.core.errors import CorruptBundle
-from numen.train.standing import State, check_same, write
+from numen.train.standing import State, check_same, opened, write
 
 
 class TorchState(State):
@@ -86,8 +84,5 @@ def _put(torch: Any, model: Any, arrays: dict[str, Any], path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (KeyError, ValueError, OSError, BadZipFile) as error:
-        raise CorruptBundle(f"checkpoint {path}: {error}") from error
+    with opened(path) as arrays:
+        return {name: arrays[name] for name in arrays.files}
