@@ -12,6 +12,7 @@ from numen.api.workspace import registry
 from numen.core.errors import InvalidInput, NotFound, NumenError
 from numen.core.reference import check_name
 from numen.data.dataset import Dataset
+from numen.train import bodies
 from numen.train import recipe as recipes
 from numen.train.base import Progress
 from numen.train.find import usual_family
@@ -52,7 +53,7 @@ def data_of(plan: Recipe, data: Dataset | str | Path, progress: Progress) -> tup
     dataset = open_data(source, plan.read)
     for line in dataset.reading_notes():
         progress.note(line)
-    family = plan.family or usual_family(dataset.preprocess)
+    family = plan.family or ("transfer" if plan.body else usual_family(dataset.preprocess))
     return dataset, msgspec.structs.replace(plan, data=plan.data or dataset.name, family=family)
 
 
@@ -60,9 +61,9 @@ def with_body(plan: Recipe) -> Recipe:
     """The recipe with the place of its body's file, where it names a published model.
 
     Raises:
-        NotFound: It is neither a file nor a published model.
+        NotFound: It is none of those in packages, no file and no published model.
     """
-    if not plan.body or Path(plan.body).exists():
+    if not plan.body or plan.body in bodies.names() or Path(plan.body).exists():
         return plan
     found = registry()
     try:
@@ -70,6 +71,7 @@ def with_body(plan: Recipe) -> Recipe:
     except NumenError as error:
         raise NotFound(
             f"body: {plan.body} is neither a file nor a published model: {error.message}",
+            hint=f"or one in a package: {', '.join(bodies.names())}",
             field="body",
         ) from error
     return msgspec.structs.replace(plan, body=str(bundle.path))

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from numen.api.model import Model
-from numen.api.plan import data_of, plan_of
+from numen.api.plan import data_of, plan_of, with_body
 from numen.api.train import Silent, train
 from numen.api.workspace import settings
 from numen.core.errors import InvalidInput
@@ -133,7 +133,7 @@ def tune(
     points = list(spaces.ends(spaces.build(table)))
     Budget(trials, timeout, cost, price).check()
     if not (folder / JOURNAL).exists():
-        rehearse(dataset, [spaces.apply(base, point) for point in points])
+        rehearse(dataset, [with_body(spaces.apply(base, point)) for point in points])
     with Search(
         folder,
         base,
@@ -143,6 +143,7 @@ def tune(
         Budget(trials, timeout, cost, price),
         pruner,
         watch or Unwatched(),
+        with_body,
     ) as search:
         with Cluster(on, own_code=":" in plan.family) if on else nullcontext() as cluster:
             if cluster is None:

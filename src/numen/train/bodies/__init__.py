@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
-
-import onnx
+from typing import TYPE_CHECKING, Final
 
 from numen.core import plugins
 from numen.core.errors import CorruptBundle, MissingExtra
+
+if TYPE_CHECKING:  # to know their names needs no library
+    import onnx
 
 BODIES: Final = "numen.bodies"
 FEATURES: Final = "features"

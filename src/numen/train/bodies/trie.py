@@ -55,16 +55,16 @@ class Trie:
                 values[node] = value
         bases = _placed(children, len(sets) + 1)
         size = max(bases) + codes
-        base, check, value = (np.full(size, fill, np.int64) for fill in (0, -1, 0))
+        base, check, ends = (np.full(size, fill, np.int64) for fill in (0, -1, 0))
         slots = [*range(len(sets)), *[0] * (len(children) - len(sets))]
         for node, below in enumerate(children):  # a child was made after its parent
             slot = slots[node]
-            base[slot], value[slot] = bases[node], values[node]
+            base[slot], ends[slot] = bases[node], values[node]
             for code, child in below.items():
                 slots[child] = bases[node] + code
                 check[slots[child]] = slot
         longest = max(len(word) for words in sets for word in words)
-        return cls(base, check, value, len(sets), longest)
+        return cls(base, check, ends, len(sets), longest)
 
     def find(self, root: int, word: Codes) -> int:
         """What stands for a word of a set; 0 where it is none."""

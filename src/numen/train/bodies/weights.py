@@ -8,10 +8,11 @@ is: a file that asks for any other is refused before anything of it happens.
 from __future__ import annotations
 
 import json
-import pickle  # noqa: S403 - see _Table, which knows five names
+import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -107,7 +108,7 @@ class _Part:
         if not len(self.shape) == len(self.strides) or min(self.shape, default=1) < 1:
             raise NotWeights(f"an array of shape {self.shape}, strides {self.strides}")
         last = sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
-        inside = values is not None and 0 <= self.offset and self.offset + last < len(values)
+        inside = values is not None and self.offset >= 0 and self.offset + last < len(values)
         if values is None or not inside or min(self.strides, default=0) < 0:
             raise NotWeights("an array lies outside of its numbers")
         bytes_ = [step * values.itemsize for step in self.strides]
@@ -146,7 +147,7 @@ class _Table(pickle.Unpickler):
         if (module_name, global_name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module_name, global_name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda *said: _part(*said)  # a new one: a file may write on what it is given
+            return partial(_part)  # not itself: a file may write on what it is given
         if module_name == "torch" and global_name in _STORAGES:
             return _STORAGES[global_name]
         raise NotWeights(f"it asks for {module_name}.{global_name}, no part of a table of weights")

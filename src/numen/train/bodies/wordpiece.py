@@ -165,9 +165,7 @@ class WordPiece:
         reached = nodes.add("Expand", first, shape)
         nothing = nodes.add("Mul", reached, none)
         for _ in range(_DOUBLINGS):
-            there = nodes.add(
-                "ScatterElements", nothing, ahead, reached, axis=1, reduction="add"
-            )
+            there = nodes.add("ScatterElements", nothing, ahead, reached, axis=1, reduction="add")
             reached = nodes.add("Min", nodes.add("Add", reached, there), nodes.constant(1))
             ahead = nodes.add("GatherElements", ahead, ahead, axis=1)
         ids = nodes.add("Mul", ids, reached)
