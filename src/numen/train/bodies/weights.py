@@ -51,7 +51,11 @@ def read_safetensors(path: Path) -> dict[str, Array]:
                 continue
             begin, end = about["data_offsets"]
             dtype = np.dtype(_DTYPES[about["dtype"]])
+            if not 0 <= begin <= end <= len(body):
+                raise NotWeights(f"{name} lies outside of the file")
             found[name] = body[begin:end].view(dtype).reshape(about["shape"])
+    except NotWeights:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotWeights(f"no safetensors: {error}") from error
     return found
