@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # to know their names needs no library
     import onnx
 
 BODIES: Final = "numen.bodies"
-FEATURES: Final = "features"
+FEATURES: Final = "body_features"  # no data set calls its input so
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Body:
 
     Attributes:
         graph: One input, texts `string[?, 1]` or pictures `float32[?, 3, height, width]`; one
-            output `features`, `float32[?, width]`.
+            output `FEATURES`, `float32[?, width]`.
         licence: Of its weights, as SPDX writes it.
         mean: Taken off each channel of pixels from 0 to 1.
         std: What each channel is divided by after that.

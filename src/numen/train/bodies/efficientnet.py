@@ -66,7 +66,7 @@ def body() -> Body:
 
 
 def layers(nodes: Nodes, weights: Mapping[str, Array], x: str, stages: tuple[Stage, ...]) -> int:
-    """Adds the layers: `float32[n, 3, height, width]` of even sizes to `features`.
+    """Adds the layers: `float32[n, 3, height, width]` of even sizes to `FEATURES`.
 
     Args:
         nodes: Where to add them.

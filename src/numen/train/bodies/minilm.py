@@ -46,7 +46,7 @@ def body() -> Body:
 
 
 def encoder(nodes: Nodes, weights: Mapping[str, Array], ids: str, heads: int) -> int:
-    """Adds BERT's encoder and the mean of its steps: `int64[n, pieces]` to `features`.
+    """Adds BERT's encoder and the mean of its steps: `int64[n, pieces]` to `FEATURES`.
 
     Args:
         nodes: Where to add it.

@@ -172,7 +172,7 @@ def _without_head(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _as_vectors(body: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """Maps of features become their means; the output is called `features`."""
+    """Maps of features become their means; the output is called `FEATURES`."""
     rank = len(body.graph.output[0].type.tensor_type.shape.dim)
     if rank == 2:
         last = helper.make_node("Identity", [name], [FEATURES])

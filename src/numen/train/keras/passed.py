@@ -27,7 +27,7 @@ def encoder(body: onnx.ModelProto, given: str) -> Callable[[Array], Array]:
     """What runs a body: `[rows, …]` to `float32[rows, features]`.
 
     Args:
-        body: One input, one output `features`.
+        body: One input, one output `FEATURES`.
         given: The input's name.
 
     Raises:
