@@ -78,30 +78,26 @@ def regressor(params: SvmParams, y: Array, progress: Progress) -> Any:
     if _radial(params, len(y), progress):
         # A target s times as large with C and epsilon s times as large is the same problem.
         return SVR(C=params.C * spread, gamma=params.gamma, epsilon=params.epsilon * spread)
-    return _Line(
+    return LinearSVR(
         loss="squared_epsilon_insensitive", dual=False, C=params.C, epsilon=params.epsilon,
         max_iter=_STEPS,
     )  # fmt: skip
 
 
 def settle(model: Any, x: Array, y: Array, progress: Progress) -> None:
-    """Fits a model; where its solver gives up early, that is noted, not warned of."""
+    """Fits a pipeline; where its solver gives up early, that is noted, not warned of."""
+    line = model[-1] if isinstance(model[-1], LinearSVR) else None
+    # The constant of a line is held down as its weights are, so it learns near 0 and is then
+    # brought to the target's own size.
+    mean, spread = (0.0, 1.0) if line is None else (float(np.mean(y)), float(np.std(y)) or 1.0)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", ConvergenceWarning)
-        model.fit(x, y)
+        model.fit(x, y if line is None else (y - mean) / spread)
+    if line is not None:
+        line.coef_ = line.coef_ * spread
+        line.intercept_ = line.intercept_ * spread + mean
     if any(issubclass(each.category, ConvergenceWarning) for each in said):
         progress.note(f"the solver did not settle in {_STEPS} steps: a smaller C may serve better")
-
-
-class _Line(LinearSVR):  # type: ignore[misc]
-    """Learns near 0 and tells in the target's own size: its constant is held down like weights."""
-
-    def fit(self, X: Array, y: Array, sample_weight: Array | None = None) -> Any:  # noqa: N803
-        mean, spread = float(np.mean(y)), float(np.std(y)) or 1.0
-        super().fit(X, (y - mean) / spread, sample_weight)
-        self.coef_ = self.coef_ * spread
-        self.intercept_ = self.intercept_ * spread + mean
-        return self
 
 
 def _radial(params: SvmParams, rows: int, progress: Progress) -> bool:
