@@ -64,7 +64,7 @@ def test_a_radial_kernel_sees_a_ring_and_a_line_does_not(written, tmp_path):
 
 def test_many_rows_get_a_line_and_that_is_said(written, tmp_path):
     told = Quiet()
-    data = written("a,b,goal", rings(FEW + 1200))
+    data = written("a,b,goal", rings(FEW * 5 // 4 + 100))
     fit(data, tmp_path, told)
     assert any("linear kernel" in note for note in told.notes)
     told = Quiet()
