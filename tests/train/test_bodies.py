@@ -405,6 +405,7 @@ def test_words_that_no_training_text_had_are_understood(reviews):
     model = numen.train(reviews, body="minilm", name="reviews")
     assert model.manifest.family == "transfer"
     assert model.manifest.recipe["body"] == "minilm"
+    assert model.manifest.licence == "Apache-2.0"
     assert model.metrics["accuracy"] > 0.9
     assert numen.train(reviews, "words").metrics["accuracy"] < 0.8
     (said,) = model.predict("an excellent, lovely evening")

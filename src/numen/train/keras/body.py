@@ -73,9 +73,10 @@ def front(data: Dataset, recipe: Recipe) -> Front:
             field="body",
         )
     how: ImageInput | None = None
+    licence = ""
     if recipe.body in bodies.names():
         known = bodies.load(recipe.body)
-        body = known.graph
+        body, licence = known.graph, known.licence
         params = msgspec.structs.replace(
             params, mean=params.mean or known.mean, std=params.std or known.std
         )
@@ -92,7 +93,7 @@ def front(data: Dataset, recipe: Recipe) -> Front:
     encode = encoder(body, data.spec.name)
     (sample,) = next(iter(data.train.batches(1))).inputs.values()
     spec = TensorSpec(FEATURES, "float32", (None, int(encode(sample).shape[1])))
-    return Front(spec, encode, body)
+    return Front(spec, encode, body, licence=licence)
 
 
 def build(keras: Any, data: Dataset, recipe: Recipe, before: Front) -> Any:
