@@ -61,6 +61,12 @@ def test_a_node_dies_and_the_search_goes_on(table, tmp_path):
     assert any(note.endswith("data by object") for note in train["notes"])
     assert train["refused"].startswith("invalid_input: params.wings")
 
+    behind = told["behind"]
+    assert behind["states"] == ["complete"] * 2
+    assert behind["said"] == [str(tmp_path / "small.onnx")] * 2  # as it was said, not where it went
+    assert behind["carried"] == ["small.onnx"]
+    assert behind["same"]
+
 
 def test_data_are_carried_where_a_node_has_no_such_path(table, tmp_path):
     data = Dataset.open(table, target="goal")

@@ -91,6 +91,23 @@ def test_a_published_model_is_a_body(digits, bodies, tmp_path, monkeypatch):
         numen.train(digits, "transfer", body="unknown", epochs=1)
 
 
+def test_a_search_learns_behind_a_published_model_or_a_file(digits, bodies, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMEN_HOME", str(tmp_path))
+    model = keras.saving.load_model(bodies / "known.keras")
+    numen.publish(model, name="known", sample=rows(digits.test)[0][:8])
+    space = {"body": ["known", str(bodies / "known.keras")], "units": [0]}
+    found = numen.tune(digits, "transfer", trials=2, epochs=10, scale=1.0, space=space)
+    assert [row.state for row in found.trials] == ["complete"] * 2
+    assert found.recipe.body in space["body"]  # as it was said
+    alone = numen.tune(
+        digits, body="known", trials=1, epochs=2, scale=1.0, space={"units": [0]}, study="alone"
+    )
+    assert alone.recipe.family == "transfer"
+    assert alone.model.manifest.recipe["body"] == "known@1"
+    with pytest.raises(NotFound, match="neither a file nor a published model"):
+        numen.tune(digits, body="unknown", trials=1)
+
+
 def colour_body(path, opset=13):
     """float[n, 3, 14, 20] through a convolution and a dense layer of four classes."""
     source = np.random.default_rng(0)

@@ -19,7 +19,10 @@ os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import numpy as np
+import onnx
 import ray
+from onnx import TensorProto, helper, numpy_helper
 from ray.cluster_utils import Cluster
 
 import numen
@@ -106,6 +109,36 @@ def train(data):
     }
 
 
+def behind(data, folder):
+    """A head behind a network whose file goes along: a search and a training, there and here."""
+    source = np.random.default_rng(0)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["low"]), helper.make_node("Tanh", ["low"], ["on"]),
+         helper.make_node("MatMul", ["on", "top"], ["y"])],
+        "body",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(source.standard_normal(shape).astype("float32"), name)
+         for name, shape in (("w", (2, 16)), ("top", (16, 2)))],
+    )  # fmt: skip
+    path = folder / "small.onnx"
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path
+    )
+    said = {"body": str(path), "epochs": 3, "seed": 3}
+    found = numen.tune(data, "transfer", trials=2, space={"units": [0, 8]}, on="ray", **said)
+    there = numen.train(data, "transfer", on="ray", **said)
+    here = numen.train(data, "transfer", **said)
+    x = source.standard_normal((50, 2)).astype("float32")
+    carried = Path(os.environ["NUMEN_HOME"]) / "cache" / "carried"
+    return {
+        "states": [row.state for row in found.trials],
+        "same": bool(np.allclose(there.predict(x), here.predict(x), atol=1e-3)),
+        "said": [found.model.manifest.recipe["body"], there.manifest.recipe["body"]],
+        "carried": [each.name for each in carried.glob("body-*/*")],
+    }
+
+
 def main(table: Path) -> None:
     small = {"object_store_memory": 100 << 20, "node_ip_address": "127.0.0.1"}
     begin = time.monotonic()
@@ -116,6 +149,7 @@ def main(table: Path) -> None:
     started = time.monotonic() - begin
     data = Dataset.open(table, target="goal")
     told = {"started": started, "search": search(data, second), "train": train(data)}
+    told["behind"] = behind(data, table.parent)
     print(json.dumps(told), flush=True)
     ray.shutdown()
     cluster.shutdown()

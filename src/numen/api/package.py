@@ -145,7 +145,7 @@ def write_bundle(
             dataset=facts.dataset,
             data=facts.data,
             parity=parity,
-            licence=facts.licence,
+            licence=facts.licence or trained.licence,
         )
         files: dict[str, Path | bytes] = {**trained.files, "predict.onnx": graph}
         return write_files(target, manifest, files, golden, measure)

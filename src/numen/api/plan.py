@@ -12,6 +12,8 @@ from numen.api.workspace import registry
 from numen.core.errors import InvalidInput, NotFound, NumenError
 from numen.core.reference import check_name
 from numen.data.dataset import Dataset
+from numen.store.catalog import ModelVersion
+from numen.train import bodies
 from numen.train import recipe as recipes
 from numen.train.base import Progress
 from numen.train.find import usual_family
@@ -53,7 +55,7 @@ def data_of(plan: Recipe, data: Dataset | str | Path, progress: Progress) -> tup
     dataset = open_data(source, reading_of(plan))
     for line in dataset.reading_notes():
         progress.note(line)
-    family = plan.family or usual_family(dataset.preprocess)
+    family = plan.family or ("transfer" if plan.body else usual_family(dataset.preprocess))
     return dataset, msgspec.structs.replace(plan, data=plan.data or dataset.name, family=family)
 
 
@@ -61,16 +63,35 @@ def with_body(plan: Recipe) -> Recipe:
     """The recipe with the place of its body's file, where it names a published model.
 
     Raises:
-        NotFound: It is neither a file nor a published model.
+        NotFound: It is none of those in packages, no file and no published model.
     """
-    if not plan.body or Path(plan.body).exists():
+    version = _published(plan.body)
+    if version is None:
         return plan
-    found = registry()
+    return msgspec.structs.replace(plan, body=str(registry().open(version).path))
+
+
+def with_version(plan: Recipe) -> Recipe:
+    """The recipe with the version of the published model that is its body, where it names one.
+
+    Raises:
+        NotFound: As `with_body`.
+    """
+    version = _published(plan.body)
+    if version is None:
+        return plan
+    return msgspec.structs.replace(plan, body=f"{version.name}@{version.version}")
+
+
+def _published(body: str) -> ModelVersion | None:
+    """The version that a recipe's body is; None where it is a file or comes in a package."""
+    if not body or body in bodies.names() or Path(body).exists():
+        return None
     try:
-        bundle = found.open(found.resolve(plan.body))
+        return registry().resolve(body)
     except NumenError as error:
         raise NotFound(
-            f"body: {plan.body} is neither a file nor a published model: {error.message}",
+            f"body: {body} is neither a file nor a published model: {error.message}",
+            hint=f"or one in a package: {', '.join(bodies.names())}",
             field="body",
         ) from error
-    return msgspec.structs.replace(plan, body=str(bundle.path))

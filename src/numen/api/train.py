@@ -103,22 +103,26 @@ def train(
 def _here(
     dataset: Dataset, plan: Recipe, progress: Progress, resume: bool, checkpoints: Path | None
 ) -> tuple[Bundle, Stopped]:
-    trainer_for(plan)  # before anything of an earlier run is taken away
+    recipe = with_body(plan)
+    trainer_for(recipe)  # before anything of an earlier run is taken away
     folder = checkpoints or _run_folder(plan, dataset)
     if resume and not folder.is_dir():
         raise NotFound("nothing to resume: this recipe on this data was not interrupted here")
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    bundle, stopped = _make(dataset, plan, Run(folder, progress, resume), bundle_folder(settings()))
+    run = Run(folder, progress, resume)
+    bundle, stopped = _make(dataset, plan, recipe, run, bundle_folder(settings()))
     if stopped != "interrupted":
         shutil.rmtree(folder, ignore_errors=True)
     return bundle, stopped
 
 
-def _make(dataset: Dataset, plan: Recipe, run: Run, target: Path) -> tuple[Bundle, Stopped]:
-    """Trains, exports, compares, measures, and writes the bundle."""
-    trained = trainer_for(plan).fit(dataset, with_body(plan), run)
+def _make(
+    dataset: Dataset, plan: Recipe, recipe: Recipe, run: Run, target: Path
+) -> tuple[Bundle, Stopped]:
+    """Trains by the recipe, exports, compares, measures, and writes the bundle of the plan."""
+    trained = trainer_for(recipe).fit(dataset, recipe, run)
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
         model = Model(draft)
@@ -148,15 +152,9 @@ def _on_cluster(
             hint="start it anew, or resume without --on",
             field="resume",
         )
-    if plan.body:
-        raise InvalidInput(
-            "body: a training on a cluster cannot bring its body along yet",
-            hint="train it without --on",
-            field="body",
-        )
     with Cluster(on, own_code=":" in plan.family) as cluster:
         digest, files, stopped = cluster.run(
-            partial(_there, msgspec.to_builtins(plan)), dataset, progress
+            partial(_there, msgspec.to_builtins(plan)), with_body(plan), dataset, progress
         )
     target = bundle_folder(settings())
     for name, content in files.items():
@@ -167,13 +165,21 @@ def _on_cluster(
 
 
 def _there(
-    table: dict[str, Any], dataset: Dataset, progress: Progress
+    table: dict[str, Any], dataset: Dataset, progress: Progress, recipe: Recipe
 ) -> tuple[str, dict[str, bytes], Stopped]:
-    """On a node of the cluster: trains, and gives the bundle's digest and files."""
+    """On a node of the cluster: trains, and gives the bundle's digest and files.
+
+    Args:
+        table: The recipe as it was written; the bundle says it so.
+        dataset: What to train on.
+        progress: Who is told.
+        recipe: The same with the place of its body there.
+    """
     with tempfile.TemporaryDirectory(prefix="numen-train-") as folder:
         run = Run(Path(folder) / "run", progress)
         run.folder.mkdir()
-        bundle, stopped = _make(dataset, recipes.make(table), run, Path(folder) / "bundle")
+        plan = recipes.make(table)
+        bundle, stopped = _make(dataset, plan, recipe, run, Path(folder) / "bundle")
         paths = [MANIFEST, *(file.path for file in bundle.manifest.files)]
         return bundle.digest, {path: (bundle.path / path).read_bytes() for path in paths}, stopped
 

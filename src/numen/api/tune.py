@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from numen.api.model import Model
-from numen.api.plan import data_of, plan_of
+from numen.api.plan import data_of, plan_of, with_body, with_version
 from numen.api.train import Silent, train
 from numen.api.workspace import settings
 from numen.core.errors import InvalidInput
@@ -125,6 +125,7 @@ def tune(
     """
     plan = plan_of(recipe, family, name, options)
     dataset, plan = data_of(plan, data, progress or Silent())
+    plan = with_version(plan)  # one network for all trials, whatever is published meanwhile
     base = msgspec.structs.replace(plan, validation=plan.validation or ASIDE)
     table = spaces.read(plan.tune if space is None else space, usual_space(plan), plan)
     study = study or plan.name or f"{dataset.name}-{plan.family.replace(':', '.')}".lower()
@@ -133,7 +134,7 @@ def tune(
     points = list(spaces.ends(spaces.build(table)))
     Budget(trials, timeout, cost, price).check()
     if not (folder / JOURNAL).exists():
-        rehearse(dataset, [spaces.apply(base, point) for point in points])
+        rehearse(dataset, [with_body(spaces.apply(base, point)) for point in points])
     with Search(
         folder,
         base,
@@ -143,6 +144,7 @@ def tune(
         Budget(trials, timeout, cost, price),
         pruner,
         watch or Unwatched(),
+        with_body,
     ) as search:
         with Cluster(on, own_code=":" in plan.family) if on else nullcontext() as cluster:
             if cluster is None:

@@ -33,7 +33,7 @@ def families(incomplete: str) -> list[str]:
     """The built-in model families."""
     found = (
         "mlp", "cnn", "resnet", "transfer", "sequence", "audio-cnn", "text-cnn", "gru",
-        "transformer", "words", "forest", "linear", "boosting", "xgboost",
+        "transformer", "words", "forest", "linear", "svm", "boosting", "xgboost",
     )  # fmt: skip
     return [name for name in found if name.startswith(incomplete)]
 

@@ -13,6 +13,7 @@ from typing import Any
 from numen.core.errors import InvalidInput, MissingExtra
 
 _EXTRA_OF_GROUP = {
+    "numen.bodies": "train",
     "numen.trainers": "train",
     "numen.exporters": "train",
     "numen.readers": "train",

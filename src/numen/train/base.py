@@ -76,6 +76,7 @@ class Trained:
         stopped: Why training ended.
         files: More files for the bundle, such as trees' own text.
         tolerance: Largest difference from the framework its export may have.
+        licence: Of weights it holds that others trained, as SPDX writes it.
     """
 
     signature: Signature
@@ -88,6 +89,7 @@ class Trained:
     stopped: Literal["finished", "early", "interrupted"] = "finished"
     files: Mapping[str, bytes] = field(default_factory=dict)
     tolerance: float = 1e-4
+    licence: str = ""
 
 
 class Trainer(Protocol):

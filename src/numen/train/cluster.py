@@ -18,8 +18,10 @@ import numpy as np
 
 from numen.core.errors import InvalidInput, MissingExtra, NotReady, NumenError
 from numen.data.dataset import Dataset
+from numen.train import bodies
 from numen.train.base import Progress
 from numen.train.node import Board, pack, parcel_of, run_job, run_trial
+from numen.train.recipe import Recipe
 from numen.train.trial import Outcome
 
 if TYPE_CHECKING:  # a training there needs no Optuna
@@ -68,6 +70,7 @@ class Cluster:
             .remote()
         )
         self._packed: Any = None
+        self._bodies: dict[str, Any] = {}
 
     def __enter__(self) -> Cluster:
         return self
@@ -100,7 +103,8 @@ class Cluster:
 
         def hand_out(trial: Trial) -> None:
             sent = (self._board, trial.number, trial.recipe, search.metric)
-            running[train.remote(*sent, parcel, self._packed)] = trial
+            carried = (parcel, self._packed, self._body(trial.recipe))
+            running[train.remote(*sent, *carried)] = trial
 
         try:
             while True:
@@ -128,7 +132,11 @@ class Cluster:
             raise
 
     def run(
-        self, job: Callable[[Dataset, Progress], Result], data: Dataset, progress: Progress
+        self,
+        job: Callable[[Dataset, Progress, Recipe], Result],
+        recipe: Recipe,
+        data: Dataset,
+        progress: Progress,
     ) -> Result:
         """Runs one training there and brings back what it gives.
 
@@ -136,7 +144,9 @@ class Cluster:
         with the best so far.
 
         Args:
-            job: A function of a module, which the node imports; called with data and progress.
+            job: A function of a module, which the node imports; called with the data, a progress,
+                and the recipe with the place of its body there.
+            recipe: What is trained; its body is a file here, a bundle or one in a package.
             data: What it trains on.
             progress: Who is told, here.
 
@@ -147,7 +157,8 @@ class Cluster:
         train = self._ray.remote(run_job).options(num_cpus=1, max_retries=_RETRIES)
         parcel = parcel_of(data)
         while True:
-            sent = train.remote(self._board, job, parcel, self._packed)
+            carried = (parcel, self._packed, self._body(recipe))
+            sent = train.remote(self._board, job, recipe, *carried)
             try:
                 while not self._ray.wait([sent], timeout=_POLL)[0]:
                     self._pass_on(progress)
@@ -172,6 +183,19 @@ class Cluster:
         """Puts the data into the object store, once a node did not find them at their path."""
         if self._packed is None:
             self._packed = self._ray.put(np.frombuffer(pack(data.folder), np.uint8))
+
+    def _body(self, recipe: Recipe) -> Any:
+        """The recipe's body in the object store, put there once; None where it has none to carry.
+
+        One that comes in a package is found in that package on each node.
+        """
+        path = recipe.body
+        if not path or path in bodies.names():
+            return None
+        if path not in self._bodies:
+            whole = pack(Path(path), Path(path).name)
+            self._bodies[path] = self._ray.put(np.frombuffer(whole, np.uint8))
+        return self._bodies[path]
 
     def _judge(self, search: Search, where: dict[int, str]) -> None:
         for number, epoch, value, node in self._ray.get(self._board.drain.remote()):

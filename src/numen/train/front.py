@@ -29,12 +29,14 @@ class Front:
         graph: The same as ONNX: one input as the data's, one output named as `spec`.
         vary: What training rows are turned into after that, anew each epoch: `[rows, …]` as
             `spec` says and what decides, to as many rows alike. None leaves them.
+        licence: Of weights in it that others trained.
     """
 
     spec: TensorSpec
     encode: Callable[[Array], Array]
     graph: onnx.ModelProto
     vary: Callable[[Array, np.random.Generator], Array] | None = None
+    licence: str = ""
 
     def varied(self, encoded: Array, seed: Seed) -> Array:
         """Training rows as an epoch sees them: the same for the same seed."""

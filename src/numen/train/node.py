@@ -1,11 +1,13 @@
 """What a cluster's node does: opens the data that were brought to it, trains, tells how it goes.
 
-A node needs numen with the same extras. The data are found at the path they have where they came
-from, or are unpacked once from what Ray carried.
+A node needs numen with the same extras, and the package of a body that comes in one. The data are
+found at the path they have where they came from, or are unpacked once from what Ray carried; a
+body's file or bundle is carried always.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import tarfile
@@ -116,7 +118,7 @@ class Teller:
 
 
 def run_trial(
-    board: Any, number: int, recipe: Recipe, metric: str, parcel: Parcel, packed: Any
+    board: Any, number: int, recipe: Recipe, metric: str, parcel: Parcel, packed: Any, body: Any
 ) -> Outcome | None:
     """On a node: one trial, or None where the data are not there."""
     import ray
@@ -130,11 +132,18 @@ def run_trial(
         return ray.get(board.say.remote(number, number, epoch, value, node))  # type: ignore[no-any-return]
 
     judge(0, 0.0)
-    return msgspec.structs.replace(attempt(data, recipe, metric, judge), where=node)
+    return msgspec.structs.replace(
+        attempt(data, with_carried(recipe, body), metric, judge), where=node
+    )
 
 
 def run_job(
-    board: Any, job: Callable[[Dataset, Progress], Any], parcel: Parcel, packed: Any
+    board: Any,
+    job: Callable[[Dataset, Progress, Recipe], Any],
+    recipe: Recipe,
+    parcel: Parcel,
+    packed: Any,
+    body: Any,
 ) -> tuple[Any, ...] | None:
     """On a node: what the job gives; None where the data are not there, () if interrupted.
 
@@ -152,7 +161,7 @@ def run_job(
 
     say("note", f"training on {_node(ray)}, data by {'path' if packed is None else 'object'}")
     try:
-        return (job(data, Teller(say)),)
+        return (job(data, Teller(say), with_carried(recipe, body)),)
     except KeyboardInterrupt:
         return ()
     except NumenError:
@@ -177,15 +186,27 @@ def open_there(parcel: Parcel, packed: Any) -> Dataset | None:
     return Dataset.stored(folder, parcel.name, parcel.source)
 
 
+def with_carried(recipe: Recipe, packed: Any) -> Recipe:
+    """The recipe with the place on this node of the body that was carried, unpacked once."""
+    if packed is None:
+        return recipe
+    digest = hashlib.sha256(memoryview(packed)).hexdigest()
+    folder = settings.load()[0].home_path / "cache" / "carried" / f"body-{digest[:32]}"
+    if not folder.is_dir():
+        _untar(packed, folder)
+    (body,) = folder.iterdir()
+    return msgspec.structs.replace(recipe, body=str(body))
+
+
 def _is_stored(folder: Path) -> bool:
     return (folder / DATASET).is_file()
 
 
-def pack(folder: Path) -> bytes:
-    """A folder as one piece of bytes, to be carried."""
+def pack(path: Path, name: str = ".") -> bytes:
+    """A folder or a file as one piece of bytes, to be carried; `name` is what it unpacks to."""
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as archive:
-        archive.add(folder.resolve(), ".")
+        archive.add(path.resolve(), name)
     return whole.getvalue()
 
 

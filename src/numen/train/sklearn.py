@@ -27,6 +27,7 @@ from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
+from numen.train import svm
 from numen.train.base import Run, Trained, expect_numbers
 from numen.train.estimators import convert
 from numen.train.forest import Trees
@@ -55,13 +56,14 @@ class LinearParams(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _SPACES: Final[Mapping[str, Mapping[str, Any]]] = {
     "forest": {"min_samples_leaf": [1, 20], "max_features": [0.1, 1.0]},
     "linear": {"l2": [1e-3, 1e3]},
+    "svm": svm.SPACE,
 }
 
 
 class SklearnTrainer:
     """The plug-in `sklearn` of the seam `numen.trainers`."""
 
-    families: tuple[str, ...] = ("forest", "linear")
+    families: tuple[str, ...] = ("forest", "linear", "svm")
     spaces: Mapping[str, Mapping[str, Any]] = _SPACES
 
     def fit(self, data: Dataset, recipe: Recipe, run: Run) -> Trained:
@@ -78,8 +80,7 @@ class SklearnTrainer:
         split, aside = data.train, None
         if recipe.validation:
             split, aside = split.divide(recipe.validation, recipe.seed)
-        grow = _fit_forest if recipe.family == "forest" else _fit_linear
-        model, history, stopped = grow(data, split, aside, recipe, run)
+        model, history, stopped = _FIT[recipe.family](data, split, aside, recipe, run)
         reading: Classification | Regression
         if data.labels is None:
             reading, width = Regression("value", data.target), 1
@@ -158,14 +159,41 @@ def _fit_linear(
         else LogisticRegression(C=1 / l2, max_iter=1000, **weight)
     )
     model = make_pipeline(_spread(data), last)
+    _solving(run)
+    model.fit(*_rows(data, split))
+    return _solved(model, data, aside, run)
+
+
+def _fit_svm(data: Dataset, split: Split, aside: Split | None, recipe: Recipe, run: Run) -> Grown:
+    """Columns as for a linear model, then a support vector machine."""
+    refuse(recipe, "epochs")
+    params = params_of(recipe, svm.SvmParams)
+    x, y = _rows(data, split)
+    if data.labels is None:
+        refuse(recipe, "class_weight")
+        last = svm.regressor(params, y, run.progress)
+    else:
+        last = svm.classifier(params, y, _weights(recipe, data, split), run.progress)
+    model = make_pipeline(_spread(data), last)
+    _solving(run)
+    svm.settle(model, x, y, run.progress)
+    return _solved(model, data, aside, run)
+
+
+def _solving(run: Run) -> None:
     if run.resume:
         run.progress.note("beginning anew: it is solved in one go")
     run.progress.begin(1, 1)
-    model.fit(*_rows(data, split))
+
+
+def _solved(model: Any, data: Dataset, aside: Split | None, run: Run) -> Grown:
     metrics = {} if aside is None else _judged(model, *_rows(data, aside), data.labels)
     run.progress.step(metrics)
     run.progress.epoch(1, metrics)
     return model, (metrics,), "finished"
+
+
+_FIT: Final = {"forest": _fit_forest, "linear": _fit_linear, "svm": _fit_svm}
 
 
 def _weights(recipe: Recipe, data: Dataset, split: Split) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -107,6 +107,8 @@ class Search:
         budget: When to stop.
         pruner: `median`, `hyperband` or `none`.
         watch: Who is told.
+        ready: Makes a recipe one that trainers can take, such as with the file of its body in the
+            place of a model's name.
 
     Raises:
         InvalidInput: The space, the pruner or the budget is not what it must be, or the study of
@@ -124,12 +126,13 @@ class Search:
         budget: Budget,
         pruner: str,
         watch: Watch,
+        ready: Callable[[Recipe], Recipe] = lambda recipe: recipe,
     ):
         budget.check()
         self.recipe, self.metric, self.budget = recipe, metric, budget
         self.space = spaces.build(space)
         self.rising = metric.removeprefix("val_").endswith(_MORE_IS_BETTER)
-        self._watch = watch
+        self._watch, self._ready = watch, ready
         self._all = spaces.every(self.space, budget.trials, recipe.seed)
         self._running: dict[int, _Running] = {}
         self._begun = time.monotonic()
@@ -175,7 +178,7 @@ class Search:
         tried = int(trial.user_attrs.get("attempt", 1))
         self._running[trial.number] = _Running(trial, time.monotonic(), values, tried)
         self._tell(trial.number)
-        return Trial(trial.number, spaces.apply(self.recipe, values))
+        return Trial(trial.number, self._ready(spaces.apply(self.recipe, values)))
 
     def epoch(self, number: int, epoch: int, value: float, where: str = "") -> Verdict:
         """Notes an epoch's metric of a running trial, and says whether to go on with it."""

@@ -1,7 +1,8 @@
 """Networks trained before, used as they are: training rows go through them once, a head is learnt.
 
-A body is an ONNX file, a `.keras` file or the bundle of a published model. Its own head is left
-out: what it gives is what its last dense layer would have been given.
+A body is one that comes in a package (`numen.train.bodies`), an ONNX file, a `.keras` file or the
+bundle of a published model. Its own head is left out: what it gives is what its last dense layer
+would have been given.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from onnx.utils import Extractor
 from numen.core.bundle import Bundle
 from numen.core.errors import ExportFailed, InvalidInput, NotFound
 from numen.core.manifest import ImageInput
-from numen.core.signature import Array, TensorSpec, format_shape
+from numen.core.signature import TensorSpec, format_shape
 from numen.data.dataset import Dataset
+from numen.train import bodies
+from numen.train.bodies import FEATURES
 from numen.train.front import Front, joined
 from numen.train.keras.backend import load_keras
 from numen.train.keras.ends import head
 from numen.train.keras.export import KerasExporter, read_file
 from numen.train.keras.graph import IR_VERSION, OPSET, Graph
+from numen.train.keras.passed import encoder
 from numen.train.recipe import Recipe, params_of
 from numen.train.shapes import inferred
 
-_FEATURES: Final = "features"
-_ROWS: Final = 64  # rows that go through the body at once
 _MEASURED: Final = 4096  # rows by which features are brought to one size
 # What stands between a network's last dense layer and its output.
 _AFTER: Final = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "Identity", "Cast"})
@@ -66,21 +68,32 @@ def front(data: Dataset, recipe: Recipe) -> Front:
     if not recipe.body:
         raise InvalidInput(
             'body: family "transfer" needs a network trained before',
-            hint="a published model, an .onnx or a .keras file: --set body=digits",
+            hint=f"--set body=…: {', '.join(bodies.names())}, a published model, "
+            "an .onnx or a .keras file",
             field="body",
         )
-    model, how = _load(Path(recipe.body))
-    body = _without_head(model)
+    how: ImageInput | None = None
+    licence = ""
+    if recipe.body in bodies.names():
+        known = bodies.load(recipe.body)
+        body, licence = known.graph, known.licence
+        params = msgspec.structs.replace(
+            params, mean=params.mean or known.mean, std=params.std or known.std
+        )
+    else:
+        model, how = _load(Path(recipe.body))
+        body = _without_head(model)
     given = _spec(body)
-    if isinstance(data.preprocess, ImageInput):
+    if isinstance(data.preprocess, ImageInput) and given.dtype != "string":
         body = joined(_pictures(data.preprocess, given, params, how), body, given.name, "pixels/")
     elif given.shape != data.spec.shape or given.dtype != data.spec.dtype:
         raise InvalidInput(f"body: it takes {given}, the data give {data.spec}", field="body")
     elif given.name != data.spec.name:
         body = joined(_as_it_is(data.spec), body, given.name, "rows/")
-    encode, width = _runner(body, data)
-    spec = TensorSpec(_FEATURES, "float32", (None, width))
-    return Front(spec, encode, body)
+    encode = encoder(body, data.spec.name)
+    (sample,) = next(iter(data.train.batches(1))).inputs.values()
+    spec = TensorSpec(FEATURES, "float32", (None, int(encode(sample).shape[1])))
+    return Front(spec, encode, body, licence=licence)
 
 
 def build(keras: Any, data: Dataset, recipe: Recipe, before: Front) -> Any:
@@ -160,19 +173,19 @@ def _without_head(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _as_vectors(body: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """Maps of features become their means; the output is called `features`."""
+    """Maps of features become their means; the output is called `FEATURES`."""
     rank = len(body.graph.output[0].type.tensor_type.shape.dim)
     if rank == 2:
-        last = helper.make_node("Identity", [name], [_FEATURES])
+        last = helper.make_node("Identity", [name], [FEATURES])
     elif rank > 2:
         body.graph.node.append(helper.make_node("GlobalAveragePool", [name], ["body/means"]))
-        last = helper.make_node("Flatten", ["body/means"], [_FEATURES], axis=1)
+        last = helper.make_node("Flatten", ["body/means"], [FEATURES], axis=1)
     else:
         raise InvalidInput(f"body: what it gives has {rank} axes, not two or more", field="body")
     body.graph.node.append(last)
     del body.graph.output[:]
     body.graph.output.append(
-        helper.make_tensor_value_info(_FEATURES, onnx.TensorProto.FLOAT, ["batch", None])
+        helper.make_tensor_value_info(FEATURES, onnx.TensorProto.FLOAT, ["batch", None])
     )
     return body
 
@@ -182,7 +195,8 @@ def _spec(body: onnx.ModelProto) -> TensorSpec:
     (value,) = (value for value in body.graph.input if value.name not in constants)
     kind = value.type.tensor_type
     sizes = tuple(dim.dim_value or None for dim in kind.shape.dim)
-    dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    text = kind.elem_type == onnx.TensorProto.STRING
+    dtype = "string" if text else helper.tensor_dtype_to_np_dtype(kind.elem_type).name
     return TensorSpec(value.name, dtype, (None, *sizes[1:]))
 
 
@@ -244,27 +258,3 @@ def _layout(given: TensorSpec, have: ImageInput) -> tuple[str, int, int, int]:
         f"body: expected a network that takes pictures, it takes {format_shape(given.shape)}",
         field="body",
     )
-
-
-def _runner(body: onnx.ModelProto, data: Dataset) -> tuple[Any, int]:
-    """What runs the body, and how many features it gives."""
-    import onnxruntime
-
-    try:
-        session = onnxruntime.InferenceSession(
-            body.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # whatever the runtime cannot do
-        raise InvalidInput(f"body: it does not run: {error}", field="body") from error
-    name = data.spec.name
-
-    def encode(x: Array) -> Array:
-        rows = x if x.dtype == object else x.astype(np.float32, copy=False)
-        parts = [
-            session.run([_FEATURES], {name: rows[at : at + _ROWS]})[0]
-            for at in range(0, len(rows), _ROWS)
-        ]
-        return np.concatenate(parts)
-
-    (sample,) = next(iter(data.train.batches(1))).inputs.values()
-    return encode, int(encode(sample).shape[1])

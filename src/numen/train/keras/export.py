@@ -120,7 +120,10 @@ def as_trained(
             made = front.before(convert(keras, model, Signature((front.spec,), (target,))))
         onnx.save_model(made, path)
 
-    return Trained(signature, predict, export, describe(keras), family, postprocess)
+    licence = "" if front is None else front.licence
+    return Trained(
+        signature, predict, export, describe(keras), family, postprocess, licence=licence
+    )
 
 
 def _floating(sample: Array) -> str:

@@ -158,6 +158,11 @@ _CNN_SPACE: Final = {
     "units": [32, 256],
     "dropout": [0.0, 0.5],
 }
+_TRANSFER_SPACE: Final = {
+    "learning_rate": [1e-3, 3e-2],
+    "units": {"choices": [0, 32, 128]},
+    "dropout": [0.0, 0.7],
+}
 FAMILIES: Final = {
     "mlp": Family(build_mlp, epochs=5, batch_size=32, space=_MLP_SPACE),
     "cnn": Family(build_cnn, epochs=15, batch_size=64, falling=2e-3, space=_CNN_SPACE),
@@ -170,7 +175,13 @@ FAMILIES: Final = {
         text.build_transformer, epochs=8, batch_size=32, falling=1e-3, front=text.front
     ),
     "transfer": Family(
-        body.build, epochs=50, batch_size=32, falling=1e-2, front=body.front, body=True
+        body.build,
+        epochs=50,
+        batch_size=32,
+        falling=1e-2,
+        front=body.front,
+        body=True,
+        space=_TRANSFER_SPACE,
     ),
 }
 
