@@ -2,25 +2,29 @@
 
 Each answer is written down at once, beside the store, so nothing is lost when the work stops half
 way. All answers together make the next version of the data set; versions that are there stay.
+Answers to rows of other files than those given now wait for them.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from numen.api.data import library
 from numen.api.pool import By, Candidate, Pool, doubt
 from numen.api.workspace import load, settings
 from numen.core.errors import InvalidInput, NotFound
-from numen.core.lines import append, decode
+from numen.core.lines import append, decode, write
+from numen.core.manifest import Preprocess
+from numen.core.signature import Array
+from numen.data.extend import growing
 from numen.data.library import Added
 
 _MOST: Final = 500
@@ -58,7 +62,8 @@ def pseudo_label(
     if not 0 < above <= 1:
         raise InvalidInput(f"above: expected more than 0 and at most 1, received {above}")
     pool = _pool(name, model, sources)
-    rows, target, looked = [], [], 0
+    rows: list[Array] = []
+    target, looked = [], 0
     for found in pool.candidates():
         looked += 1
         if found.scores.max() >= above:
@@ -72,7 +77,7 @@ def pseudo_label(
         f"{len(rows)} rows were labelled by {_who(pool)}, which was at least {above:g} sure, "
         f"from {', '.join(Path(source).name for source in sources)}"
     )
-    added = library().extend(name, np.stack(rows), target, note)
+    added = library().extend(name, rows, target, note)
     return Pseudo(added, dict(sorted(counts.items())), looked)
 
 
@@ -87,8 +92,9 @@ class Session:
         most: Rows to ask for at most.
 
     Raises:
-        InvalidInput: The model is not of this data.
+        InvalidInput: The model is not of this data, or no rows can be added to it.
         NotFound: There is nothing to label.
+        InvalidData: A file is broken.
     """
 
     def __init__(
@@ -102,16 +108,29 @@ class Session:
         pool = _pool(name, model, sources)
         self.name = name
         self.labels = pool.dataset.labels or ()
+        self.takes: Preprocess = pool.dataset.preprocess
         self.model = _who(pool)
         self.folder = settings().home_path / "labelling" / name.partition("@")[0]
         self._journal = self.folder / "answers.jsonl"
         self._base: int | None = None
         self._answers = self._read()
-        unsure = sorted(pool.candidates(), key=lambda one: -doubt(one.scores, by))
-        self._rows = {found.key: found for found in unsure[: most + len(self._answers)]}
-        # An answer whose row is in no file any more cannot be used.
+        self._rows = self._chosen(pool, by, most)
         self._order = [key for key in self._answers if key in self._rows]
         self._by: By = by
+
+    def _chosen(self, pool: Pool, by: By, most: int) -> dict[str, Candidate]:
+        """The rows answered before, and `most` others; no more of them are held meanwhile."""
+        answered: dict[str, Candidate] = {}
+
+        def others() -> Iterator[Candidate]:
+            for found in pool.candidates():
+                if found.key in self._answers:
+                    answered[found.key] = found
+                else:
+                    yield found
+
+        unsure = nlargest(most, others(), key=lambda one: doubt(one.scores, by))
+        return answered | {found.key: found for found in unsure}
 
     @property
     def total(self) -> int:
@@ -168,7 +187,7 @@ class Session:
         labelled = [key for key in self._order if self._answers[key] is not None]
         if not labelled:
             return None
-        rows = np.stack([self._rows[key].row for key in labelled])
+        rows = [self._rows[key].row for key in labelled]
         target = [self.labels.index(self._answers[key] or "") for key in labelled]
         note = f"{len(rows)} rows were labelled by hand where {self.model} was least sure"
         # Should this be cut short, the same is added to the same version once more: to no effect.
@@ -177,12 +196,20 @@ class Session:
             self._base = newest.version
             self._write({"base": self._base})
         added = library().extend(f"{newest.name}@{self._base}", rows, target, note)
-        done = self.folder / f"answers-{added.version.version}.jsonl"
-        os.replace(self._journal, done)
+        self._put_away(self.folder / f"answers-{added.version.version}.jsonl")
+        return added
+
+    def _put_away(self, done: Path) -> None:
+        """The answers that were used to a file of their own; those to rows not here stay."""
+        left = {key: label for key, label in self._answers.items() if key not in self._rows}
+        if left:
+            shutil.copyfile(self._journal, done)
+            write(self._journal, [{"key": key, "label": label} for key, label in left.items()])
+        else:
+            os.replace(self._journal, done)
         for key in self._order:
             self._rows.pop(key)
-        self._answers, self._order, self._base = {}, [], None
-        return added
+        self._answers, self._order, self._base = left, [], None
 
     def _write(self, said: dict[str, Any]) -> None:
         append(self._journal, {**said, "at": round(time.time(), 3)}, sync=True)
@@ -205,7 +232,9 @@ class Session:
 def _pool(name: str, model: str, sources: Sequence[str | Path]) -> Pool:
     if not sources:
         raise InvalidInput("from: expected files or a folder to label, received none", field="from")
-    return Pool(library().open(name), load(model), [Path(source) for source in sources])
+    dataset = library().open(name)
+    growing(dataset)
+    return Pool(dataset, load(model), [Path(source) for source in sources])
 
 
 def _who(pool: Pool) -> str:
