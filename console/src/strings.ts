@@ -61,6 +61,9 @@ export const strings = {
     draw: "Draw, and watch it think",
     fields: "Fill in, and see",
     write: "Write, and see",
+    hintText: "Write or paste a text",
+    words: (words: number, letters: number) =>
+      `${words === 1 ? "1 word" : `${words} words`}, ${letters === 1 ? "1 character" : `${letters} characters`}`,
     raw: "Send a request",
     hintDigits: "Draw a digit",
     hint: "Draw here",
@@ -76,9 +79,35 @@ export const strings = {
     few: (shown: number, all: number) => `The best ${shown} of ${all} labels`,
     predict: "Predict",
     choose: "Choose…",
+    date: "2024-01-31 or 2024-01-31 12:00",
+    mayLack: "What is left empty counts as missing.",
     request: "Request, Open Inference Protocol V2",
     send: "Send",
     answer: "Answer",
+  },
+
+  sound: {
+    title: "Record, and see",
+    hint: "Record, or drop a sound file here",
+    record: "Record",
+    stop: "Stop",
+    choose: "Choose a file",
+    play: "Play",
+    pause: "Pause",
+    from: "Drag to choose what the model hears",
+    part: (from: number, to: number) => `from ${from.toFixed(2)} to ${to.toFixed(2)} seconds`,
+    waveform: (seconds: number) => `Waveform of ${seconds.toFixed(2)} seconds`,
+    asking: "Waiting for the microphone…",
+    recording: (seconds: number) => `Recording, ${seconds.toFixed(1)} s`,
+    hears: (length: number) => `The model hears ${length.toFixed(2)} s`,
+    lasts: (seconds: number) => `${seconds.toFixed(2)} s`,
+    longer: (seconds: number, length: number) =>
+      `${seconds.toFixed(2)} s; the model hears ${length.toFixed(2)} s`,
+    silent: "Nothing was heard. Is this the right microphone, and is it on?",
+    forbidden: "The browser does not let this page use the microphone. Allow it beside the address, or choose a file.",
+    noMicrophone: "There is no microphone. Choose a file instead.",
+    insecure: "Browsers open the microphone only over HTTPS or on this machine (127.0.0.1). Choose a file instead.",
+    unreadable: (name: string) => `${name} is not a sound that this browser can read.`,
   },
 
   call: {
@@ -134,13 +163,17 @@ export const strings = {
     doubt: (share: string) => `in doubt: ${share}`,
     missing: "missing",
     skip: "Skip",
+    play: "Play",
+    pause: "Pause",
     space: "space",
+    more: (count: number) => `… and ${count} more characters`,
     undo: "Undo",
     finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
     added: (version: string) => `Added ${version}.`,
     done: "All rows are answered.",
     how: (model: string) =>
       `The rows come in the order in which ${model} is least sure. Each answer is kept at once.`,
+    row: "What is to be labelled",
   },
 
   errors: {

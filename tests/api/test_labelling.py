@@ -186,7 +186,7 @@ def test_what_does_not_fit_is_refused_and_adds_nothing(new: Path, tmp_path: Path
         Session("tones", "tones", [broken])
     for name, text, said in (
         ("missing.csv", "a\n1\n", "colour"),
-        ("word.csv", "a,colour\nx,red\n", "expected a number"),
+        ("word.csv", "a,colour\nx,red\n", "expected a finite number"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InvalidData, match=said):

@@ -7,9 +7,15 @@ export interface Row {
   /** From 0, sure, to 1. */
   doubt: number;
   guesses: { label: string; probability: number }[];
-  picture: string | null;
-  fields: Record<string, string | null> | null;
+  shown: Shown;
 }
+
+/** What is to be labelled; an address holds the picture or the sound itself. */
+export type Shown =
+  | { type: "picture"; address: string }
+  | { type: "sound"; address: string }
+  | { type: "text"; text: string; more: number }
+  | { type: "fields"; fields: Record<string, string | null> };
 
 export interface Labelling {
   dataset: string;

@@ -48,6 +48,20 @@ export async function call<T>(path: string, init: RequestInit = {}): Promise<T> 
   });
 }
 
+/** What the friendly door says: the best label and the others, or a quantity by its name. */
+export interface Said {
+  label?: string;
+  probability?: number;
+  top?: { label: string; probability: number }[];
+  [target: string]: unknown;
+}
+
+/** Asks a model with a file, or with named fields as JSON. */
+export function predict(model: string, type: string, body: BodyInit): Promise<Said> {
+  const path = `predict/${encodeURIComponent(model)}?top=1000`;
+  return call(path, { method: "POST", headers: { "Content-Type": type }, body });
+}
+
 function inferPath(model: string): string {
   return `v2/models/${encodeURIComponent(model)}/infer`;
 }

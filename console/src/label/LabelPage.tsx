@@ -5,6 +5,7 @@ import { Loading } from "../page/States";
 import { strings } from "../strings";
 import { Refusal } from "../try/Refusal";
 import { RowShown } from "./RowShown";
+import { useHeard } from "./useHeard";
 
 const t = strings.label;
 
@@ -12,10 +13,12 @@ export function LabelPage() {
   const [state, setState] = useState<Labelling | null>(null);
   const [refusal, setRefusal] = useState<Error | null>(null);
   const busy = useRef(false);
+  const touched = useRef(false);
 
   const go = async (call: () => Promise<Labelling>) => {
     if (busy.current) return; // a second press is not for the row that comes next
     busy.current = true;
+    touched.current = state !== null;
     try {
       setState(await call());
       setRefusal(null);
@@ -28,6 +31,8 @@ export function LabelPage() {
 
   const row = state?.row ?? null;
   const keys = keysOf(state?.labels ?? []);
+  const heard = useHeard(row?.shown ?? null, touched.current);
+  const sounds = row?.shown.type === "sound";
   const give = (label: string | null) => row && go(() => giveLabel(row.key, label));
 
   // Before the row is seen, or a quick press would be for the one that was there.
@@ -35,8 +40,12 @@ export function LabelPage() {
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
       const place = keys.indexOf(event.key);
+      const space = event.key === " ";
+      // A button that was reached by the keyboard is pressed by it, a text is scrolled.
+      if (space && (event.target as Element).closest?.(":focus-visible:is(button, .label-scroll)")) return;
       if (place >= 0) give(state!.labels[place]!);
-      else if (event.key === " " || event.key === "s") give(null);
+      else if (space && sounds) heard.player.toggle();
+      else if (space || event.key === "s") give(null);
       else if (event.key === "Backspace" || event.key === "u") go(undoLabel);
       else return;
       event.preventDefault();
@@ -57,7 +66,7 @@ export function LabelPage() {
       </header>
       <progress max={Math.max(state.total, 1)} value={done} aria-label={t.count(done, state.total)} />
       {row ? (
-        <RowShown row={row} />
+        <RowShown row={row} heard={heard} />
       ) : (
         <p class="label-done" data-testid="label-done">
           {t.done}
@@ -73,7 +82,7 @@ export function LabelPage() {
       </div>
       <footer class="label-foot">
         <button type="button" class="button" disabled={!row} onClick={() => give(null)}>
-          {t.skip} <kbd>{t.space}</kbd>
+          {t.skip} <kbd>{sounds ? "S" : t.space}</kbd>
         </button>
         <button type="button" class="button" disabled={!done} onClick={() => go(undoLabel)}>
           {t.undo} <kbd>⌫</kbd>

@@ -1,20 +1,12 @@
 // The panel in which one tries a model, of the kind that suits what goes in and comes out.
-import type { Card } from "../api/card";
-import type { Theme } from "../page/theme";
+import type { Attempt } from "./attempt";
 import { ColumnsTry } from "./ColumnsTry";
 import { DrawTry } from "./DrawTry";
 import { RawTry } from "./RawTry";
+import { SoundTry } from "./SoundTry";
 import { TextTry } from "./TextTry";
 
-export interface TryProps {
-  card: Card;
-  theme: Theme;
-  /** False while the server is away. */
-  alive: boolean;
-  onAway: () => void;
-}
-
-export function TryIt(props: TryProps) {
+export function TryIt(props: Attempt) {
   const { preprocess, postprocess } = props.card;
   const grey = preprocess?.type === "image" && preprocess.channels === 1;
   if (grey && postprocess?.type === "classification") {
@@ -25,6 +17,9 @@ export function TryIt(props: TryProps) {
   }
   if (preprocess?.type === "text" && postprocess) {
     return <TextTry {...props} how={preprocess} />;
+  }
+  if (preprocess?.type === "audio" && postprocess) {
+    return <SoundTry {...props} how={preprocess} />;
   }
   return <RawTry {...props} />;
 }
