@@ -149,6 +149,33 @@ def test_what_was_answered_is_there_after_a_stop(new: Path) -> None:
     assert Session("tones", "tones", [new]).counts() == {"labelled": 0, "skipped": 0}
 
 
+def test_answers_to_other_files_wait_for_them(new: Path, tmp_path: Path) -> None:
+    other = [
+        picture(tmp_path / "other" / f"{i}.png", level, 2000 + i)
+        for i, level in ((0, 80), (1, 150))
+    ]
+    first = Session("tones", "tones", [new], most=3)
+    assert first.total == 3  # of six
+    for _ in range(3):
+        row = first.next()
+        assert row is not None
+        first.answer(row.key, "dark")
+    second = Session("tones", "tones", other)
+    assert second.counts() == {"labelled": 0, "skipped": 0}
+    row = second.next()
+    assert row is not None
+    second.answer(row.key, "light")
+    count = len(library().open("tones").train)
+    assert second.finish() is not None
+    assert len(library().open("tones").train) == count + 1
+    third = Session("tones", "tones", [new], most=1)
+    assert third.counts() == {"labelled": 3, "skipped": 0}
+    assert third.total == 4  # those answered, and one more
+    assert third.finish() is not None
+    assert len(library().open("tones").train) == count + 4
+    assert Session("tones", "tones", [new]).counts() == {"labelled": 0, "skipped": 0}
+
+
 def test_a_model_labels_what_it_is_sure_of(home: Path, tmp_path: Path) -> None:
     rows = [(3.0, "red"), (-3.0, "blue"), (0.0, "red"), (2.5, "blue")]
     file = tmp_path / "new.csv"

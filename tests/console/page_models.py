@@ -23,7 +23,9 @@ MOODS = ("bad", "good")
 def tone(hertz: float, seconds: float = 0.25, rate: int = RATE) -> np.ndarray:
     """A sine with little noise, `float64[n]`."""
     at = np.arange(round(rate * seconds)) / rate
-    return 0.4 * np.sin(2 * np.pi * hertz * at) + 0.003 * np.random.default_rng(0).normal(size=len(at))
+    return 0.4 * np.sin(2 * np.pi * hertz * at) + 0.003 * np.random.default_rng(0).normal(
+        size=len(at)
+    )
 
 
 def write_tone(path: Path, hertz: float, seconds: float = 0.25, rate: int = RATE) -> Path:
@@ -33,9 +35,9 @@ def write_tone(path: Path, hertz: float, seconds: float = 0.25, rate: int = RATE
     return path
 
 
-def pitch_bundle(folder: Path) -> Bundle:
+def pitch_bundle(folder: Path, samples: int = SAMPLES) -> Bundle:
     """Tells `high` from `low` by how much neighbouring samples differ, against their size."""
-    slices = {"first": 0, "second": 1, "before": SAMPLES - 1, "end": SAMPLES, "axis": 1}
+    slices = {"first": 0, "second": 1, "before": samples - 1, "end": samples, "axis": 1}
     small = np.array([1e-4], np.float32)
     nodes = [
         helper.make_node("Slice", ["audio", "second", "end", "axis"], ["later"]),
@@ -54,8 +56,8 @@ def pitch_bundle(folder: Path) -> Bundle:
         "w": np.array([[8, -8]], np.float32),
         "b": np.array([-5.6, 5.6], np.float32),
     }
-    x = np.stack([tone(hertz) for hertz in PITCHES.values()]).astype(np.float32)
-    how = AudioInput("audio", RATE, SAMPLES)
+    x = np.stack([tone(hertz, samples / RATE) for hertz in PITCHES.values()]).astype(np.float32)
+    how = AudioInput("audio", RATE, samples)
     return _bundle(folder, nodes, weights, how, tuple(PITCHES), x, 18)
 
 

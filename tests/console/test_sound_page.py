@@ -20,7 +20,10 @@ from parts import Live, start_server, stop
 
 pytestmark = pytest.mark.slow
 BARS = "() => Object.fromEntries([...document.querySelectorAll('[data-testid^=\"bar-\"]')]"
-SHARES = BARS + ".map((bar) => [bar.dataset.testid.slice(4), parseFloat(bar.querySelector('.share').innerText)]))"
+SHARES = (
+    BARS
+    + ".map((bar) => [bar.dataset.testid.slice(4), parseFloat(bar.querySelector('.share').innerText)]))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +99,15 @@ def test_a_file_is_answered_as_by_every_other_door(
     assert asked.value.all_headers()["content-length"] == str(file.stat().st_size)  # as it is
     expect(page.get_by_test_id("best")).to_have_text(re.compile("^high"))
     said = httpx.post(
-        f"{sounds.url}/predict/pitch", content=file.read_bytes(), headers={"Content-Type": "audio/wav"}
+        f"{sounds.url}/predict/pitch",
+        content=file.read_bytes(),
+        headers={"Content-Type": "audio/wav"},
     ).json()
     for each in said["top"]:
         assert page.evaluate(SHARES)[each["label"]] == round(each["probability"] * 100, 1)
-    expect(page.get_by_test_id("waveform")).to_have_attribute("aria-label", "Waveform of 0.25 seconds")
+    expect(page.get_by_test_id("waveform")).to_have_attribute(
+        "aria-label", "Waveform of 0.25 seconds"
+    )
     page.get_by_test_id("file").set_input_files(
         {"name": "notes.wav", "mimeType": "audio/wav", "buffer": b"no sound"}
     )
@@ -144,7 +151,9 @@ def test_without_a_microphone_it_says_what_to_do(hearing: Browser, sounds: Live)
         " throw new DOMException('no', 'NotAllowedError'); }; }"
     )
     page.get_by_test_id("record").click()
-    expect(page.get_by_test_id("refusal")).to_contain_text("does not let this page use the microphone")
+    expect(page.get_by_test_id("refusal")).to_contain_text(
+        "does not let this page use the microphone"
+    )
     expect(page.get_by_test_id("record")).to_be_enabled()
     page.close()
     assert wrong == []

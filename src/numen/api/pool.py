@@ -149,4 +149,4 @@ def _takes(model: Model, dataset: Dataset) -> bool:
         return takes.columns == has.columns
     if isinstance(takes, AudioInput) and isinstance(has, AudioInput):
         return (takes.rate, takes.samples) == (has.rate, has.samples)
-    return isinstance(takes, TextInput) or takes is not None and takes.shape == has.shape
+    return isinstance(takes, TextInput) or (takes is not None and takes.shape == has.shape)

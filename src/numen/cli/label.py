@@ -17,7 +17,10 @@ ModelOf = Annotated[
 ]  # fmt: skip
 From = Annotated[
     list[Path] | None,
-    typer.Option("--from", help="Pictures, sounds, texts or a folder of them; CSV, Parquet, JSONL. Repeatable."),
+    typer.Option(
+        "--from",
+        help="Pictures, sounds, texts or a folder of them; CSV, Parquet, JSONL. Repeatable.",
+    ),
 ]
 
 

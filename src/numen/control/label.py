@@ -125,7 +125,10 @@ def _text(row: Candidate, _takes: Any) -> dict[str, Any]:
 
 def _fields(row: Candidate, _takes: Any) -> dict[str, Any]:
     fields = row.fields or {}
-    return {"type": "fields", "fields": {k: None if v is None else str(v) for k, v in fields.items()}}
+    return {
+        "type": "fields",
+        "fields": {k: None if v is None else str(v) for k, v in fields.items()},
+    }
 
 
 _SHOWN: Final[dict[type, Callable[[Candidate, Any], dict[str, Any]]]] = {

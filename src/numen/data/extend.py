@@ -93,7 +93,7 @@ def extend(
 
 def _fits(row: Array, stored: Stored) -> bool:
     if isinstance(stored.preprocess, AudioInput):  # each as long as it lasts
-        return row.dtype == np.int16 and row.ndim == 1 and 0 < len(row) <= stored.shape[0]
+        return bool(row.dtype == np.int16) and row.ndim == 1 and 0 < len(row) <= stored.shape[0]
     return row.shape == stored.shape
 
 
