@@ -169,7 +169,8 @@ export const strings = {
     more: (count: number) => `… and ${count} more characters`,
     undo: "Undo",
     finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
-    added: (version: string) => `Added ${version}.`,
+    added: (version: string) => `Added ${version}. Train on it:`,
+    train: (model: string, dataset: string) => `numen train ${model} --data ${dataset}`,
     done: "All rows are answered.",
     how: (model: string) =>
       `The rows come in the order in which ${model} is least sure. Each answer is kept at once.`,

@@ -1,6 +1,7 @@
 // Labelling, made for the keyboard: the row the model is least sure of, and a key for each label.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { finishLabels, giveLabel, keysOf, type Labelling, lookAtLabels, undoLabel } from "../api/label";
+import { CopyButton } from "../page/CopyButton";
 import { Loading } from "../page/States";
 import { strings } from "../strings";
 import { Refusal } from "../try/Refusal";
@@ -72,14 +73,16 @@ export function LabelPage() {
           {t.done}
         </p>
       )}
-      <div class="label-keys" role="group" aria-label={t.labels}>
-        {state.labels.map((label, place) => (
-          <button type="button" class="button" key={label} disabled={!row} onClick={() => give(label)}>
-            {label}
-            {keys[place] && keys[place] !== label && <kbd>{keys[place]}</kbd>}
-          </button>
-        ))}
-      </div>
+      {row && (
+        <div class="label-keys" role="group" aria-label={t.labels}>
+          {state.labels.map((label, place) => (
+            <button type="button" class="button" key={label} onClick={() => give(label)}>
+              {label}
+              {keys[place] && keys[place] !== label && <kbd>{keys[place]}</kbd>}
+            </button>
+          ))}
+        </div>
+      )}
       <footer class="label-foot">
         <button type="button" class="button" disabled={!row} onClick={() => give(null)}>
           {t.skip} <kbd>{sounds ? "S" : t.space}</kbd>
@@ -97,13 +100,19 @@ export function LabelPage() {
           {t.finish(state.labelled)}
         </button>
       </footer>
-      {state.added && (
-        <p class="label-added" role="status" data-testid="label-added">
-          {t.added(state.added)}
-        </p>
-      )}
+      {state.added && <Added version={state.added} model={state.model} dataset={state.dataset} />}
       <p class="faint">{t.how(state.model)}</p>
       <Refusal error={refusal} />
     </section>
+  );
+}
+
+/** What became of the labels, and what to do next. */
+function Added({ version, model, dataset }: { version: string; model: string; dataset: string }) {
+  const command = t.train(model.split("@")[0]!, dataset);
+  return (
+    <p class="label-added" role="status" data-testid="label-added">
+      {t.added(version)} <code>{command}</code> <CopyButton text={command} what={command} />
+    </p>
   );
 }

@@ -93,8 +93,9 @@ def extend(
 
 def _fits(row: Array, stored: Stored) -> bool:
     if isinstance(stored.preprocess, AudioInput):  # each as long as it lasts
-        return bool(row.dtype == np.int16) and row.ndim == 1 and 0 < len(row) <= stored.shape[0]
-    return row.shape == stored.shape
+        most = stored.shape[0]
+        return row.ndim == 1 and 0 < len(row) <= most and row.dtype.name == "int16"
+    return bool(row.shape == stored.shape)
 
 
 def _fixed(dataset: Dataset, name: str, more: Sequence[Array], classes: Array, work: Path) -> Any:
