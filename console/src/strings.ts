@@ -79,6 +79,7 @@ export const strings = {
     few: (shown: number, all: number) => `The best ${shown} of ${all} labels`,
     predict: "Predict",
     choose: "Choose…",
+    file: "Choose a file",
     date: "2024-01-31 or 2024-01-31 12:00",
     mayLack: "What is left empty counts as missing.",
     request: "Request, Open Inference Protocol V2",
@@ -86,18 +87,23 @@ export const strings = {
     answer: "Answer",
   },
 
+  picture: {
+    title: "Give a picture, and see",
+    hint: "Drop, paste or choose a picture",
+  },
+
   sound: {
     title: "Record, and see",
     hint: "Record, or drop a sound file here",
     record: "Record",
     stop: "Stop",
-    choose: "Choose a file",
     play: "Play",
     pause: "Pause",
     from: "Drag to choose what the model hears",
     part: (from: number, to: number) => `from ${from.toFixed(2)} to ${to.toFixed(2)} seconds`,
     waveform: (seconds: number) => `Waveform of ${seconds.toFixed(2)} seconds`,
     asking: "Waiting for the microphone…",
+    listening: "Recording",
     recording: (seconds: number) => `Recording, ${seconds.toFixed(1)} s`,
     hears: (length: number) => `The model hears ${length.toFixed(2)} s`,
     lasts: (seconds: number) => `${seconds.toFixed(2)} s`,

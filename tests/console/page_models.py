@@ -1,4 +1,4 @@
-"""Small models of sounds and of texts, made without training: what they say is known beforehand."""
+"""Small models of sounds, texts and pictures, made without training: what they say is known."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.bundle import Bundle, Golden, pack_golden
-from numen.core.manifest import AudioInput, Classification, Manifest, TextInput, Variant
+from numen.core.manifest import AudioInput, Classification, ImageInput, Manifest, TextInput, Variant
 from numen.core.signature import Signature, TensorSpec
 from numen.runtime.base import open_variant
 
 RATE, SAMPLES = 8_000, 2_000
 PITCHES = {"high": 1_500, "low": 400}
 MOODS = ("bad", "good")
+COLOURS = ("red", "green", "blue")
 
 
 def tone(hertz: float, seconds: float = 0.25, rate: int = RATE) -> np.ndarray:
@@ -74,11 +75,22 @@ def mood_bundle(folder: Path) -> Bundle:
     return _bundle(folder, nodes, weights, TextInput("text"), MOODS, x, 20)
 
 
+def colour_bundle(folder: Path) -> Bundle:
+    """Says which of red, green and blue there is most of in a picture of 8 by 8."""
+    nodes = [
+        helper.make_node("ReduceMean", ["image", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Softmax", ["mean"], ["probabilities"], axis=1),
+    ]
+    how = ImageInput("image", 8, 8, channels=3, layout="hwc", scale=1 / 32)
+    x = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    return _bundle(folder, nodes, {"axes": np.array([1, 2])}, how, COLOURS, x, 18)
+
+
 def _bundle(
     folder: Path,
     nodes: list[Any],
     weights: dict[str, np.ndarray],
-    how: AudioInput | TextInput,
+    how: AudioInput | TextInput | ImageInput,
     labels: tuple[str, ...],
     x: np.ndarray,
     opset: int,

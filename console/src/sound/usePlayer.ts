@@ -51,15 +51,3 @@ export function usePlayer(address: string | null, atOnce = false): Player {
 function play(sound: HTMLAudioElement): void {
   sound.play().catch(() => {});
 }
-
-/** A file's address as long as it is shown. */
-export function useAddress(file: Blob | null): string | null {
-  const [address, setAddress] = useState<string | null>(null);
-  useEffect(() => {
-    if (!file) return setAddress(null);
-    const made = URL.createObjectURL(file);
-    setAddress(made);
-    return () => URL.revokeObjectURL(made);
-  }, [file]);
-  return address;
-}

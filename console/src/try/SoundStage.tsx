@@ -1,10 +1,10 @@
 // What is heard: the sound's picture, where the model begins to listen, and the buttons below.
-import { useRef } from "preact/hooks";
 import { type Clip, seconds } from "../sound/clip";
 import type { Player } from "../sound/usePlayer";
 import type { Recorder } from "../sound/useRecorder";
 import { Waveform } from "../sound/Waveform";
 import { strings } from "../strings";
+import { FileButton } from "./files";
 
 const t = strings.sound;
 
@@ -19,7 +19,7 @@ interface StageProps {
 }
 
 export function Stage({ clip, length, start, live, played, move }: StageProps) {
-  if (!clip) return <p class="stage hint">{t.hint}</p>;
+  if (!clip) return <div class="stage"><p class="stage-hint">{t.hint}</p></div>;
   const count = Math.round(length * clip.rate);
   const room = clip.samples.length - count;
   const from = live ? Math.max(room, 0) : start;
@@ -60,10 +60,9 @@ interface ControlsProps {
 }
 
 export function Controls({ recorder, player, empty, open }: ControlsProps) {
-  const chooser = useRef<HTMLInputElement>(null);
   const idle = recorder.state === "idle";
   return (
-    <div class="sound-foot">
+    <div class="stage-foot">
       {idle ? (
         <button type="button" class="button primary record" data-testid="record" onClick={recorder.start}>
           {t.record}
@@ -79,26 +78,7 @@ export function Controls({ recorder, player, empty, open }: ControlsProps) {
           {t.stop}
         </button>
       )}
-      <button
-        type="button"
-        class="button"
-        disabled={!idle}
-        data-testid="choose-file"
-        onClick={() => chooser.current!.click()}
-      >
-        {t.choose}
-      </button>
-      <input
-        ref={chooser}
-        type="file"
-        accept="audio/*,.wav"
-        hidden
-        data-testid="file"
-        onChange={(event) => {
-          open(event.currentTarget.files?.[0]);
-          event.currentTarget.value = ""; // so that the same file can be chosen again
-        }}
-      />
+      <FileButton label={strings.attempt.file} accept="audio/*,.wav" disabled={!idle} open={open} />
       <button
         type="button"
         class="button"

@@ -1,15 +1,17 @@
 // Speak, or give a file, and see what the model hears: while the microphone is on it answers to the
 // last moments, afterwards to the marked part of the recording.
-import { useMemo, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import type { AudioInput } from "../api/card";
+import { useAddress } from "../live/useAddress";
 import { useModel } from "../live/useModel";
 import { withFile } from "../model/question";
 import { type Clip, cut, decode, loudest, wav } from "../sound/clip";
-import { useAddress, usePlayer } from "../sound/usePlayer";
+import { usePlayer } from "../sound/usePlayer";
 import { useRecorder } from "../sound/useRecorder";
 import { strings } from "../strings";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
+import { useDrop } from "./files";
 import { Refusal } from "./Refusal";
 import { RoundTripTime } from "./RoundTripTime";
 import { Controls, Stage, told } from "./SoundStage";
@@ -31,7 +33,7 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
   const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
   const [heard, setHeard] = useState<Heard | null>(null);
   const [problem, setProblem] = useState<Error | null>(null);
-  const [over, setOver] = useState(false);
+  const turn = useRef(0); // of two files, the one given last counts
   const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   const length = how.samples / how.rate;
 
@@ -42,6 +44,7 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
     ask(withFile(file, "audio/wav"));
   };
   const clear = () => {
+    turn.current += 1;
     setHeard(null);
     setProblem(null);
     forget();
@@ -64,37 +67,25 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
   const open = async (file: File | undefined) => {
     if (!file) return;
     clear();
+    const mine = turn.current;
     const whole = /\.wav$/i.test(file.name) && file.size <= SENT_AS_IT_IS;
     try {
-      hear({ clip: await decode(file, how.rate), start: 0, file: whole ? file : null });
+      const clip = await decode(file, how.rate);
+      if (mine === turn.current) hear({ clip, start: 0, file: whole ? file : null });
     } catch {
-      setProblem(new Error(t.unreadable(file.name)));
+      if (mine === turn.current) setProblem(new Error(t.unreadable(file.name)));
     }
   };
-  const dropped = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    if (idle) void open(event.dataTransfer?.files[0]);
-  };
-  const dragged = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(true);
-  };
+  const { over, ...drop } = useDrop((file) => idle && void open(file));
 
   return (
-    <section
-      class={`try ${over ? "over" : ""}`}
-      aria-label={t.title}
-      onDragOver={dragged}
-      onDragLeave={() => setOver(false)}
-      onDrop={dropped}
-    >
+    <section class={over ? "try over" : "try"} aria-label={t.title} {...drop}>
       <header class="try-head">
         <h2>{t.title}</h2>
         <RoundTripTime trip={trip} />
       </header>
       <div class="side-by-side">
-        <div class="hearing">
+        <div class="giving">
           <Stage
             clip={recorder.live ?? heard?.clip ?? null}
             length={length}
@@ -104,8 +95,11 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
             move={(start) => hear({ ...heard!, start })}
           />
           <div class="sound-told">
-            <p class={idle ? "faint" : "faint on"} role="status" data-testid="told">
+            <p class={idle ? "faint" : "faint on"} aria-hidden="true" data-testid="told">
               {told(heard?.clip ?? null, length, recorder)}
+            </p>
+            <p class="unseen" role="status">
+              {recorder.state === "on" ? t.listening : told(heard?.clip ?? null, length, recorder)}
             </p>
             <button
               type="button"

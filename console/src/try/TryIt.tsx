@@ -2,6 +2,7 @@
 import type { Attempt } from "./attempt";
 import { ColumnsTry } from "./ColumnsTry";
 import { DrawTry } from "./DrawTry";
+import { PictureTry } from "./PictureTry";
 import { RawTry } from "./RawTry";
 import { SoundTry } from "./SoundTry";
 import { TextTry } from "./TextTry";
@@ -20,6 +21,9 @@ export function TryIt(props: Attempt) {
   }
   if (preprocess?.type === "audio" && postprocess) {
     return <SoundTry {...props} how={preprocess} />;
+  }
+  if (preprocess?.type === "image" && postprocess) {
+    return <PictureTry {...props} />;
   }
   return <RawTry {...props} />;
 }

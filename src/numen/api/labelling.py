@@ -7,21 +7,18 @@ Answers to rows of other files than those given now wait for them.
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from numen.api.data import library
+from numen.api.journal import Journal
 from numen.api.pool import By, Candidate, Pool, doubt
 from numen.api.workspace import load, settings
 from numen.core.errors import InvalidInput, NotFound
-from numen.core.lines import append, decode, write
 from numen.core.manifest import Preprocess
 from numen.core.signature import Array
 from numen.data.extend import growing
@@ -50,6 +47,8 @@ def pseudo_label(
 ) -> Pseudo:
     """Adds rows that a model is sure of, under its label, as the next version of a data set.
 
+    Rows that people labelled are left out: they are added under their label, or were.
+
     Args:
         name: A data set in the library.
         model: A published model of its classes.
@@ -64,9 +63,10 @@ def pseudo_label(
     pool = _pool(name, model, sources)
     rows: list[Array] = []
     target, looked = [], 0
+    by_hand = _journal(name).by_hand()
     for found in pool.candidates():
         looked += 1
-        if found.scores.max() >= above:
+        if found.scores.max() >= above and found.key not in by_hand:
             rows.append(found.row)
             target.append(int(found.scores.argmax()))
     labels = pool.dataset.labels or ()
@@ -110,26 +110,23 @@ class Session:
         self.labels = pool.dataset.labels or ()
         self.takes: Preprocess = pool.dataset.preprocess
         self.model = _who(pool)
-        self.folder = settings().home_path / "labelling" / name.partition("@")[0]
-        self._journal = self.folder / "answers.jsonl"
-        self._base: int | None = None
-        self._answers = self._read()
-        self._rows = self._chosen(pool, by, most)
-        self._order = [key for key in self._answers if key in self._rows]
+        self._journal = _journal(name)
         self._by: By = by
+        self._rows = self._chosen(pool, most)
 
-    def _chosen(self, pool: Pool, by: By, most: int) -> dict[str, Candidate]:
-        """The rows answered before, and `most` others; no more of them are held meanwhile."""
+    def _chosen(self, pool: Pool, most: int) -> dict[str, Candidate]:
+        """The rows answered and not yet added, and `most` others; no more are held meanwhile."""
+        answers, added = self._answers(), self._journal.added()
         answered: dict[str, Candidate] = {}
 
         def others() -> Iterator[Candidate]:
             for found in pool.candidates():
-                if found.key in self._answers:
+                if found.key in answers:
                     answered[found.key] = found
-                else:
+                elif found.key not in added:
                     yield found
 
-        unsure = nlargest(most, others(), key=lambda one: doubt(one.scores, by))
+        unsure = nlargest(most, others(), key=self.doubt)
         return answered | {found.key: found for found in unsure}
 
     @property
@@ -139,7 +136,7 @@ class Session:
 
     def counts(self) -> dict[str, int]:
         """Answers so far: `labelled` and `skipped`."""
-        given = [self._answers[key] for key in self._order]
+        given = list(self._given().values())
         return {
             "labelled": sum(label is not None for label in given),
             "skipped": sum(label is None for label in given),
@@ -147,7 +144,10 @@ class Session:
 
     def next(self) -> Candidate | None:
         """The row the model is least sure of among those not answered; None when all are."""
-        return next((row for key, row in self._rows.items() if key not in self._answers), None)
+        answers = self._answers()
+        for key in self._journal.added() & self._rows.keys() - answers.keys():
+            del self._rows[key]  # by another process
+        return next((row for key, row in self._rows.items() if key not in answers), None)
 
     def doubt(self, candidate: Candidate) -> float:
         """How unsure the model is of a row, from 0 to 1."""
@@ -167,66 +167,49 @@ class Session:
                 f"label: expected one of {', '.join(self.labels[:20])}, received {label[:40]!r}",
                 field="label",
             )
-        self._write({"key": key, "label": label})
-        if key in self._order:
-            self._order.remove(key)
-        self._answers[key] = label
-        self._order.append(key)
+        self._journal.answer(key, label)
 
     def undo(self) -> Candidate | None:
         """Takes the last answer back; the row it was for, which is then the next."""
-        if not self._order:
+        given = list(self._given())
+        if not given:
             return None
-        key = self._order.pop()
-        self._write({"undo": key})
-        del self._answers[key]
-        return self._rows[key]
+        self._journal.undo(given[-1])
+        return self._rows[given[-1]]
 
     def finish(self) -> Added | None:
         """Adds what was labelled as the next version of the data set; None where nothing was."""
-        labelled = [key for key in self._order if self._answers[key] is not None]
+        given = self._given()
+        labelled = {key: label for key, label in given.items() if label is not None}
         if not labelled:
             return None
         rows = [self._rows[key].row for key in labelled]
-        target = [self.labels.index(self._answers[key] or "") for key in labelled]
+        target = [self.labels.index(label) for label in labelled.values()]
         note = f"{len(rows)} rows were labelled by hand where {self.model} was least sure"
         # Should this be cut short, the same is added to the same version once more: to no effect.
         newest = library().versions(self.name.partition("@")[0])[-1]
-        if self._base is None or newest.version > self._base + 1:
-            self._base = newest.version
-            self._write({"base": self._base})
-        added = library().extend(f"{newest.name}@{self._base}", rows, target, note)
-        self._put_away(self.folder / f"answers-{added.version.version}.jsonl")
+        base = self._journal.base
+        if base is None or newest.version > base + 1:
+            base = newest.version
+            self._journal.begin(base)
+        added = library().extend(f"{newest.name}@{base}", rows, target, note)
+        self._journal.put_away(added.version.version, given)
+        for key in given:
+            self._rows.pop(key)
         return added
 
-    def _put_away(self, done: Path) -> None:
-        """The answers that were used to a file of their own; those to rows not here stay."""
-        left = {key: label for key, label in self._answers.items() if key not in self._rows}
-        if left:
-            shutil.copyfile(self._journal, done)
-            write(self._journal, [{"key": key, "label": label} for key, label in left.items()])
-        else:
-            os.replace(self._journal, done)
-        for key in self._order:
-            self._rows.pop(key)
-        self._answers, self._order, self._base = left, [], None
+    def _given(self) -> dict[str, str | None]:
+        """The answers to rows that are here; those to rows of other files wait for them."""
+        return {key: label for key, label in self._answers().items() if key in self._rows}
 
-    def _write(self, said: dict[str, Any]) -> None:
-        append(self._journal, {**said, "at": round(time.time(), 3)}, sync=True)
+    def _answers(self) -> dict[str, str | None]:
+        """The answers that count, the latest last: not one with a label the data has no more."""
+        said = self._journal.answers.items()
+        return {key: label for key, label in said if label is None or label in self.labels}
 
-    def _read(self) -> dict[str, str | None]:
-        answers: dict[str, str | None] = {}
-        if not self._journal.exists():
-            return answers
-        for _, said in decode(self._journal.read_bytes()):
-            if "base" in said:
-                self._base = said["base"]
-            elif "undo" in said:
-                answers.pop(said["undo"], None)
-            else:
-                answers.pop(said["key"], None)
-                answers[said["key"]] = said["label"]
-        return {k: v for k, v in answers.items() if v is None or v in self.labels}
+
+def _journal(name: str) -> Journal:
+    return Journal(settings().home_path / "labelling" / name.partition("@")[0])
 
 
 def _pool(name: str, model: str, sources: Sequence[str | Path]) -> Pool:

@@ -51,6 +51,9 @@ def label(
         else:
             show.out.print(f"[green]✓[/] added {version}" if version else "nothing was labelled")
         return
+    if not session.total:
+        show.out.print("every row there was labelled and added before")
+        return
     _serve(session, port)
     labelled = session.counts()["labelled"]
     if labelled:

@@ -1,4 +1,4 @@
-"""A model of sounds and one of texts on the page: record, give a file, write, and be answered."""
+"""Models of sounds, texts and pictures on the page: record, give a file, write, be answered."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from console.page_models import RATE, mood_bundle, pitch_bundle, tone, write_tone
+from console.page_models import (
+    RATE,
+    colour_bundle,
+    mood_bundle,
+    pitch_bundle,
+    tone,
+    write_tone,
+)
 from console.test_browser import CHROMIUM, FLAGS, SIZES
 from numen.core.settings import Settings
 from numen.registry import Registry
@@ -28,11 +36,12 @@ SHARES = (
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server with `pitch`, a model of sounds, and `mood`, one of texts."""
+    """A server with models of sounds, `pitch`, of texts, `mood`, and of pictures, `colour`."""
     home = tmp_path_factory.mktemp("sounds")
     registry = Registry.of(Settings(home=str(home)))
     registry.publish("pitch", pitch_bundle(home / "pitch"))
     registry.publish("mood", mood_bundle(home / "mood"))
+    registry.publish("colour", colour_bundle(home / "colour"))
     url, process = start_server(home)
     yield Live(url, home, registry, process)
     stop(process)
@@ -155,6 +164,22 @@ def test_without_a_microphone_it_says_what_to_do(hearing: Browser, sounds: Live)
         "does not let this page use the microphone"
     )
     expect(page.get_by_test_id("record")).to_be_enabled()
+    page.close()
+    assert wrong == []
+
+
+def test_a_picture_in_colour_is_answered(hearing: Browser, sounds: Live, tmp_path: Path) -> None:
+    page, wrong = open_model(hearing, f"{sounds.url}/#colour", "narrow")
+    for colour in ("green", "blue"):
+        Image.new("RGB", (40, 20), colour).save(tmp_path / f"{colour}.png")
+        page.get_by_test_id("file").set_input_files(tmp_path / f"{colour}.png")
+        expect(page.get_by_test_id("best")).to_have_text(re.compile(f"^{colour}"))
+        expect(page.get_by_test_id("picture")).to_have_attribute("alt", f"{colour}.png")
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
+    page.get_by_test_id("file").set_input_files(
+        {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    expect(page.get_by_test_id("refusal")).to_contain_text("expected a PNG or JPEG")
     page.close()
     assert wrong == []
 
