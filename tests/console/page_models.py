@@ -1,4 +1,4 @@
-"""Small models of sounds, texts and pictures, made without training: what they say is known."""
+"""Small models of sounds, texts, pictures and rows, made without training: what they say is known."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.bundle import Bundle, Golden, pack_golden
-from numen.core.manifest import AudioInput, Classification, ImageInput, Manifest, TextInput, Variant
+from numen.core.manifest import (
+    AudioInput,
+    Classification,
+    Column,
+    ColumnsInput,
+    ImageInput,
+    Manifest,
+    Preprocess,
+    TextInput,
+    Variant,
+)
 from numen.core.signature import Signature, TensorSpec
 from numen.runtime.base import open_variant
 
 RATE, SAMPLES = 8_000, 2_000
 PITCHES = {"high": 1_500, "low": 400}
 MOODS = ("bad", "good")
+HALVES = ("early", "late")
 COLOURS = ("red", "green", "blue")
 
 
@@ -86,18 +97,38 @@ def colour_bundle(folder: Path) -> Bundle:
     return _bundle(folder, nodes, {"axes": np.array([1, 2])}, how, COLOURS, x, 18)
 
 
+def season_bundle(folder: Path) -> Bundle:
+    """Tells rows of the first half of a year from those of the second, by the month of a date."""
+    columns = (
+        Column("age"), Column("platform", ("desktop", "phone")), Column("since", date="ymd"),
+        Column("note", words=4),
+    )  # fmt: skip
+    nodes = [
+        helper.make_node("Gather", ["features", "month"], ["only"], axis=1),
+        helper.make_node("Gemm", ["only", "w", "b"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    weights = {
+        "month": np.array([3]),  # age, platform, days, month
+        "w": np.array([[-1, 1]], np.float32),
+        "b": np.array([6.5, -6.5], np.float32),
+    }
+    x = np.arange(22, dtype=np.float32).reshape(2, 11)
+    return _bundle(folder, nodes, weights, ColumnsInput("features", columns), HALVES, x, 18)
+
+
 def _bundle(
     folder: Path,
     nodes: list[Any],
     weights: dict[str, np.ndarray],
-    how: AudioInput | TextInput | ImageInput,
+    how: Preprocess,
     labels: tuple[str, ...],
     x: np.ndarray,
     opset: int,
 ) -> Bundle:
     folder.mkdir(parents=True, exist_ok=True)
     text = isinstance(how, TextInput)
-    kind = TensorProto.STRING if text else TensorProto.FLOAT
+    dtype, kind = ("string", TensorProto.STRING) if text else ("float32", TensorProto.FLOAT)
     graph = helper.make_graph(
         nodes,
         "known",
@@ -110,7 +141,7 @@ def _bundle(
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
     manifest = Manifest(
         signature=Signature(
-            (TensorSpec(how.input, "string" if text else "float32", (None, *how.shape)),),
+            (TensorSpec(how.input, dtype, (None, *how.shape), isinstance(how, ColumnsInput)),),
             (TensorSpec("probabilities", "float32", (None, len(labels))),),
         ),
         variants=(Variant("fp32", "onnx", "predict.onnx"),),

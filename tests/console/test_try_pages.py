@@ -1,4 +1,4 @@
-"""Models of sounds, texts and pictures on the page: record, give a file, write, be answered."""
+"""Models of all kinds of data on the page: record, give a file, write, fill in, be answered."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from console.page_models import (
     colour_bundle,
     mood_bundle,
     pitch_bundle,
+    season_bundle,
     tone,
     write_tone,
 )
@@ -36,12 +37,13 @@ SHARES = (
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server with models of sounds, `pitch`, of texts, `mood`, and of pictures, `colour`."""
+    """A server with models of sounds, of texts, of pictures and of rows."""
     home = tmp_path_factory.mktemp("sounds")
     registry = Registry.of(Settings(home=str(home)))
     registry.publish("pitch", pitch_bundle(home / "pitch"))
     registry.publish("mood", mood_bundle(home / "mood"))
     registry.publish("colour", colour_bundle(home / "colour"))
+    registry.publish("season", season_bundle(home / "season"))
     url, process = start_server(home)
     yield Live(url, home, registry, process)
     stop(process)
@@ -200,5 +202,33 @@ def test_a_text_is_answered_while_it_is_written(hearing: Browser, sounds: Live, 
     expect(page.get_by_test_id("best")).to_have_text(re.compile("^–"))
     expect(box).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
+    page.close()
+    assert wrong == []
+
+
+def test_fields_are_filled_in_as_people_write_them(hearing: Browser, sounds: Live) -> None:
+    page, wrong = open_model(hearing, f"{sounds.url}/#season", "narrow")
+    since, best = page.get_by_test_id("field-since"), page.get_by_test_id("best")
+    with page.expect_request(re.compile("/predict/season")):
+        since.fill("2024-11-05")  # what is left empty is missing
+    expect(best).to_have_text(re.compile("^late"))
+    since.fill("2024-02-05 12:30")
+    expect(best).to_have_text(re.compile("^early"))
+    page.get_by_test_id("field-age").fill("31.5")
+    page.get_by_test_id("field-platform").select_option("phone")
+    page.get_by_test_id("field-note").fill("liked the last level,\nnot the first")
+    asked: list[object] = []
+    page.on("request", lambda request: asked.append(request.post_data_json))
+    since.fill("2024-0")  # not yet a date
+    since.fill("2024-08-01")
+    expect(best).to_have_text(re.compile("^late"))
+    page.get_by_test_id("predict").click()
+    expect(best).to_have_text(re.compile("^late"))
+    assert {
+        "age": "31.5", "platform": "phone", "since": "2024-08-01",
+        "note": "liked the last level,\nnot the first",
+    } in asked  # fmt: skip
+    assert not any(isinstance(each, dict) and each.get("since") == "2024-0" for each in asked)
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
     page.close()
     assert wrong == []

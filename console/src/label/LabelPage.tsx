@@ -61,7 +61,7 @@ export function LabelPage() {
     <section class="try label" aria-label={t.title(state.dataset)}>
       <header class="try-head">
         <h2>{t.title(state.dataset)}</h2>
-        <span class="faint" data-testid="label-count">
+        <span class="faint" role="status" data-testid="label-count">
           {t.count(done, state.total)}
         </span>
       </header>
