@@ -1,6 +1,11 @@
 // Every word the page says, in one place, so that a second language can come.
 // Sentences with something to fill in are functions.
 
+function measure(name: string): string {
+  if (name === "ece") return "calibration error";
+  return /^(auc|f1|mae|mse|r2|rmse)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
+}
+
 export const strings = {
   links: {
     models: "Models",
@@ -49,9 +54,7 @@ export const strings = {
     created: "Created",
     digest: "Digest",
     metric: (name: string) => {
-      const said = { accuracy: "test accuracy", ece: "calibration error" }[name];
-      if (said) return said;
-      return /^(auc|f1|mae|mse|r2|rmse)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
+      return name === "accuracy" ? "test accuracy" : measure(name);
     },
   },
 
@@ -130,10 +133,10 @@ export const strings = {
     list: "Trainings",
     none: "None yet.",
     unnamed: "unnamed",
-    of: (family: string, data: string) => `${family} on ${data}`,
+    of: (family: string, data: string) => `${family} on ${data}`.trim(),
     epoch: (epoch: number, epochs: number) => `epoch ${epoch} of ${epochs}`,
     metric: (name: string) => {
-      const said = name.replace(/^val_/, "").replaceAll("_", " ");
+      const said = measure(name.replace(/^val_/, ""));
       return name.startsWith("val_") ? `${said} aside` : said;
     },
     curve: (name: string) => `${name} over the epochs`,
