@@ -183,7 +183,7 @@ export const strings = {
     undo: "Undo",
     finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
     added: (version: string) => `Added ${version}. Train on it:`,
-    train: (model: string, dataset: string) => `numen train ${model} --data ${dataset}`,
+    train: (model: string, version: string) => `numen train ${model} --data ${version}`,
     done: "All rows are answered.",
     how: (model: string) =>
       `The rows come in the order in which ${model} is least sure. Each answer is kept at once.`,

@@ -218,7 +218,7 @@ def test_texts_are_read_and_labelled(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_test_id("label-finish").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_test_id("label-added")).to_contain_text("moods@2")
+    expect(page.get_by_test_id("label-added")).to_contain_text("numen train mood --data moods@2")
     labelling.stop(signal.SIGINT)
     page.close()
     assert wrong == []

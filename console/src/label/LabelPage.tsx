@@ -100,7 +100,7 @@ export function LabelPage() {
           {t.finish(state.labelled)}
         </button>
       </footer>
-      {state.added && <Added version={state.added} model={state.model} dataset={state.dataset} />}
+      {state.added && <Added version={state.added} model={state.model} />}
       <p class="faint">{t.how(state.model)}</p>
       <Refusal error={refusal} />
     </section>
@@ -108,8 +108,8 @@ export function LabelPage() {
 }
 
 /** What became of the labels, and what to do next. */
-function Added({ version, model, dataset }: { version: string; model: string; dataset: string }) {
-  const command = t.train(model.split("@")[0]!, dataset);
+function Added({ version, model }: { version: string; model: string }) {
+  const command = t.train(model.split("@")[0]!, version);
   return (
     <p class="label-added" role="status" data-testid="label-added">
       {t.added(version)} <code>{command}</code> <CopyButton text={command} what={command} />

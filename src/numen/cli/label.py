@@ -50,6 +50,9 @@ def label(
             show.print_json({"added": version, "rows": added and added.profile.rows})
         else:
             show.out.print(f"[green]✓[/] added {version}" if version else "nothing was labelled")
+            if version:
+                name = model.partition("@")[0]
+                show.out.print(f"  [dim]numen train {name} --data {version} learns from it[/]")
         return
     if not session.total:
         show.out.print("every row there was labelled and added before")
