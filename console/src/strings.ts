@@ -67,6 +67,11 @@ export const strings = {
     hintText: "Write or paste a text",
     words: (words: number, letters: number) =>
       `${words === 1 ? "1 word" : `${words} words`}, ${letters === 1 ? "1 character" : `${letters} characters`}`,
+    paste: "Paste rows, and see",
+    rows: (given: number, steps: number) => {
+      const said = given === 1 ? "1 row" : `${given} rows`;
+      return given > steps ? `${said}, of which the last ${steps} count` : `${said}, the latest last`;
+    },
     raw: "Send a request",
     hintDigits: "Draw a digit",
     hint: "Draw here",

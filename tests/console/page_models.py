@@ -21,6 +21,7 @@ from numen.core.manifest import (
     Preprocess,
     TextInput,
     Variant,
+    WindowInput,
 )
 from numen.core.signature import Signature, TensorSpec
 from numen.runtime.base import open_variant
@@ -29,6 +30,7 @@ RATE, SAMPLES = 8_000, 2_000
 PITCHES = {"high": 1_500, "low": 400}
 MOODS = ("bad", "good")
 HALVES = ("early", "late")
+TRENDS = ("down", "up")
 COLOURS = ("red", "green", "blue")
 
 
@@ -117,6 +119,25 @@ def season_bundle(folder: Path) -> Bundle:
     return _bundle(folder, nodes, weights, ColumnsInput("features", columns), HALVES, x, 18)
 
 
+def trend_bundle(folder: Path) -> Bundle:
+    """Of the last two of four rows, says whether the price went up or down."""
+    nodes = [
+        helper.make_node("Gather", ["rows", "last"], ["now"], axis=1),
+        helper.make_node("Gather", ["rows", "sooner"], ["before"], axis=1),
+        helper.make_node("Sub", ["now", "before"], ["step"]),
+        helper.make_node("Gemm", ["step", "w", "b"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    weights = {
+        "last": np.array(3), "sooner": np.array(2), "w": np.array([[-2, 2]], np.float32),
+        "b": np.zeros(2, np.float32),
+    }  # fmt: skip
+    x = np.array([1, 2, 3, 4, 4, 3, 2, 1], np.float32).reshape(2, 4, 1)
+    return _bundle(
+        folder, nodes, weights, WindowInput("rows", (Column("price"),), 4), TRENDS, x, 18
+    )
+
+
 def _bundle(
     folder: Path,
     nodes: list[Any],
@@ -141,7 +162,14 @@ def _bundle(
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), path)
     manifest = Manifest(
         signature=Signature(
-            (TensorSpec(how.input, dtype, (None, *how.shape), isinstance(how, ColumnsInput)),),
+            (
+                TensorSpec(
+                    how.input,
+                    dtype,
+                    (None, *how.shape),
+                    isinstance(how, ColumnsInput | WindowInput),
+                ),
+            ),
             (TensorSpec("probabilities", "float32", (None, len(labels))),),
         ),
         variants=(Variant("fp32", "onnx", "predict.onnx"),),

@@ -20,6 +20,7 @@ from console.page_models import (
     pitch_bundle,
     season_bundle,
     tone,
+    trend_bundle,
     write_tone,
 )
 from console.test_browser import CHROMIUM, FLAGS, SIZES
@@ -43,6 +44,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     registry.publish("pitch", pitch_bundle(home / "pitch"))
     registry.publish("mood", mood_bundle(home / "mood"))
     registry.publish("colour", colour_bundle(home / "colour"))
+    registry.publish("trend", trend_bundle(home / "trend"))
     registry.publish("season", season_bundle(home / "season"))
     url, process = start_server(home)
     yield Live(url, home, registry, process)
@@ -229,6 +231,27 @@ def test_fields_are_filled_in_as_people_write_them(hearing: Browser, sounds: Liv
         "note": "liked the last level,\nnot the first",
     } in asked  # fmt: skip
     assert not any(isinstance(each, dict) and each.get("since") == "2024-0" for each in asked)
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
+    page.close()
+    assert wrong == []
+
+
+def test_rows_are_pasted_for_a_model_of_windows(hearing: Browser, sounds: Live) -> None:
+    page, wrong = open_model(hearing, f"{sounds.url}/#trend", "narrow")
+    box, best = page.get_by_test_id("rows"), page.get_by_test_id("best")
+    expect(box).to_have_value("price\n")
+    box.fill("price\n3\n4.5\n")
+    expect(best).to_have_text(re.compile("^up"))
+    expect(page.get_by_test_id("row-count")).to_have_text("2 rows, the latest last")
+    box.fill("price\n1\n2\n3\n9\n8")
+    expect(best).to_have_text(re.compile("^down"))
+    expect(page.get_by_test_id("row-count")).to_have_text("5 rows, of which the last 4 count")
+    box.fill("prize\n1\n2")
+    expect(page.get_by_test_id("refusal")).to_contain_text(
+        'field "prize" is unknown: expected price'
+    )
+    page.get_by_test_id("clear").click()
+    expect(best).to_have_text(re.compile("^–"))
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES["narrow"][0]
     page.close()
     assert wrong == []

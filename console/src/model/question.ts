@@ -17,6 +17,15 @@ export function withFile(file: Blob, type: string): Question {
 
 /** Fields as people write them; what is empty is missing. */
 export function withFields(fields: Record<string, string>): Question {
-  const body = JSON.stringify(fields);
+  return withJson(fields);
+}
+
+/** Rows of such fields, the latest last. */
+export function withRows(rows: Record<string, string>[]): Question {
+  return withJson(rows);
+}
+
+function withJson(value: unknown): Question {
+  const body = JSON.stringify(value);
   return async (card) => readSaid(card, await predict(card.name, "application/json", body));
 }

@@ -6,6 +6,7 @@ import { PictureTry } from "./PictureTry";
 import { RawTry } from "./RawTry";
 import { SoundTry } from "./SoundTry";
 import { TextTry } from "./TextTry";
+import { WindowTry } from "./WindowTry";
 
 export function TryIt(props: Attempt) {
   const { preprocess, postprocess } = props.card;
@@ -15,6 +16,9 @@ export function TryIt(props: Attempt) {
   }
   if (preprocess?.type === "columns" && postprocess) {
     return <ColumnsTry {...props} table={preprocess} />;
+  }
+  if (preprocess?.type === "window" && postprocess) {
+    return <WindowTry {...props} how={preprocess} />;
   }
   if (preprocess?.type === "text" && postprocess) {
     return <TextTry {...props} how={preprocess} />;
