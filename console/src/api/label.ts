@@ -51,8 +51,11 @@ export function finishLabels(): Promise<Labelling> {
   return post("api/label/finish");
 }
 
-/** The key on the keyboard for each label: its own digit, else 1 to 9 and 0 by place. */
+const KEYS = "1234567890qwertyiopadfghjklzxcvbnm"; // S skips, U undoes
+
+/** The key on the keyboard for each label: itself where all are one sign, else by place. */
 export function keysOf(labels: string[]): (string | null)[] {
-  if (labels.every((label) => /^\d$/.test(label))) return labels;
-  return labels.map((_, place) => "1234567890"[place] ?? null);
+  const own = labels.map((label) => label.toLowerCase());
+  if (own.every((key) => /^[\da-z]$/.test(key)) && new Set(own).size === own.length) return own;
+  return labels.map((_, place) => KEYS[place] ?? null);
 }

@@ -40,14 +40,15 @@ export function LabelPage() {
   useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-      const place = keys.indexOf(event.key);
-      const space = event.key === " ";
+      const key = event.key.toLowerCase();
+      const place = keys.indexOf(key);
+      const space = key === " ";
       // A button that was reached by the keyboard is pressed by it, a text is scrolled.
       if (space && (event.target as Element).closest?.(":focus-visible:is(button, .label-scroll)")) return;
       if (place >= 0) give(state!.labels[place]!);
       else if (space && sounds) heard.player.toggle();
-      else if (space || event.key === "s") give(null);
-      else if (event.key === "Backspace" || event.key === "u") go(undoLabel);
+      else if (space || key === "s") give(null);
+      else if (key === "backspace" || key === "u") go(undoLabel);
       else return;
       event.preventDefault();
     };
@@ -78,14 +79,14 @@ export function LabelPage() {
           {state.labels.map((label, place) => (
             <button type="button" class="button" key={label} onClick={() => give(label)}>
               {label}
-              {keys[place] && keys[place] !== label && <kbd>{keys[place]}</kbd>}
+              {keys[place] && keys[place] !== label.toLowerCase() && <kbd>{keys[place].toUpperCase()}</kbd>}
             </button>
           ))}
         </div>
       )}
       <footer class="label-foot">
         <button type="button" class="button" disabled={!row} onClick={() => give(null)}>
-          {t.skip} <kbd>{sounds ? "S" : t.space}</kbd>
+          {t.skip} <kbd>{!sounds ? t.space : keys.includes("s") ? "" : "S"}</kbd>
         </button>
         <button type="button" class="button" disabled={!done} onClick={() => go(undoLabel)}>
           {t.undo} <kbd>⌫</kbd>
