@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cut, loudest, peaks, seconds, unpack, wav, type Clip } from "../src/sound/clip";
+import { cut, onset, peaks, seconds, unpack, wav, type Clip } from "../src/sound/clip";
 
 const clip = (...values: number[]): Clip => ({ samples: Float32Array.from(values), rate: 8_000 });
 
@@ -23,10 +23,14 @@ describe("a sound", () => {
     expect(peaks(Float32Array.of(1), 3)).toHaveLength(3); // fewer samples than parts
   });
 
-  it("is heard where it is loudest", () => {
-    expect(loudest(Float32Array.of(0, 0, 0.1, 0.9, 0.8, 0), 2)).toBe(3);
-    expect(loudest(Float32Array.of(0.1, 0.2), 5)).toBe(0); // shorter than what is wanted
-    expect(loudest(new Float32Array(8), 3)).toBe(0);
+  it("is heard from a moment before it is loud", () => {
+    const word = (begin: number, all: number) =>
+      clip(...Array.from({ length: all }, (_, at) => (at >= begin && at < begin + 2_000 ? 0.5 : 0.001)));
+    expect(onset(word(5_000, 16_000), 4_000)).toBe(5_000 - 240); // 30 ms
+    expect(onset(word(100, 16_000), 4_000)).toBe(0);
+    expect(onset(word(14_000, 16_000), 4_000)).toBe(12_000); // no further than its end
+    expect(onset(word(0, 2_000), 4_000)).toBe(0); // shorter than what is heard
+    expect(onset(clip(...Array(100).fill(0)), 30)).toBe(0);
   });
 
   it("is cut without going beyond its end", () => {

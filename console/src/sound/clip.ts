@@ -9,6 +9,7 @@ export interface Clip {
 /** The rates that every browser can decode to; the server brings others to the model's. */
 const LOWEST = 8_000;
 const HIGHEST = 96_000;
+const BEFORE = 0.03; // seconds
 const HEAD = 44; // bytes before the samples of a plain WAV file
 
 export function seconds({ samples, rate }: Clip): number {
@@ -78,8 +79,21 @@ export function peaks(samples: Float32Array, count: number): number[] {
   return tops.map((top) => top / highest);
 }
 
+/**
+ * Where to listen to a recording, for `count` samples: from a moment before the first loud one of
+ * its loudest run, as recordings begin that are cut for learning.
+ */
+export function onset({ samples, rate }: Clip, count: number): number {
+  const start = loudest(samples, count);
+  const run = samples.subarray(start, start + count);
+  const loud = 0.1 * run.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+  const first = run.findIndex((value) => Math.abs(value) > loud);
+  const before = Math.round(rate * BEFORE);
+  return Math.max(0, Math.min(start + Math.max(first, 0) - before, samples.length - count));
+}
+
 /** Where the run of `count` samples begins that holds most of a sound's power. */
-export function loudest(samples: Float32Array, count: number): number {
+function loudest(samples: Float32Array, count: number): number {
   let power = 0;
   let most = -1;
   let start = 0;

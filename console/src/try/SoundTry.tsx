@@ -5,7 +5,7 @@ import type { AudioInput } from "../api/card";
 import { useAddress } from "../live/useAddress";
 import { useModel } from "../live/useModel";
 import { withFile } from "../model/question";
-import { type Clip, cut, decode, loudest, wav } from "../sound/clip";
+import { type Clip, cut, decode, onset, wav } from "../sound/clip";
 import { usePlayer } from "../sound/usePlayer";
 import { useRecorder } from "../sound/useRecorder";
 import { strings } from "../strings";
@@ -55,7 +55,7 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
     done: async (recorded) => {
       const clip = await decode(wav(recorded), how.rate);
       if (!clip.samples.some((value) => Math.abs(value) > 1e-3)) setProblem(new Error(t.silent));
-      hear({ clip, start: loudest(clip.samples, Math.round(length * clip.rate)), file: null });
+      hear({ clip, start: onset(clip, Math.round(length * clip.rate)), file: null });
     },
     failed: setProblem,
   });
