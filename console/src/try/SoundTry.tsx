@@ -18,7 +18,7 @@ import { Controls, Stage, told } from "./SoundStage";
 import { useClearKeys } from "./useClearKeys";
 
 const t = strings.sound;
-const SENT_AS_IT_IS = 16 << 20; // bytes of a WAV file
+const SENT_AS_IT_IS = 4 << 20; // bytes of a WAV file
 
 /** A sound to be asked about. */
 interface Heard {
