@@ -187,6 +187,7 @@ export const strings = {
     more: (count: number) => `… and ${count} more characters`,
     undo: "Undo",
     finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
+    adding: "Adding…",
     added: (version: string) => `Added ${version}. Train on it:`,
     train: (model: string, version: string) => `numen train ${model} --data ${version}`,
     done: "All rows are answered.",

@@ -45,11 +45,11 @@ def numen(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     registry.publish("linear", make_bundle(home / "make"))
     for place in range(4):
         for label, hertz in PITCHES.items():
-            write_tone(home.parent / "tones" / label / f"{place}.wav", hertz + 20 * place, 1)
+            write_tone(home.parent / "tones" / label / f"{place}.wav", hertz + 20 * place, 2)
     for place, hertz in enumerate((400, 500, 700, 1_400)):
-        write_tone(home.parent / "newtones" / f"{place}.wav", hertz, 1)
+        write_tone(home.parent / "newtones" / f"{place}.wav", hertz, 2)
     library.add("tones", [home.parent / "tones"])
-    registry.publish("pitch", pitch_bundle(home / "pitch", samples=RATE))
+    registry.publish("pitch", pitch_bundle(home / "pitch", samples=2 * RATE))
     known = [
         {"text": f"a {kind} film, number {n}", "label": kind} for n in range(5) for kind in MOODS
     ]
@@ -159,7 +159,7 @@ def test_sounds_are_heard_and_labelled(
     count, play = page.get_by_test_id("label-count"), page.get_by_test_id("play")
     expect(count).to_have_text("0 of 4")
     expect(page.get_by_test_id("waveform")).to_have_attribute(
-        "aria-label", "Waveform of 1.00 seconds"
+        "aria-label", "Waveform of 2.00 seconds"
     )
     expect(page.get_by_test_id("label-row")).to_contain_text("2.wav")  # the one in the middle
     expect(play).to_contain_text("Play")

@@ -33,9 +33,12 @@ export function lookAtLabels(): Promise<Labelling> {
   return call("api/label");
 }
 
-function post(path: string, body?: unknown): Promise<Labelling> {
+const WRITING_MS = 3_600_000; // a large data set is written anew
+
+function post(path: string, body?: unknown, patience?: number): Promise<Labelling> {
   const headers = { "Content-Type": "application/json" };
-  return call(path, { method: "POST", headers, body: body === undefined ? null : JSON.stringify(body) });
+  const sent = body === undefined ? null : JSON.stringify(body);
+  return call(path, { method: "POST", headers, body: sent }, patience);
 }
 
 /** Null passes the row over. */
@@ -48,7 +51,7 @@ export function undoLabel(): Promise<Labelling> {
 }
 
 export function finishLabels(): Promise<Labelling> {
-  return post("api/label/finish");
+  return post("api/label/finish", undefined, WRITING_MS);
 }
 
 const KEYS = "1234567890qwertyiopadfghjklzxcvbnm"; // S skips, U undoes

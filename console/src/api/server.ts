@@ -36,8 +36,8 @@ export function origin(): string {
   return new URL(".", document.baseURI).href.replace(/\/$/, "");
 }
 
-export async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+export async function call<T>(path: string, init: RequestInit = {}, patience = PATIENCE_MS): Promise<T> {
+  const signal = AbortSignal.timeout(patience);
   const headers = { ...init.headers, ...credential() };
   const response = await fetch(`${origin()}/${path}`, { ...init, headers, signal }).catch(() => {
     throw new Away();

@@ -13,6 +13,7 @@ const t = strings.label;
 export function LabelPage() {
   const [state, setState] = useState<Labelling | null>(null);
   const [refusal, setRefusal] = useState<Error | null>(null);
+  const [adding, setAdding] = useState(false);
   const busy = useRef(false);
   const touched = useRef(false);
 
@@ -35,6 +36,12 @@ export function LabelPage() {
   const heard = useHeard(row?.shown ?? null, touched.current);
   const sounds = row?.shown.type === "sound";
   const give = (label: string | null) => row && go(() => giveLabel(row.key, label));
+
+  const finish = async () => {
+    setAdding(true);
+    await go(finishLabels);
+    setAdding(false);
+  };
 
   // Before the row is seen, or a quick press would be for the one that was there.
   useLayoutEffect(() => {
@@ -95,10 +102,10 @@ export function LabelPage() {
           type="button"
           class="button primary"
           data-testid="label-finish"
-          disabled={!state.labelled}
-          onClick={() => go(finishLabels)}
+          disabled={!state.labelled || adding}
+          onClick={finish}
         >
-          {t.finish(state.labelled)}
+          {adding ? t.adding : t.finish(state.labelled)}
         </button>
       </footer>
       {state.added && <Added version={state.added} model={state.model} />}
