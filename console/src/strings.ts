@@ -1,6 +1,11 @@
 // Every word the page says, in one place, so that a second language can come.
 // Sentences with something to fill in are functions.
 
+function measure(name: string): string {
+  if (name === "ece") return "calibration error";
+  return /^(auc|f1|mae|mse|r2|rmse)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
+}
+
 export const strings = {
   links: {
     models: "Models",
@@ -49,9 +54,7 @@ export const strings = {
     created: "Created",
     digest: "Digest",
     metric: (name: string) => {
-      const said = { accuracy: "test accuracy", ece: "calibration error" }[name];
-      if (said) return said;
-      return /^(auc|f1|mae|mse|r2|rmse)$/.test(name) ? name.toUpperCase() : name.replaceAll("_", " ");
+      return name === "accuracy" ? "test accuracy" : measure(name);
     },
   },
 
@@ -61,6 +64,14 @@ export const strings = {
     draw: "Draw, and watch it think",
     fields: "Fill in, and see",
     write: "Write, and see",
+    hintText: "Write or paste a text",
+    words: (words: number, letters: number) =>
+      `${words === 1 ? "1 word" : `${words} words`}, ${letters === 1 ? "1 character" : `${letters} characters`}`,
+    paste: "Paste rows, and see",
+    rows: (given: number, steps: number) => {
+      const said = given === 1 ? "1 row" : `${given} rows`;
+      return given > steps ? `${said}, of which the last ${steps} count` : `${said}, the latest last`;
+    },
     raw: "Send a request",
     hintDigits: "Draw a digit",
     hint: "Draw here",
@@ -76,9 +87,41 @@ export const strings = {
     few: (shown: number, all: number) => `The best ${shown} of ${all} labels`,
     predict: "Predict",
     choose: "Choose…",
+    file: "Choose a file",
+    date: "2024-01-31 or 2024-01-31 12:00",
+    mayLack: "What is left empty counts as missing.",
     request: "Request, Open Inference Protocol V2",
     send: "Send",
     answer: "Answer",
+  },
+
+  picture: {
+    title: "Give a picture, and see",
+    hint: "Drop, paste or choose a picture",
+  },
+
+  sound: {
+    title: "Record, and see",
+    hint: "Record, or drop a sound file here",
+    record: "Record",
+    stop: "Stop",
+    play: "Play",
+    pause: "Pause",
+    from: "Drag to choose what the model hears",
+    part: (from: number, to: number) => `from ${from.toFixed(2)} to ${to.toFixed(2)} seconds`,
+    waveform: (seconds: number) => `Waveform of ${seconds.toFixed(2)} seconds`,
+    asking: "Waiting for the microphone…",
+    listening: "Recording",
+    recording: (seconds: number) => `Recording, ${seconds.toFixed(1)} s`,
+    hears: (length: number) => `The model hears ${length.toFixed(2)} s`,
+    lasts: (seconds: number) => `${seconds.toFixed(2)} s`,
+    longer: (seconds: number, length: number) =>
+      `${seconds.toFixed(2)} s; the model hears ${length.toFixed(2)} s`,
+    silent: "Nothing was heard. Is this the right microphone, and is it on?",
+    forbidden: "The browser does not let this page use the microphone. Allow it beside the address, or choose a file.",
+    noMicrophone: "There is no microphone. Choose a file instead.",
+    insecure: "Browsers open the microphone only over HTTPS or on this machine (127.0.0.1). Choose a file instead.",
+    unreadable: (name: string) => `${name} is not a sound that this browser can read.`,
   },
 
   call: {
@@ -95,10 +138,10 @@ export const strings = {
     list: "Trainings",
     none: "None yet.",
     unnamed: "unnamed",
-    of: (family: string, data: string) => `${family} on ${data}`,
+    of: (family: string, data: string) => `${family} on ${data}`.trim(),
     epoch: (epoch: number, epochs: number) => `epoch ${epoch} of ${epochs}`,
     metric: (name: string) => {
-      const said = name.replace(/^val_/, "").replaceAll("_", " ");
+      const said = measure(name.replace(/^val_/, ""));
       return name.startsWith("val_") ? `${said} aside` : said;
     },
     curve: (name: string) => `${name} over the epochs`,
@@ -122,6 +165,10 @@ export const strings = {
       name: "Name of the model",
       epochs: "Epochs",
       usual: "as usual",
+      pictures: "Pictures",
+      tables: "Tables",
+      texts: "Texts",
+      sounds: "Sounds",
       send: "Train",
     },
   },
@@ -134,13 +181,19 @@ export const strings = {
     doubt: (share: string) => `in doubt: ${share}`,
     missing: "missing",
     skip: "Skip",
+    play: "Play",
+    pause: "Pause",
     space: "space",
+    more: (count: number) => `… and ${count} more characters`,
     undo: "Undo",
     finish: (count: number) => (count ? `Add ${count} as the next version` : "Add as the next version"),
-    added: (version: string) => `Added ${version}.`,
+    adding: "Adding…",
+    added: (version: string) => `Added ${version}. Train on it:`,
+    train: (model: string, version: string) => `numen train ${model} --data ${version}`,
     done: "All rows are answered.",
     how: (model: string) =>
       `The rows come in the order in which ${model} is least sure. Each answer is kept at once.`,
+    row: "What is to be labelled",
   },
 
   errors: {

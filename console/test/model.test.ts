@@ -3,8 +3,8 @@ import type { Card, Classification, ColumnsInput, ImageInput } from "../src/api/
 import type { Answer } from "../src/api/server";
 import { pack } from "../src/api/tensor";
 import { bytes, metric, milliseconds, percent, quantity } from "../src/format";
-import { read } from "../src/model/decode";
-import { imageTensor, rowTensor, textTensor } from "../src/model/encode";
+import { read, readSaid } from "../src/model/decode";
+import { imageTensor, textTensor } from "../src/model/encode";
 import { snippets } from "../src/model/snippets";
 
 const image: ImageInput = { type: "image", input: "image", height: 2, width: 3, channels: 1, layout: "hw", scale: 0.5, offset: -1 };
@@ -35,11 +35,6 @@ describe("what goes in", () => {
     expect(Array.from(values)).toEqual([-1, 0, 1, 2, 3, 4]);
     const shape = (layout: ImageInput["layout"]) => imageTensor(card({}), { ...image, layout }, pixels).shape;
     expect([shape("hw"), shape("hwc"), shape("chw")]).toEqual([[1, 2, 3], [1, 2, 3, 1], [1, 1, 2, 3]]);
-  });
-
-  it("codes categories by their place", () => {
-    const row = rowTensor(card({}), table, { age: "31.5", job: "cook's mate" });
-    expect(row).toMatchObject({ shape: [1, 2], values: [31.5, 1] });
   });
 
   it("packs little-endian numbers behind the JSON header", async () => {
@@ -86,6 +81,14 @@ describe("what comes out", () => {
     expect(reading).toEqual({ kind: "quantity", target: "gold", value: 41.5 });
   });
 
+  it("reads what the friendly door says, in the labels' own order", () => {
+    const top = [{ label: "b", probability: 0.75 }, { label: "a", probability: 0.25 }];
+    const reading = readSaid(card({ postprocess: classes }), { label: "b", probability: 0.75, top });
+    expect(reading).toMatchObject({ kind: "classes", best: 1, probabilities: [0.25, 0.75, 0] });
+    const gold = card({ postprocess: { type: "regression", output: "p", target: "gold" } });
+    expect(readSaid(gold, { gold: 41.5 })).toEqual({ kind: "quantity", target: "gold", value: 41.5 });
+  });
+
   it("says which output is missing", () => {
     const wanted = card({ postprocess: { ...classes, output: "q" } });
     expect(() => read(wanted, answer(1))).toThrow("“q”");
@@ -120,6 +123,16 @@ describe("snippets", () => {
     const [predict, infer] = codes({ signature: { inputs, outputs: [] }, preprocess: { ...table, columns } });
     expect(predict).toContain(`'{"job'\\''s":"cook"}'`);
     expect(infer).toContain('"data":[0,0]');
+  });
+
+  it("send a sound as a WAV file, and every kind of column as people write it", () => {
+    const audio = { type: "audio", input: "audio", rate: 8_000, samples: 2_000 } as const;
+    const [curl, , python, javascript] = codes({ preprocess: audio });
+    for (const code of [curl, python]) expect(code).toContain("sound.wav");
+    for (const code of [curl, javascript]) expect(code).toContain("audio/wav");
+    const columns = [{ name: "when", date: "ymd" }, { name: "note", words: 128 }, { name: "age" }];
+    expect(codes({ preprocess: { ...table, columns } })[0]).toContain('{"when":"2024-01-31","note":"a few words","age":0}');
+    expect(codes({ preprocess: { type: "window", input: "rows", columns, steps: 4 } })[0]).toContain("'[{");
   });
 
   it("of a model that takes only tensors are V2 alone", () => {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from numen.core.errors import InvalidData, InvalidInput, NotFound
 from numen.data.dataset import Dataset
 
 CLASSES = ("dark", "light")
+TIMES = count()
 
 
 def picture(path: Path, level: int, seed: int) -> Path:
@@ -57,8 +60,9 @@ def here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def new(tmp_path: Path) -> Path:
     """Six pictures without a label: sure dark ones, sure light ones, and two between."""
+    seed = 1000 + 10 * next(TIMES)  # rows that were labelled are not asked for again
     for i, level in enumerate((50, 70, 118, 122, 175, 190)):
-        picture(tmp_path / "new" / f"{i}.png", level, 1000 + i)
+        picture(tmp_path / "new" / f"{i}.png", level, seed + i)
     return tmp_path / "new"
 
 
@@ -125,7 +129,7 @@ def test_what_was_answered_is_there_after_a_stop(new: Path) -> None:
     assert session.undo() == second
     assert session.next() == second
     order = [first.key, second.key]
-    journal = session.folder / "answers.jsonl"
+    journal = Path(os.environ["NUMEN_HOME"]) / "labelling" / "tones" / "answers.jsonl"
     with journal.open("ab") as file:
         file.write(b'{"key": "cut by a cra')
     again = Session("tones", "tones", [new])
@@ -149,6 +153,55 @@ def test_what_was_answered_is_there_after_a_stop(new: Path) -> None:
     assert Session("tones", "tones", [new]).counts() == {"labelled": 0, "skipped": 0}
 
 
+def test_answers_to_other_files_wait_for_them(new: Path, tmp_path: Path) -> None:
+    other = [
+        picture(tmp_path / "other" / f"{i}.png", level, 2000 + i)
+        for i, level in ((0, 80), (1, 150))
+    ]
+    first = Session("tones", "tones", [new], most=3)
+    assert first.total == 3  # of six
+    for _ in range(3):
+        row = first.next()
+        assert row is not None
+        first.answer(row.key, "dark")
+    second = Session("tones", "tones", other)
+    assert second.counts() == {"labelled": 0, "skipped": 0}
+    row = second.next()
+    assert row is not None
+    second.answer(row.key, "light")
+    count = len(library().open("tones").train)
+    assert second.finish() is not None
+    assert len(library().open("tones").train) == count + 1
+    third = Session("tones", "tones", [new], most=1)
+    assert third.counts() == {"labelled": 3, "skipped": 0}
+    assert third.total == 4  # those answered, and one more
+    assert third.finish() is not None
+    assert len(library().open("tones").train) == count + 4
+    assert Session("tones", "tones", [new]).counts() == {"labelled": 0, "skipped": 0}
+
+
+def test_two_at_once_lose_nothing(new: Path) -> None:
+    one, other = Session("tones", "tones", [new]), Session("tones", "tones", [new])
+    for session, label in ((one, "dark"), (other, "light"), (one, None)):
+        row = session.next()
+        assert row is not None
+        session.answer(row.key, label)
+    assert one.counts() == other.counts() == {"labelled": 2, "skipped": 1}
+    before = len(library().open("tones").train)
+    assert one.finish() is not None
+    assert len(library().open("tones").train) == before + 2
+    assert other.finish() is None  # there is nothing left to add
+    seen = set()
+    while (row := other.next()) is not None:
+        other.answer(row.key, "dark")
+        seen.add(row.key)
+    assert len(seen) == 4  # those not answered, and the one passed over
+    assert other.total == 4
+    assert Session("tones", "tones", [new]).counts() == {"labelled": 4, "skipped": 0}
+    assert other.finish() is not None
+    assert Session("tones", "tones", [new]).total == 0  # nobody is asked twice
+
+
 def test_a_model_labels_what_it_is_sure_of(home: Path, tmp_path: Path) -> None:
     rows = [(3.0, "red"), (-3.0, "blue"), (0.0, "red"), (2.5, "blue")]
     file = tmp_path / "new.csv"
@@ -168,6 +221,11 @@ def test_a_model_labels_what_it_is_sure_of(home: Path, tmp_path: Path) -> None:
     assert "labelled by table@1" in after.notes[-1]
     assert "at least 0.9 sure" in after.notes[-1]
     assert "new.csv" in after.notes[-1]
+    session = Session("table", "table", [file])
+    while (row := session.next()) is not None:  # a person knows better
+        session.answer(row.key, "no" if row.row[0] == 3 else None)
+    again = pseudo_label("table", "table", [file], above=0.9)
+    assert again.counts == {**done.counts, "yes": done.counts["yes"] - 1}
     with pytest.raises(InvalidInput, match="above"):
         pseudo_label("table", "table", [file], above=0)
 
@@ -186,7 +244,7 @@ def test_what_does_not_fit_is_refused_and_adds_nothing(new: Path, tmp_path: Path
         Session("tones", "tones", [broken])
     for name, text, said in (
         ("missing.csv", "a\n1\n", "colour"),
-        ("word.csv", "a,colour\nx,red\n", "expected a number"),
+        ("word.csv", "a,colour\nx,red\n", "expected a finite number"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InvalidData, match=said):

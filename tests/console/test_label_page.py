@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from cli.test_commands import Shell
+from console.page_models import MOODS, PITCHES, RATE, mood_bundle, pitch_bundle, write_tone
 from console.test_browser import SIZES
 from console.test_browser import browser as browser  # noqa: PLC0414 - a fixture
 from control.job_parts import wait_for
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def numen(tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """A data set of pictures, `digits`, a model of it, and a folder `new` without labels."""
+    """Data sets of pictures, sounds and texts, a model of each, and rows without labels."""
     home = tmp_path_factory.mktemp("label") / "home"
     registry = Registry.of(Settings(home=str(home)))
     source = np.random.default_rng(0)
@@ -39,8 +40,24 @@ def numen(tmp_path_factory: pytest.TempPathFactory) -> Shell:
             write(home.parent / "digits" / label / f"{i}.png", source)
     for i in range(5):
         write(home.parent / "new" / f"{i}.png", source)
-    Library(registry.catalog, registry.blobs, home).add("digits", [home.parent / "digits"])
+    library = Library(registry.catalog, registry.blobs, home)
+    library.add("digits", [home.parent / "digits"])
     registry.publish("linear", make_bundle(home / "make"))
+    for place in range(4):
+        for label, hertz in PITCHES.items():
+            write_tone(home.parent / "tones" / label / f"{place}.wav", hertz + 20 * place, 2)
+    for place, hertz in enumerate((400, 500, 700, 1_400)):
+        write_tone(home.parent / "newtones" / f"{place}.wav", hertz, 2)
+    library.add("tones", [home.parent / "tones"])
+    registry.publish("pitch", pitch_bundle(home / "pitch", samples=2 * RATE))
+    known = [
+        {"text": f"a {kind} film, number {n}", "label": kind} for n in range(5) for kind in MOODS
+    ]
+    new = [{"text": "so good " * 5_000}, {"text": "dull"}, {"text": " "}, {"text": "<b>so</b>\nso"}]
+    for name, rows in (("moods.jsonl", known), ("newmoods.jsonl", new)):
+        (home.parent / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    library.add("moods", [home.parent / "moods.jsonl"])
+    registry.publish("mood", mood_bundle(home / "mood"))
     registry.catalog.close()
     return Shell(home)
 
@@ -53,12 +70,14 @@ def write(path: Path, source: np.random.Generator) -> None:
 class Labelling:
     """The command as it runs."""
 
-    def __init__(self, numen: Shell):
+    def __init__(
+        self, numen: Shell, name: str = "digits", model: str = "linear", source: str = "new"
+    ):
         self.log = numen.home / "label.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "numen", "data", "label", "digits", "--model", "linear",
-                 "--from", "new"],
+                [sys.executable, "-m", "numen", "data", "label", name, "--model", model,
+                 "--from", source],
                 env={**os.environ, "NUMEN_HOME": str(numen.home), "NO_COLOR": "1"},
                 cwd=numen.home.parent, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
@@ -126,6 +145,86 @@ def test_labelled_by_the_keyboard_and_taken_up_after_a_crash(
     assert isinstance(profile, dict)
     assert sum(profile["rows"].values()) == 33
     assert "3 rows were labelled by hand where linear@1" in json.dumps(profile["notes"])
+
+
+def test_sounds_are_heard_and_labelled(
+    numen: Shell, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    labelling = Labelling(numen, "tones", "pitch", "newtones")
+    request.addfinalizer(labelling.process.kill)
+    page = browser.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(labelling.url)
+    count, play = page.get_by_test_id("label-count"), page.get_by_test_id("play")
+    expect(count).to_have_text("0 of 4")
+    expect(page.get_by_test_id("waveform")).to_have_attribute(
+        "aria-label", "Waveform of 2.00 seconds"
+    )
+    expect(page.get_by_test_id("label-row")).to_contain_text("2.wav")  # the one in the middle
+    expect(play).to_contain_text("Play")
+    page.keyboard.press("Space")
+    expect(play).to_contain_text("Pause")
+    expect(count).to_have_text("0 of 4")
+    expect(play).to_contain_text("Play")  # it has ended
+    page.keyboard.press("2")
+    expect(count).to_have_text("1 of 4")
+    expect(play).to_contain_text("Pause")  # the next one begins by itself
+    page.keyboard.press("s")
+    expect(count).to_have_text("2 of 4")
+    page.keyboard.press("1")
+    expect(count).to_have_text("3 of 4")
+    for width, height in SIZES.values():
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_test_id("label-finish").click()
+    expect(page.get_by_test_id("label-added")).to_contain_text("tones@2")
+    labelling.stop(signal.SIGINT)
+    page.close()
+    assert wrong == []
+    profile = numen.json("data", "show", "tones")
+    assert isinstance(profile, dict)
+    assert sum(profile["rows"].values()) == 10
+
+
+def test_texts_are_read_and_labelled(
+    numen: Shell, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    labelling = Labelling(numen, "moods", "mood", "newmoods.jsonl")
+    request.addfinalizer(labelling.process.kill)
+    page = browser.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(labelling.url)
+    count = page.get_by_test_id("label-count")
+    expect(count).to_have_text("0 of 3")  # of nothing nobody can say what it is
+    text = page.get_by_role("region", name="What is to be labelled")
+    expect(text).to_contain_text("so good so good")
+    assert text.evaluate("(box) => box.scrollHeight > box.clientHeight")
+    text.focus()
+    page.keyboard.press("Space")  # scrolls, and passes nothing over
+    page.wait_for_function("document.querySelector('.label-scroll').scrollTop > 0")
+    expect(count).to_have_text("0 of 3")
+    page.keyboard.press("2")
+    expect(text).to_have_text("dull")
+    expect(count).to_have_text("1 of 3")
+    page.keyboard.press("1")
+    expect(text).to_have_text("<b>so</b>\nso", use_inner_text=True)
+    page.keyboard.press("Space")
+    expect(count).to_have_text("3 of 3")
+    expect(page.get_by_test_id("label-done")).to_be_visible()
+    for width, height in SIZES.values():
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_test_id("label-finish").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("label-added")).to_contain_text("numen train mood --data moods@2")
+    labelling.stop(signal.SIGINT)
+    page.close()
+    assert wrong == []
+    profile = numen.json("data", "show", "moods")
+    assert isinstance(profile, dict)
+    assert sum(profile["rows"].values()) == 12
 
 
 def test_without_a_page(numen: Shell) -> None:

@@ -5,6 +5,8 @@ export interface TensorSpec {
   dtype: string;
   datatype: string;
   shape: (number | null)[];
+  /** Whether a value may be missing. */
+  missing?: boolean;
 }
 
 /** How a picture becomes the input: value = pixel * scale + offset. */
@@ -19,10 +21,12 @@ export interface ImageInput {
   offset: number;
 }
 
-/** A column is a number, or one of its categories, coded by its place among them. */
+/** A column is a number, one of its categories, a date, or words. */
 export interface Column {
   name: string;
-  categories: string[] | null;
+  categories?: string[] | null;
+  date?: string;
+  words?: number;
 }
 
 export interface ColumnsInput {
@@ -31,10 +35,26 @@ export interface ColumnsInput {
   columns: Column[];
 }
 
+/** Some rows of named fields, one behind the other. */
+export interface WindowInput {
+  type: "window";
+  input: string;
+  columns: Column[];
+  steps: number;
+}
+
 /** A text as it is; what cuts it into words is in the model. */
 export interface TextInput {
   type: "text";
   input: string;
+}
+
+/** A sound's first samples, of one channel at a rate, filled up with silence. */
+export interface AudioInput {
+  type: "audio";
+  input: string;
+  rate: number;
+  samples: number;
 }
 
 export interface Classification {
@@ -60,7 +80,7 @@ export interface Card {
   created: string;
   size: number;
   signature: { inputs: TensorSpec[]; outputs: TensorSpec[] };
-  preprocess: ImageInput | ColumnsInput | TextInput | null;
+  preprocess: ImageInput | ColumnsInput | WindowInput | TextInput | AudioInput | null;
   postprocess: Classification | Regression | null;
   metrics: Record<string, number>;
   framework: string;

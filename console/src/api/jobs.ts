@@ -30,7 +30,7 @@ export interface JobEvent {
 
 export interface NewJob {
   data: string;
-  family: string;
+  family?: string;
   name: string;
   epochs?: number;
 }

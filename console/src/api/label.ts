@@ -7,9 +7,15 @@ export interface Row {
   /** From 0, sure, to 1. */
   doubt: number;
   guesses: { label: string; probability: number }[];
-  picture: string | null;
-  fields: Record<string, string | null> | null;
+  shown: Shown;
 }
+
+/** What is to be labelled; an address holds the picture or the sound itself. */
+export type Shown =
+  | { type: "picture"; address: string }
+  | { type: "sound"; address: string }
+  | { type: "text"; text: string; more: number }
+  | { type: "fields"; fields: Record<string, string | null> };
 
 export interface Labelling {
   dataset: string;
@@ -27,9 +33,12 @@ export function lookAtLabels(): Promise<Labelling> {
   return call("api/label");
 }
 
-function post(path: string, body?: unknown): Promise<Labelling> {
+const WRITING_MS = 3_600_000; // a large data set is written anew
+
+function post(path: string, body?: unknown, patience?: number): Promise<Labelling> {
   const headers = { "Content-Type": "application/json" };
-  return call(path, { method: "POST", headers, body: body === undefined ? null : JSON.stringify(body) });
+  const sent = body === undefined ? null : JSON.stringify(body);
+  return call(path, { method: "POST", headers, body: sent }, patience);
 }
 
 /** Null passes the row over. */
@@ -42,11 +51,14 @@ export function undoLabel(): Promise<Labelling> {
 }
 
 export function finishLabels(): Promise<Labelling> {
-  return post("api/label/finish");
+  return post("api/label/finish", undefined, WRITING_MS);
 }
 
-/** The key on the keyboard for each label: its own digit, else 1 to 9 and 0 by place. */
+const KEYS = "1234567890qwertyiopadfghjklzxcvbnm"; // S skips, U undoes
+
+/** The key on the keyboard for each label: itself where all are one sign, else by place. */
 export function keysOf(labels: string[]): (string | null)[] {
-  if (labels.every((label) => /^\d$/.test(label))) return labels;
-  return labels.map((_, place) => "1234567890"[place] ?? null);
+  const own = labels.map((label) => label.toLowerCase());
+  if (own.every((key) => /^[\da-z]$/.test(key)) && new Set(own).size === own.length) return own;
+  return labels.map((_, place) => KEYS[place] ?? null);
 }

@@ -36,8 +36,8 @@ export function origin(): string {
   return new URL(".", document.baseURI).href.replace(/\/$/, "");
 }
 
-export async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
-  const signal = AbortSignal.timeout(PATIENCE_MS);
+export async function call<T>(path: string, init: RequestInit = {}, patience = PATIENCE_MS): Promise<T> {
+  const signal = AbortSignal.timeout(patience);
   const headers = { ...init.headers, ...credential() };
   const response = await fetch(`${origin()}/${path}`, { ...init, headers, signal }).catch(() => {
     throw new Away();
@@ -46,6 +46,20 @@ export async function call<T>(path: string, init: RequestInit = {}): Promise<T> 
   return response.json().catch(() => {
     throw new Away();
   });
+}
+
+/** What the friendly door says: the best label and the others, or a quantity by its name. */
+export interface Said {
+  label?: string;
+  probability?: number;
+  top?: { label: string; probability: number }[];
+  [target: string]: unknown;
+}
+
+/** Asks a model with a file, or with named fields as JSON. */
+export function predict(model: string, type: string, body: BodyInit): Promise<Said> {
+  const path = `predict/${encodeURIComponent(model)}?top=1000`;
+  return call(path, { method: "POST", headers: { "Content-Type": type }, body });
 }
 
 function inferPath(model: string): string {

@@ -38,7 +38,7 @@ export function JobPanel({ job, onChange }: { job: Job; onChange: () => void }) 
         <StateChip state={job.state} />
       </header>
       <p class="faint">
-        {t.of(job.recipe.family ?? "mlp", job.recipe.data ?? "")} · {job.id}
+        {t.of(job.recipe.family ?? "", job.recipe.data ?? "")} · {job.id}
       </p>
       {epochs > 0 && (
         <div class="progress">

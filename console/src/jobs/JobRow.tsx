@@ -13,7 +13,7 @@ export function JobRow({ job, chosen }: { job: Job; chosen: boolean }) {
         <span class="job-name">{job.model || t.unnamed}</span>
         <StateChip state={job.state} />
         <span class="faint">
-          {t.of(job.recipe.family ?? "mlp", job.recipe.data ?? "")}
+          {t.of(job.recipe.family ?? "", job.recipe.data ?? "")}
           {accuracy !== undefined && ` · ${metric("accuracy", accuracy)}`}
         </span>
       </a>

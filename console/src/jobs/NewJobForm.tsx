@@ -5,7 +5,13 @@ import { strings } from "../strings";
 import { Refusal } from "../try/Refusal";
 
 const t = strings.jobs.form;
-const FAMILIES = ["mlp", "cnn", "forest", "boosting"];
+/** By what they learn from; what is usual for the data is the first. */
+const FAMILIES = {
+  [t.pictures]: ["cnn", "resnet", "mlp", "transfer"],
+  [t.tables]: ["boosting", "forest", "linear", "mlp"],
+  [t.texts]: ["words", "text-cnn", "gru", "transformer"],
+  [t.sounds]: ["audio-cnn"],
+};
 const SAMPLE = "sample:mnist";
 
 export function NewJobForm({ onStarted }: { onStarted: (job: Job) => void }) {
@@ -23,7 +29,8 @@ export function NewJobForm({ onStarted }: { onStarted: (job: Job) => void }) {
     const epochs = Number(text("epochs"));
     setBusy(true);
     try {
-      const job = { data: text("data"), family: text("family"), name: text("name") };
+      const family = text("family");
+      const job = { data: text("data"), name: text("name"), ...(family && { family }) };
       onStarted(await startJob(epochs ? { ...job, epochs } : job));
       setRefusal(null);
     } catch (error) {
@@ -51,8 +58,13 @@ export function NewJobForm({ onStarted }: { onStarted: (job: Job) => void }) {
       <label>
         <span>{t.family}</span>
         <select name="family">
-          {FAMILIES.map((family) => (
-            <option key={family}>{family}</option>
+          <option value="">{t.usual}</option>
+          {Object.entries(FAMILIES).map(([kind, families]) => (
+            <optgroup key={kind} label={kind}>
+              {families.map((family) => (
+                <option key={family}>{family}</option>
+              ))}
+            </optgroup>
           ))}
         </select>
       </label>

@@ -2,9 +2,9 @@
 // and what comes back is the latest reading, its round trip, and the refusal if there was one.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Card } from "../api/card";
-import { Away, infer } from "../api/server";
-import type { Tensor } from "../api/tensor";
-import { read, type Reading } from "../model/decode";
+import { Away } from "../api/server";
+import type { Reading } from "../model/decode";
+import type { Question } from "../model/question";
 import { Latest } from "./latest";
 import { Stopwatch, type RoundTrip } from "./roundtrip";
 
@@ -15,7 +15,7 @@ export interface Asked {
 }
 
 export interface Asking extends Asked {
-  ask: (tensor: Tensor) => void;
+  ask: (question: Question) => void;
   forget: () => void;
 }
 
@@ -26,15 +26,14 @@ export function useModel(card: Card, alive: boolean, onAway: () => void): Asking
   const [asked, setAsked] = useState<Asked>(NOTHING);
   const latestCard = useRef(card);
   latestCard.current = card;
-  const last = useRef<Tensor | null>(null);
+  const last = useRef<Question | null>(null);
 
   const queue = useMemo(() => {
     const watch = new Stopwatch();
-    return new Latest<Tensor, Asked>(
-      async (tensor) => {
-        const now = latestCard.current;
-        const { result, trip } = await watch.time(() => infer(now.name, tensor));
-        return { reading: read(now, result), trip, refusal: null };
+    return new Latest<Question, Asked>(
+      async (question) => {
+        const { result, trip } = await watch.time(() => question(latestCard.current));
+        return { reading: result, trip, refusal: null };
       },
       setAsked,
       (error) => {
@@ -50,9 +49,9 @@ export function useModel(card: Card, alive: boolean, onAway: () => void): Asking
 
   useEffect(() => () => queue.drop(), []);
 
-  const ask = (tensor: Tensor) => {
-    last.current = tensor;
-    queue.push(tensor);
+  const ask = (question: Question) => {
+    last.current = question;
+    queue.push(question);
   };
   const forget = () => {
     last.current = null;

@@ -1,7 +1,7 @@
-// From a model's raw answer to what it means, as its card says: a probability for each label,
-// or one quantity.
+// From a model's answer to what it means, as its card says: a probability for each label, or one
+// quantity.
 import type { Card, Classification } from "../api/card";
-import type { Answer } from "../api/server";
+import type { Answer, Said } from "../api/server";
 import { strings } from "../strings";
 
 export interface Classes {
@@ -20,7 +20,18 @@ export interface Quantity {
 
 export type Reading = Classes | Quantity;
 
-/** Reads the answer's first row. */
+/** Reads what the friendly door says of one row. */
+export function readSaid({ postprocess }: Card, said: Said): Reading {
+  if (postprocess?.type === "regression") {
+    const { target } = postprocess;
+    return { kind: "quantity", target, value: Number(said[target]) };
+  }
+  if (!postprocess || !said.top) throw new Error(strings.errors.noOutput(postprocess?.output ?? ""));
+  const given = new Map(said.top.map(({ label, probability }) => [label, probability]));
+  return classes(postprocess.labels, postprocess.labels.map((label) => given.get(label) ?? 0));
+}
+
+/** Reads a raw answer's first row. */
 export function read({ postprocess }: Card, answer: Answer): Reading {
   const wanted = postprocess?.output ?? "";
   const data = answer.outputs.find(({ name }) => name === wanted)?.data;
@@ -29,7 +40,10 @@ export function read({ postprocess }: Card, answer: Answer): Reading {
     return { kind: "quantity", target: postprocess.target, value: data[0] ?? Number.NaN };
   }
   const { labels, activation } = postprocess;
-  const probabilities = ACTIVATE[activation](data.slice(0, labels.length));
+  return classes(labels, ACTIVATE[activation](data.slice(0, labels.length)));
+}
+
+function classes(labels: string[], probabilities: number[]): Classes {
   const best = probabilities.reduce((top, p, i) => (p > (probabilities[top] ?? 0) ? i : top), 0);
   return { kind: "classes", labels, probabilities, best };
 }

@@ -1,5 +1,5 @@
 // From what a person drew or typed to the tensor a model takes, as its card says.
-import type { Card, Column, ColumnsInput, ImageInput, TextInput } from "../api/card";
+import type { Card, ImageInput, TextInput } from "../api/card";
 import type { Tensor } from "../api/tensor";
 
 function datatype(card: Card, input: string): string {
@@ -18,22 +18,7 @@ export function imageTensor(card: Card, image: ImageInput, pixels: ArrayLike<num
   };
 }
 
-/** One row of named fields as text, in the columns' order. */
-export function rowTensor(card: Card, table: ColumnsInput, fields: Record<string, string>): Tensor {
-  const { input, columns } = table;
-  return {
-    name: input,
-    datatype: datatype(card, input),
-    shape: [1, columns.length],
-    values: columns.map((column) => code(column, fields[column.name] ?? "")),
-  };
-}
-
 /** One text. */
 export function textTensor(how: TextInput, text: string): Tensor {
   return { name: how.input, datatype: "BYTES", shape: [1, 1], values: [text] };
-}
-
-function code({ categories }: Column, text: string): number {
-  return categories ? categories.indexOf(text) : Number(text);
 }

@@ -1,6 +1,6 @@
 // How to call a model from elsewhere, ready to paste: this server's address and the model's own
 // name, inputs and fields are filled in.
-import type { Card, ColumnsInput, TensorSpec, TextInput } from "../api/card";
+import type { Card, Column, ColumnsInput, TensorSpec, TextInput, WindowInput } from "../api/card";
 import { strings } from "../strings";
 
 export interface Snippet {
@@ -9,6 +9,10 @@ export interface Snippet {
 }
 
 const FEW = 16;
+const FILES = {
+  image: { kind: "image", name: "picture.png", type: "image/png" },
+  audio: { kind: "sound", name: "sound.wav", type: "audio/wav" },
+};
 
 export function snippets(card: Card, origin: string): Snippet[] {
   const short = card.preprocess ? [curlPredict(card, origin)] : [];
@@ -21,11 +25,11 @@ function predictUrl(card: Card, origin: string): string {
 }
 
 function curlPredict(card: Card, origin: string): Snippet {
-  const how = card.preprocess;
+  const how = card.preprocess!;
   const body =
-    how?.type === "image"
-      ? "-H 'Content-Type: image/png' \\\n  --data-binary @picture.png"
-      : `-H 'Content-Type: application/json' \\\n  -d ${quote(example(how!))}`;
+    "columns" in how || how.type === "text"
+      ? `-H 'Content-Type: application/json' \\\n  -d ${quote(example(how))}`
+      : `-H 'Content-Type: ${FILES[how.type].type}' \\\n  --data-binary @${FILES[how.type].name}`;
   return { title: strings.call.predict, code: `curl ${predictUrl(card, origin)} \\\n  ${body}` };
 }
 
@@ -48,20 +52,26 @@ function exampleInput({ name, datatype, shape }: TensorSpec): string {
 }
 
 function python(card: Card, origin: string): Snippet {
-  const [prepare, argument] =
-    card.preprocess && card.preprocess.type !== "image"
-      ? ["", example(card.preprocess)]
-      : ['image = open("picture.png", "rb").read()\n', "image"];
+  const how = card.preprocess!;
+  let [prepare, argument] = ["", ""];
+  if ("columns" in how || how.type === "text") argument = example(how);
+  else {
+    const { kind, name } = FILES[how.type];
+    [prepare, argument] = [`${kind} = open("${name}", "rb").read()\n`, kind];
+  }
   const client = `numen.Client(${JSON.stringify(origin)})`;
   const call = `${client}.predict(${JSON.stringify(card.name)}, ${argument})`;
   return { title: strings.call.python, code: `import numen\n\n${prepare}print(${call})` };
 }
 
 function javascript(card: Card, origin: string): Snippet {
-  const [prepare, type, body] =
-    card.preprocess && card.preprocess.type !== "image"
-      ? ["", "application/json", `JSON.stringify(${example(card.preprocess)})`]
-      : ["// picture: a Blob or a File\n", "image/png", "picture"];
+  const how = card.preprocess!;
+  let [prepare, type, body] = ["", "application/json", ""];
+  if ("columns" in how || how.type === "text") body = `JSON.stringify(${example(how)})`;
+  else {
+    const { kind, type: own } = FILES[how.type];
+    [prepare, type, body] = [`// ${kind}: a Blob or a File\n`, own, kind];
+  }
   const code = `${prepare}const response = await fetch(${JSON.stringify(predictUrl(card, origin))}, {
   method: "POST",
   headers: { "Content-Type": "${type}" },
@@ -72,10 +82,14 @@ console.log(await response.json());`;
 }
 
 /** A text or named fields as JSON, which Python and JavaScript read as well. */
-function example(how: ColumnsInput | TextInput): string {
+function example(how: ColumnsInput | WindowInput | TextInput): string {
   if (how.type === "text") return JSON.stringify(strings.call.text);
-  const fields = how.columns.map(({ name, categories }) => [name, categories?.[0] ?? 0]);
-  return JSON.stringify(Object.fromEntries(fields));
+  const fields = Object.fromEntries(how.columns.map((column) => [column.name, value(column)]));
+  return JSON.stringify(how.type === "window" ? [fields] : fields);
+}
+
+function value({ categories, date, words }: Column): string | number {
+  return categories?.[0] ?? (date ? "2024-01-31" : words ? strings.call.text : 0);
 }
 
 function quote(text: string): string {

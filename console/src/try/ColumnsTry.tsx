@@ -1,24 +1,27 @@
-// A form with a field for each column. Once all are filled in, the answer follows every change.
+// A form with a field for each column. Once all that must be there is filled in, the answer follows
+// every change.
 import { useRef } from "preact/hooks";
 import type { Column, ColumnsInput } from "../api/card";
 import { useModel } from "../live/useModel";
-import { rowTensor } from "../model/encode";
+import { withFields } from "../model/question";
 import { strings } from "../strings";
 import { Answer } from "./Answer";
+import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
 import { RoundTripTime } from "./RoundTripTime";
-import type { TryProps } from "./TryIt";
 
 const t = strings.attempt;
+const DATE = String.raw`\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?`;
 
-export function ColumnsTry({ card, alive, onAway, table }: TryProps & { table: ColumnsInput }) {
+export function ColumnsTry({ card, alive, onAway, table }: Attempt & { table: ColumnsInput }) {
   const { reading, trip, refusal, ask } = useModel(card, alive, onAway);
   const form = useRef<HTMLFormElement>(null);
   const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
+  const whole = !card.signature.inputs.some(({ missing }) => missing);
 
   const send = () => {
     const fields = Object.fromEntries(new FormData(form.current!)) as Record<string, string>;
-    ask(rowTensor(card, table, fields));
+    ask(withFields(fields));
   };
   const submitted = (event: Event) => {
     event.preventDefault();
@@ -37,11 +40,14 @@ export function ColumnsTry({ card, alive, onAway, table }: TryProps & { table: C
       <div class="side-by-side">
         <form ref={form} class="fields" data-testid="fields" onSubmit={submitted} onInput={changed}>
           {table.columns.map((column) => (
-            <Field key={column.name} column={column} />
+            <Field key={column.name} column={column} required={whole} />
           ))}
-          <button type="submit" class="button primary" data-testid="predict">
-            {t.predict}
-          </button>
+          <div class="fields-foot">
+            <button type="submit" class="button primary" data-testid="predict">
+              {t.predict}
+            </button>
+            {!whole && <span class="faint">{t.mayLack}</span>}
+          </div>
         </form>
         <Answer labels={labels} reading={reading} />
       </div>
@@ -50,20 +56,26 @@ export function ColumnsTry({ card, alive, onAway, table }: TryProps & { table: C
   );
 }
 
-function Field({ column: { name, categories } }: { column: Column }) {
+function Field({ column, required }: { column: Column; required: boolean }) {
   return (
-    <label>
-      <span>{name}</span>
-      {categories ? (
-        <select name={name} required data-testid={`field-${name}`}>
-          <option value="">{t.choose}</option>
-          {categories.map((category) => (
-            <option key={category}>{category}</option>
-          ))}
-        </select>
-      ) : (
-        <input type="number" name={name} step="any" required data-testid={`field-${name}`} />
-      )}
+    <label class={column.words ? "wide" : undefined}>
+      <span>{column.name}</span>
+      <Entry column={column} required={required} />
     </label>
+  );
+}
+
+function Entry({ column: { name, categories, date, words }, required }: { column: Column; required: boolean }) {
+  const own = { name, required, "data-testid": `field-${name}` };
+  if (words) return <textarea {...own} required={false} rows={3} />; // no words are words, too
+  if (date) return <input {...own} pattern={DATE} placeholder={t.date} title={t.date} />;
+  if (!categories) return <input {...own} type="number" step="any" />;
+  return (
+    <select {...own}>
+      <option value="">{required ? t.choose : strings.label.missing}</option>
+      {categories.map((category) => (
+        <option key={category}>{category}</option>
+      ))}
+    </select>
   );
 }

@@ -5,17 +5,18 @@ import type { ImageInput } from "../api/card";
 import { blank, centre, type Plane } from "../draw/centre";
 import { useModel } from "../live/useModel";
 import { imageTensor } from "../model/encode";
+import { withTensor } from "../model/question";
 import { strings } from "../strings";
 import { Answer } from "./Answer";
 import { Pad } from "./Pad";
 import { Preview } from "./Preview";
 import { Refusal } from "./Refusal";
 import { RoundTripTime } from "./RoundTripTime";
-import type { TryProps } from "./TryIt";
+import type { Attempt } from "./attempt";
 
 const t = strings.attempt;
 
-interface DrawTryProps extends TryProps {
+interface DrawTryProps extends Attempt {
   image: ImageInput;
   labels: string[];
 }
@@ -28,7 +29,7 @@ export function DrawTry({ card, theme, alive, onAway, image, labels }: DrawTryPr
   const onInk = (drawing: Plane | null) => {
     const small = drawing && centre(drawing, image.width, image.height);
     setPicture(small);
-    if (small) ask(imageTensor(card, image, small.data));
+    if (small) ask(withTensor(imageTensor(card, image, small.data)));
     else forget();
   };
 

@@ -6,6 +6,7 @@ import type { Plane } from "../draw/centre";
 import { Sheet, SIDE, type Point } from "../draw/sheet";
 import type { Theme } from "../page/theme";
 import { strings } from "../strings";
+import { useClearKeys } from "./useClearKeys";
 
 interface PadProps {
   theme: Theme;
@@ -98,18 +99,4 @@ export function Pad({ theme, hint, onInk, children }: PadProps) {
 function place({ clientX, clientY }: PointerEvent, sheet: Element): Point {
   const { left, top, width, height } = sheet.getBoundingClientRect();
   return { x: ((clientX - left) / width) * SIDE, y: ((clientY - top) / height) * SIDE };
-}
-
-/** Escape and Delete clear, unless they are meant for a field one is typing in. */
-function useClearKeys(clear: () => void): void {
-  const latest = useRef(clear);
-  latest.current = clear;
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent) => {
-      const typing = (event.target as Element).closest?.("input, textarea, select");
-      if (!typing && (event.key === "Escape" || event.key === "Delete")) latest.current();
-    };
-    window.addEventListener("keydown", pressed);
-    return () => window.removeEventListener("keydown", pressed);
-  }, []);
 }

@@ -4,13 +4,13 @@ import type { Card } from "../api/card";
 import { Away, inferJson } from "../api/server";
 import { strings } from "../strings";
 import { Refusal } from "./Refusal";
-import type { TryProps } from "./TryIt";
+import type { Attempt } from "./attempt";
 
 const t = strings.attempt;
 const MOST_ZEROS = 256;
 const LONGEST_ANSWER = 20_000;
 
-export function RawTry({ card, onAway }: TryProps) {
+export function RawTry({ card, onAway }: Attempt) {
   const [request, setRequest] = useState(() => exampleRequest(card));
   const [answer, setAnswer] = useState("");
   const [error, setError] = useState<Error | null>(null);

@@ -1,19 +1,36 @@
-// A box to write in. The answer follows every change.
+// A sheet to write on. The answer follows as soon as the hand rests for a moment.
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { TextInput } from "../api/card";
 import { useModel } from "../live/useModel";
 import { textTensor } from "../model/encode";
+import { withTensor } from "../model/question";
 import { strings } from "../strings";
 import { Answer } from "./Answer";
+import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
 import { RoundTripTime } from "./RoundTripTime";
-import type { TryProps } from "./TryIt";
 
 const t = strings.attempt;
+const REST_MS = 120;
 
-export function TextTry({ card, alive, onAway, how }: TryProps & { how: TextInput }) {
+export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput }) {
   const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const [text, setText] = useState("");
+  const box = useRef<HTMLTextAreaElement>(null);
+  const timer = useRef(0);
   const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
-  const changed = (text: string) => (text.trim() ? ask(textTensor(how, text)) : forget());
+
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const changed = (now: string) => {
+    setText(now);
+    clearTimeout(timer.current);
+    if (!now.trim()) return forget();
+    timer.current = window.setTimeout(() => ask(withTensor(textTensor(how, now))), REST_MS);
+  };
+  const clear = () => {
+    changed("");
+    box.current!.focus();
+  };
 
   return (
     <section class="try" aria-label={t.write}>
@@ -22,16 +39,25 @@ export function TextTry({ card, alive, onAway, how }: TryProps & { how: TextInpu
         <RoundTripTime trip={trip} />
       </header>
       <div class="side-by-side">
-        <form class="fields" onSubmit={(event) => event.preventDefault()}>
-          <label>
-            <span>{how.input}</span>
-            <textarea
-              rows={8}
-              data-testid="text"
-              onInput={(event) => changed(event.currentTarget.value)}
-            />
-          </label>
-        </form>
+        <div class="writing">
+          <textarea
+            ref={box}
+            rows={8}
+            value={text}
+            aria-label={how.input}
+            placeholder={t.hintText}
+            data-testid="text"
+            onInput={(event) => changed(event.currentTarget.value)}
+          />
+          <div class="pad-foot">
+            <span class="faint" data-testid="text-count">
+              {t.words(text.trim() ? text.trim().split(/\s+/).length : 0, text.length)}
+            </span>
+            <button type="button" class="button" data-testid="clear" disabled={!text} onClick={clear}>
+              {t.clear}
+            </button>
+          </div>
+        </div>
         <Answer labels={labels} reading={reading} />
       </div>
       <Refusal error={refusal} />

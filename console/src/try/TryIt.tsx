@@ -1,20 +1,14 @@
 // The panel in which one tries a model, of the kind that suits what goes in and comes out.
-import type { Card } from "../api/card";
-import type { Theme } from "../page/theme";
+import type { Attempt } from "./attempt";
 import { ColumnsTry } from "./ColumnsTry";
 import { DrawTry } from "./DrawTry";
+import { PictureTry } from "./PictureTry";
 import { RawTry } from "./RawTry";
+import { SoundTry } from "./SoundTry";
 import { TextTry } from "./TextTry";
+import { WindowTry } from "./WindowTry";
 
-export interface TryProps {
-  card: Card;
-  theme: Theme;
-  /** False while the server is away. */
-  alive: boolean;
-  onAway: () => void;
-}
-
-export function TryIt(props: TryProps) {
+export function TryIt(props: Attempt) {
   const { preprocess, postprocess } = props.card;
   const grey = preprocess?.type === "image" && preprocess.channels === 1;
   if (grey && postprocess?.type === "classification") {
@@ -23,8 +17,17 @@ export function TryIt(props: TryProps) {
   if (preprocess?.type === "columns" && postprocess) {
     return <ColumnsTry {...props} table={preprocess} />;
   }
+  if (preprocess?.type === "window" && postprocess) {
+    return <WindowTry {...props} how={preprocess} />;
+  }
   if (preprocess?.type === "text" && postprocess) {
     return <TextTry {...props} how={preprocess} />;
+  }
+  if (preprocess?.type === "audio" && postprocess) {
+    return <SoundTry {...props} how={preprocess} />;
+  }
+  if (preprocess?.type === "image" && postprocess) {
+    return <PictureTry {...props} />;
   }
   return <RawTry {...props} />;
 }

@@ -2,25 +2,26 @@
 
 Each answer is written down at once, beside the store, so nothing is lost when the work stops half
 way. All answers together make the next version of the data set; versions that are there stay.
+Answers to rows of other files than those given now wait for them.
 """
 
 from __future__ import annotations
 
-import os
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from numen.api.data import library
+from numen.api.journal import Journal
 from numen.api.pool import By, Candidate, Pool, doubt
 from numen.api.workspace import load, settings
 from numen.core.errors import InvalidInput, NotFound
-from numen.core.lines import append, decode
+from numen.core.manifest import Preprocess
+from numen.core.signature import Array
+from numen.data.extend import growing
 from numen.data.library import Added
 
 _MOST: Final = 500
@@ -46,6 +47,8 @@ def pseudo_label(
 ) -> Pseudo:
     """Adds rows that a model is sure of, under its label, as the next version of a data set.
 
+    Rows that people labelled are left out: they are added under their label, or were.
+
     Args:
         name: A data set in the library.
         model: A published model of its classes.
@@ -58,10 +61,12 @@ def pseudo_label(
     if not 0 < above <= 1:
         raise InvalidInput(f"above: expected more than 0 and at most 1, received {above}")
     pool = _pool(name, model, sources)
-    rows, target, looked = [], [], 0
+    rows: list[Array] = []
+    target, looked = [], 0
+    by_hand = _journal(name).by_hand()
     for found in pool.candidates():
         looked += 1
-        if found.scores.max() >= above:
+        if found.scores.max() >= above and found.key not in by_hand:
             rows.append(found.row)
             target.append(int(found.scores.argmax()))
     labels = pool.dataset.labels or ()
@@ -72,7 +77,7 @@ def pseudo_label(
         f"{len(rows)} rows were labelled by {_who(pool)}, which was at least {above:g} sure, "
         f"from {', '.join(Path(source).name for source in sources)}"
     )
-    added = library().extend(name, np.stack(rows), target, note)
+    added = library().extend(name, rows, target, note)
     return Pseudo(added, dict(sorted(counts.items())), looked)
 
 
@@ -87,8 +92,9 @@ class Session:
         most: Rows to ask for at most.
 
     Raises:
-        InvalidInput: The model is not of this data.
+        InvalidInput: The model is not of this data, or no rows can be added to it.
         NotFound: There is nothing to label.
+        InvalidData: A file is broken.
     """
 
     def __init__(
@@ -102,16 +108,26 @@ class Session:
         pool = _pool(name, model, sources)
         self.name = name
         self.labels = pool.dataset.labels or ()
+        self.takes: Preprocess = pool.dataset.preprocess
         self.model = _who(pool)
-        self.folder = settings().home_path / "labelling" / name.partition("@")[0]
-        self._journal = self.folder / "answers.jsonl"
-        self._base: int | None = None
-        self._answers = self._read()
-        unsure = sorted(pool.candidates(), key=lambda one: -doubt(one.scores, by))
-        self._rows = {found.key: found for found in unsure[: most + len(self._answers)]}
-        # An answer whose row is in no file any more cannot be used.
-        self._order = [key for key in self._answers if key in self._rows]
+        self._journal = _journal(name)
         self._by: By = by
+        self._rows = self._chosen(pool, most)
+
+    def _chosen(self, pool: Pool, most: int) -> dict[str, Candidate]:
+        """The rows answered and not yet added, and `most` others; no more are held meanwhile."""
+        answers, added = self._answers(), self._journal.added()
+        answered: dict[str, Candidate] = {}
+
+        def others() -> Iterator[Candidate]:
+            for found in pool.candidates():
+                if found.key in answers:
+                    answered[found.key] = found
+                elif found.key not in added:
+                    yield found
+
+        unsure = nlargest(most, others(), key=self.doubt)
+        return answered | {found.key: found for found in unsure}
 
     @property
     def total(self) -> int:
@@ -120,7 +136,7 @@ class Session:
 
     def counts(self) -> dict[str, int]:
         """Answers so far: `labelled` and `skipped`."""
-        given = [self._answers[key] for key in self._order]
+        given = list(self._given().values())
         return {
             "labelled": sum(label is not None for label in given),
             "skipped": sum(label is None for label in given),
@@ -128,7 +144,10 @@ class Session:
 
     def next(self) -> Candidate | None:
         """The row the model is least sure of among those not answered; None when all are."""
-        return next((row for key, row in self._rows.items() if key not in self._answers), None)
+        answers = self._answers()
+        for key in self._journal.added() & self._rows.keys() - answers.keys():
+            del self._rows[key]  # by another process
+        return next((row for key, row in self._rows.items() if key not in answers), None)
 
     def doubt(self, candidate: Candidate) -> float:
         """How unsure the model is of a row, from 0 to 1."""
@@ -148,64 +167,57 @@ class Session:
                 f"label: expected one of {', '.join(self.labels[:20])}, received {label[:40]!r}",
                 field="label",
             )
-        self._write({"key": key, "label": label})
-        if key in self._order:
-            self._order.remove(key)
-        self._answers[key] = label
-        self._order.append(key)
+        self._journal.answer(key, label)
 
     def undo(self) -> Candidate | None:
         """Takes the last answer back; the row it was for, which is then the next."""
-        if not self._order:
+        given = list(self._given())
+        if not given:
             return None
-        key = self._order.pop()
-        self._write({"undo": key})
-        del self._answers[key]
-        return self._rows[key]
+        self._journal.undo(given[-1])
+        return self._rows[given[-1]]
 
     def finish(self) -> Added | None:
         """Adds what was labelled as the next version of the data set; None where nothing was."""
-        labelled = [key for key in self._order if self._answers[key] is not None]
+        given = self._given()
+        labelled = {key: label for key, label in given.items() if label is not None}
         if not labelled:
             return None
-        rows = np.stack([self._rows[key].row for key in labelled])
-        target = [self.labels.index(self._answers[key] or "") for key in labelled]
+        rows = [self._rows[key].row for key in labelled]
+        target = [self.labels.index(label) for label in labelled.values()]
         note = f"{len(rows)} rows were labelled by hand where {self.model} was least sure"
         # Should this be cut short, the same is added to the same version once more: to no effect.
         newest = library().versions(self.name.partition("@")[0])[-1]
-        if self._base is None or newest.version > self._base + 1:
-            self._base = newest.version
-            self._write({"base": self._base})
-        added = library().extend(f"{newest.name}@{self._base}", rows, target, note)
-        done = self.folder / f"answers-{added.version.version}.jsonl"
-        os.replace(self._journal, done)
-        for key in self._order:
+        base = self._journal.base
+        if base is None or newest.version > base + 1:
+            base = newest.version
+            self._journal.begin(base)
+        added = library().extend(f"{newest.name}@{base}", rows, target, note)
+        self._journal.put_away(added.version.version, given)
+        for key in given:
             self._rows.pop(key)
-        self._answers, self._order, self._base = {}, [], None
         return added
 
-    def _write(self, said: dict[str, Any]) -> None:
-        append(self._journal, {**said, "at": round(time.time(), 3)}, sync=True)
+    def _given(self) -> dict[str, str | None]:
+        """The answers to rows that are here; those to rows of other files wait for them."""
+        return {key: label for key, label in self._answers().items() if key in self._rows}
 
-    def _read(self) -> dict[str, str | None]:
-        answers: dict[str, str | None] = {}
-        if not self._journal.exists():
-            return answers
-        for _, said in decode(self._journal.read_bytes()):
-            if "base" in said:
-                self._base = said["base"]
-            elif "undo" in said:
-                answers.pop(said["undo"], None)
-            else:
-                answers.pop(said["key"], None)
-                answers[said["key"]] = said["label"]
-        return {k: v for k, v in answers.items() if v is None or v in self.labels}
+    def _answers(self) -> dict[str, str | None]:
+        """The answers that count, the latest last: not one with a label the data has no more."""
+        said = self._journal.answers.items()
+        return {key: label for key, label in said if label is None or label in self.labels}
+
+
+def _journal(name: str) -> Journal:
+    return Journal(settings().home_path / "labelling" / name.partition("@")[0])
 
 
 def _pool(name: str, model: str, sources: Sequence[str | Path]) -> Pool:
     if not sources:
         raise InvalidInput("from: expected files or a folder to label, received none", field="from")
-    return Pool(library().open(name), load(model), [Path(source) for source in sources])
+    dataset = library().open(name)
+    growing(dataset)
+    return Pool(dataset, load(model), [Path(source) for source in sources])
 
 
 def _who(pool: Pool) -> str:

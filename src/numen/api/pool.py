@@ -1,63 +1,71 @@
-"""Rows without a label, and how sure a model is of each: files of pictures, or tables.
+"""How sure a model is of rows without a label.
 
-Pictures stay in their files until they are asked for. A row is known by its contents, so the same
-row is the same wherever it lies.
+The rows are read by `numen.data.unlabelled`, and stay in their files until they are asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from PIL import Image
 
 from numen.api.model import Model
-from numen.core.errors import InvalidData, InvalidInput, NotFound
-from numen.core.manifest import Classification, ColumnsInput, ImageInput
+from numen.core.errors import InvalidData, InvalidInput
+from numen.core.manifest import AudioInput, Classification, ColumnsInput, TextInput
 from numen.core.signature import Array
+from numen.core.sound import filled
 from numen.data.dataset import Batch, Dataset
-from numen.data.pixels import SUFFIXES, decode, fit
-from numen.data.sources.table import CsvSource, JsonlSource, ParquetSource
+from numen.data.sound import FULL
+from numen.data.unlabelled import Unlabelled, read
 
 By = Literal["margin", "entropy"]
 _ROWS: Final = 256
-_TRUTH: Final = {"true": 1.0, "false": 0.0}
-_TABLES: Final = (CsvSource, JsonlSource, ParquetSource)
+_BYTES: Final = 32 << 20  # of rows that the model is asked at once
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """One row without a label.
+    """One row without a label, and what the model says of it.
 
     Attributes:
         key: Of its contents.
-        origin: The file, and the row in it.
-        row: As the data set's batches have it: `uint8[h, w]`, `uint8[h, w, 3]`, `float32[columns]`.
-        fields: What a table says of it, by column.
+        found: The row, its file, and what a table says of it.
         scores: The model's probabilities, in the order of the data set's labels.
     """
 
     key: str
-    origin: str
-    row: Array
-    fields: dict[str, Any] | None
+    found: Unlabelled
     scores: Array
+
+    @property
+    def row(self) -> Array:
+        """As `numen.data.extend` takes it."""
+        return self.found.row
+
+    @property
+    def origin(self) -> str:
+        """The file, and the row in it."""
+        return self.found.origin
+
+    @property
+    def fields(self) -> dict[str, Any] | None:
+        """What a table says of it, by column."""
+        return self.found.fields
 
 
 class Pool:
-    """Rows without a label, in the order in which to ask for one.
+    """Rows without a label, in the order of their files.
 
     Args:
         dataset: What they shall be added to.
         model: Who guesses.
-        sources: Files, or folders of pictures.
+        sources: Files, or folders of them.
 
     Raises:
-        InvalidInput: The model is not of this data, or neither pictures nor a table.
+        InvalidInput: The model is not of this data.
         NotFound: There is nothing at a source.
         InvalidData: A file is broken.
     """
@@ -66,39 +74,37 @@ class Pool:
         self.dataset = dataset
         self.model = model
         self._order = _label_order(dataset, model)
-        rows = _pictures if isinstance(dataset.preprocess, ImageInput) else _table_rows
-        self._rows = rows
-        self._files = [file for source in sources for file in _files(source, dataset)]
-        if not self._files:
-            raise NotFound(f"nothing to label in {', '.join(map(str, sources))}")
+        self._rows = read(sources, dataset)
+        size = 4 * int(np.prod(dataset.preprocess.shape))
+        self._at_once = min(max(_BYTES // size, 1), _ROWS)
 
     def candidates(self) -> Iterator[Candidate]:
-        """All of them with the model's guess, as they lie in their files, each content once."""
-        held: list[tuple[str, Array, dict[str, Any] | None]] = []
-        seen: set[str] = set()
-        for found in self._rows(self._files, self.dataset):
-            key = sha256(np.ascontiguousarray(found[1]).tobytes()).hexdigest()[:16]
-            if key in seen:
-                continue
-            seen.add(key)
+        """All of them with the model's guess, once."""
+        held: list[Unlabelled] = []
+        for found in self._rows:
             held.append(found)
-            if len(held) == _ROWS:
+            if len(held) == self._at_once:
                 yield from self._scored(held)
                 held = []
         if held:
             yield from self._scored(held)
 
-    def _scored(self, held: list[tuple[str, Array, dict[str, Any] | None]]) -> Iterator[Candidate]:
-        rows = np.stack([row for _, row, _ in held])
+    def _scored(self, held: list[Unlabelled]) -> Iterator[Candidate]:
+        rows = self._stacked([found.row for found in held])
         takes_missing = self.model.manifest.signature.inputs[0].missing
         if rows.dtype.kind == "f" and not takes_missing and np.isnan(rows).any():
-            origin = held[int(np.isnan(rows).any(axis=1).argmax())][0]
+            origin = held[int(np.isnan(rows).any(axis=1).argmax())].origin
             raise InvalidData(f"{origin}: a value is missing, and the model takes none without")
         batch = Batch({self.dataset.preprocess.input: rows}, np.zeros(len(rows), np.int64))
         scores = self.model.score(batch)[:, self._order]
-        for (origin, row, fields), guess in zip(held, scores, strict=True):
-            key = sha256(np.ascontiguousarray(row).tobytes()).hexdigest()[:16]
-            yield Candidate(key, origin, row, fields, guess)
+        for found, guess in zip(held, scores, strict=True):
+            yield Candidate(found.key, found, guess)
+
+    def _stacked(self, rows: list[Array]) -> Array:
+        how = self.dataset.preprocess
+        if isinstance(how, AudioInput):
+            return np.stack([filled(row / np.float32(FULL), how.samples) for row in rows])
+        return np.stack(rows)
 
 
 def doubt(scores: Array, by: By) -> float:
@@ -118,7 +124,6 @@ def doubt(scores: Array, by: By) -> float:
 
 def _label_order(dataset: Dataset, model: Model) -> Array:
     how, expected = model.manifest.postprocess, dataset.labels
-    takes = model.manifest.preprocess
     if expected is None or not isinstance(how, Classification):
         raise InvalidInput("label: expected data and a model of classes", field="model")
     if set(how.labels) != set(expected):
@@ -127,12 +132,7 @@ def _label_order(dataset: Dataset, model: Model) -> Array:
             f"received one of {', '.join(how.labels[:20])}",
             field="model",
         )
-    if not isinstance(takes, ImageInput | ColumnsInput):
-        raise InvalidInput("label: expected pictures or a table", field="model")
-    same = takes.shape == dataset.preprocess.shape
-    if isinstance(takes, ColumnsInput) and isinstance(dataset.preprocess, ColumnsInput):
-        same = takes.columns == dataset.preprocess.columns
-    if not same:
+    if not _takes(model, dataset):
         raise InvalidInput(
             f"label: the model does not take the rows of {dataset.name}",
             hint="use one that was trained on it",
@@ -141,60 +141,12 @@ def _label_order(dataset: Dataset, model: Model) -> Array:
     return np.array([how.labels.index(label) for label in expected])
 
 
-def _files(source: Path, dataset: Dataset) -> list[Path]:
-    pictures = isinstance(dataset.preprocess, ImageInput)
-    if not source.exists():
-        raise NotFound(f"{source} does not exist")
-    known = SUFFIXES if pictures else {suffix for kind in _TABLES for suffix in kind.suffixes}
-    inside = sorted(source.rglob("*")) if source.is_dir() else [source]
-    found = [path for path in inside if path.is_file() and path.suffix.lower() in known]
-    if not found and not source.is_dir():
-        raise InvalidInput(f"{source}: expected {', '.join(sorted(known))}", field="from")
-    return found
-
-
-def _pictures(files: list[Path], dataset: Dataset) -> Iterator[tuple[str, Array, None]]:
-    shape = dataset.preprocess.shape
-    for path in files:
-        pixels = decode(path.read_bytes(), str(path))
-        if pixels.ndim > len(shape):  # a colour picture among grey ones
-            pixels = np.asarray(Image.fromarray(pixels).convert("L"))
-        yield path.name, fit(pixels, shape), None
-
-
-def _table_rows(files: list[Path], dataset: Dataset) -> Iterator[tuple[str, Array, dict[str, Any]]]:
-    how = dataset.preprocess
-    assert isinstance(how, ColumnsInput)
-    for path in files:
-        opened = next(kind for kind in _TABLES if path.suffix.lower() in kind.suffixes).opened
-        file, place = opened(path), 0
-        for batch in file.batches():
-            for column in how.columns:
-                if column.name not in batch.schema.names:
-                    raise InvalidData(f'{path}: column "{column.name}" is missing')
-            for fields in batch.select([column.name for column in how.columns]).to_pylist():
-                where = f"{path.name} row {file.row(place)}"
-                place += 1
-                row = [_number(where, c.name, fields[c.name], c.categories) for c in how.columns]
-                yield where, np.array(row, np.float32), fields
-
-
-def _number(where: str, name: str, value: Any, categories: tuple[str, ...] | None) -> float:
-    if value is None or value == "":
-        return float("nan")
-    if categories is not None:
-        if str(value) not in categories:
-            raise InvalidData(
-                f'{where}: column "{name}": expected one of {", ".join(categories[:20])}, '
-                f'received "{value}"'
-            )
-        return float(categories.index(str(value)))
-    text = str(value).lower()
-    if text in _TRUTH:
-        return _TRUTH[text]
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidData(
-            f'{where}: column "{name}": expected a number, received "{value}"'
-        ) from None
+def _takes(model: Model, dataset: Dataset) -> bool:
+    takes, has = model.manifest.preprocess, dataset.preprocess
+    if type(takes) is not type(has):
+        return False
+    if isinstance(takes, ColumnsInput) and isinstance(has, ColumnsInput):
+        return takes.columns == has.columns
+    if isinstance(takes, AudioInput) and isinstance(has, AudioInput):
+        return (takes.rate, takes.samples) == (has.rate, has.samples)
+    return isinstance(takes, TextInput) or (takes is not None and takes.shape == has.shape)

@@ -17,7 +17,10 @@ ModelOf = Annotated[
 ]  # fmt: skip
 From = Annotated[
     list[Path] | None,
-    typer.Option("--from", help="Pictures or a folder of them; CSV, Parquet, JSONL. Repeatable."),
+    typer.Option(
+        "--from",
+        help="Pictures, sounds, texts or a folder of them; CSV, Parquet, JSONL. Repeatable.",
+    ),
 ]
 
 
@@ -47,6 +50,12 @@ def label(
             show.print_json({"added": version, "rows": added and added.profile.rows})
         else:
             show.out.print(f"[green]✓[/] added {version}" if version else "nothing was labelled")
+            if version:
+                name = model.partition("@")[0]
+                show.out.print(f"  [dim]numen train {name} --data {version} learns from it[/]")
+        return
+    if not session.total:
+        show.out.print("every row there was labelled and added before")
         return
     _serve(session, port)
     labelled = session.counts()["labelled"]

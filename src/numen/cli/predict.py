@@ -55,8 +55,8 @@ def _text(text: str) -> Any:
     if text == "-":
         return sys.stdin.buffer.read()
     path = Path(text)
-    if path.suffix in (".txt", ".json") and path.is_file():
-        return _read(text)
+    if path.suffix in (".txt", ".json") and (path.is_file() or len(text.split()) == 1):
+        return _read(text)  # one word that ends so was meant to be a file
     try:
         return _read(text) if text.lstrip().startswith(("{", "[")) else text
     except InvalidInput:

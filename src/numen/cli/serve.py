@@ -50,7 +50,8 @@ def serve(
     def ready(address: str) -> None:
         show.err.print(
             f"[green]✓[/] serving at [bold]{address}[/]  "
-            f"[dim]console {address}/  docs {address}/docs  Ctrl-C stops[/]"
+            f"[dim]console {address}/  docs {address}/docs  Ctrl-C stops[/]",
+            soft_wrap=True,  # an address that is broken in two cannot be clicked
         )
 
     if current.workers > 1:

@@ -11,6 +11,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -131,14 +132,14 @@ class TrainingBar:
     def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
         """An epoch is done."""
         self._done = number
-        # Rounds of boosting are many; every epoch of a network is worth a line.
-        if self._epochs <= 30 or number % max(1, self._epochs // 10) == 0:
+        # Rounds of boosting are many; each epoch of a network is worth a line that tells something.
+        if metrics and (self._epochs <= 30 or number % max(1, self._epochs // 10) == 0):
             self._console.print(f"  epoch {number:>3}/{self._epochs}  {_metrics(metrics)}")
         self._next_epoch()
 
     def note(self, message: str) -> None:
         """Something to know."""
-        self._console.print(f"  [dim]{escape(message)}[/]")
+        self._console.print(Padding(f"[dim]{escape(message)}[/]", (0, 0, 0, 2), expand=False))
 
     def _next_epoch(self) -> None:
         if self._steps > 1:

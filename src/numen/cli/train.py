@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +17,10 @@ from numen.core.errors import Cancelled, InvalidInput
 
 
 def train(
-    target: Annotated[str, typer.Argument(help="A recipe (.toml), or a name for the model.")],
+    target: Annotated[
+        str, typer.Argument(help="A recipe (.toml), a name for the model, or a file or folder of "
+                                 "data, after which the model is named.")
+    ],
     data: Annotated[
         str, typer.Option(help="Data set: a name, sample:mnist, a file or folder.",
                           autocompletion=datasets)
@@ -45,6 +50,14 @@ def train(
     options = settings_of(set_)
     recipe = Path(target) if target.endswith(".toml") else None
     name = "" if recipe else target
+    if not (recipe or data or "data" in options):
+        data, name = target, _named_after(Path(target))
+        if not Path(target).exists():
+            raise InvalidInput(
+                f"data: {target} is no file or folder, and --data names none",
+                hint="numen train NAME --data DATA",
+                field="data",
+            )
     if detach:
         if resume:
             raise InvalidInput("--detach starts anew", hint="numen jobs resume ID goes on")
@@ -93,6 +106,7 @@ def print_model(trained: Any) -> None:
             f"[green]✓[/] published [bold]{trained.version.name}@{trained.version.version}[/] "
             f"[dim]{trained.bundle.digest[:19]}[/]"
         )
+        show.out.print(f"  [dim]numen serve {trained.version.name} answers, and shows a page[/]")
     else:
         show.out.print(f"  bundle: {trained.bundle.path}")
 
@@ -104,6 +118,13 @@ def settings_of(texts: list[str] | None) -> dict[str, Any]:
         InvalidInput: One is not key=value.
     """
     return dict(_setting(text) for text in texts or ())
+
+
+def _named_after(data: Path) -> str:
+    """A model's name from its data's, such as `my-data` from `My data.csv`."""
+    stem = unicodedata.normalize("NFKD", data.resolve().name.partition(".")[0])
+    plain = stem.encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_]+", "-", plain)[:64].strip("-_") or "model"
 
 
 def _setting(text: str) -> tuple[str, Any]:

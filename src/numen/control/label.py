@@ -8,9 +8,11 @@ from __future__ import annotations
 import base64
 import io
 import threading
+import wave
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
@@ -22,7 +24,10 @@ from numen.api.labelling import Session
 from numen.api.pool import Candidate
 from numen.control.origin import refuse_other_site
 from numen.core.errors import NumenError
+from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, TextInput
 from numen.transport.status import error_body, status_of
+
+_LONGEST: Final = 100_000  # characters of a text that the page is given
 
 
 class Answer(BaseModel):
@@ -93,12 +98,46 @@ def _row(session: Session, row: Candidate) -> dict[str, Any]:
             {"label": session.labels[place], "probability": float(row.scores[place])}
             for place in best.tolist()
         ],
-        "picture": None if row.fields is not None else _picture(row.row),
-        "fields": row.fields and {k: None if v is None else str(v) for k, v in row.fields.items()},
+        "shown": _SHOWN[type(session.takes)](row, session.takes),
     }
 
 
-def _picture(pixels: Any) -> str:
+def _picture(row: Candidate, _takes: Any) -> dict[str, Any]:
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    Image.fromarray(row.row).save(file, "PNG")
+    return {"type": "picture", "address": _address("image/png", file)}
+
+
+def _sound(row: Candidate, takes: AudioInput) -> dict[str, Any]:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(takes.rate)
+        out.writeframes(row.row.astype("<i2").tobytes())
+    return {"type": "sound", "address": _address("audio/wav", file)}
+
+
+def _text(row: Candidate, _takes: Any) -> dict[str, Any]:
+    text = row.row[0]
+    return {"type": "text", "text": text[:_LONGEST], "more": max(len(text) - _LONGEST, 0)}
+
+
+def _fields(row: Candidate, _takes: Any) -> dict[str, Any]:
+    fields = row.fields or {}
+    return {
+        "type": "fields",
+        "fields": {k: None if v is None else str(v) for k, v in fields.items()},
+    }
+
+
+_SHOWN: Final[dict[type, Callable[[Candidate, Any], dict[str, Any]]]] = {
+    ImageInput: _picture,
+    AudioInput: _sound,
+    TextInput: _text,
+    ColumnsInput: _fields,
+}
+
+
+def _address(kind: str, file: io.BytesIO) -> str:
+    return f"data:{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

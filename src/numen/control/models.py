@@ -110,7 +110,7 @@ def describe(model: Model, version: ModelVersion, bundle: Bundle) -> dict[str, A
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
     return {
         "name": spec.name, "dtype": spec.dtype, "datatype": spec.datatype,
-        "shape": list(spec.shape),
+        "shape": list(spec.shape), "missing": spec.missing,
     }  # fmt: skip
 
 

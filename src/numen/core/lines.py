@@ -6,7 +6,7 @@ A line that was cut is ended before the next is written, and is passed over by w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,16 @@ def append(path: Path, value: Any, *, sync: bool = False) -> None:
             os.fsync(file)
     finally:
         os.close(file)
+
+
+def write(path: Path, values: Iterable[Any]) -> None:
+    """Makes a file of lines, or another in its place: whole and on the disk, or as it was."""
+    whole = path.with_name(f"{path.name}.next")
+    with whole.open("wb") as file:
+        file.writelines(msgspec.json.encode(value) + b"\n" for value in values)
+        file.flush()
+        os.fsync(file.fileno())
+    whole.replace(path)
 
 
 def decode(text: bytes) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -16,55 +16,89 @@ import numpy as np
 from PIL import Image
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.manifest import AudioInput, Preprocess, TextInput, WindowInput
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 from numen.data.pixels import decode
 from numen.data.stored import Stored, load, seal
-from numen.data.writing import EncodedSplit, FixedSplit
+from numen.data.writing import EncodedSplit, FixedSplit, TextSplit
 
 _ROWS: Final = 1024
 
 
-def extend(dataset: Dataset, rows: Array, target: Sequence[int], note: str, work: Path) -> Stored:
+def growing(dataset: Dataset) -> Stored:
+    """What a dataset says of itself, which rows can be added to.
+
+    Raises:
+        InvalidInput: It has no classes, or its rows are divided by what new rows do not say.
+    """
+    stored = load(dataset.folder)
+    if stored.labels is None or isinstance(stored.preprocess, WindowInput):
+        raise InvalidInput(
+            f"dataset {dataset.name}: expected classes of pictures, sounds, texts or a table's rows"
+        )
+    if by := stored.group or stored.order:
+        raise InvalidInput(
+            f'dataset {dataset.name}: its rows are divided by "{by}", which labelled rows do not '
+            "say: none can be added",
+            hint="label them in the file, and add that with numen data add",
+        )
+    return stored
+
+
+def extend(
+    dataset: Dataset, rows: Sequence[Array], target: Sequence[int], note: str, work: Path
+) -> Stored:
     """Writes the dataset with more training rows to the empty folder `work`.
 
     Args:
         dataset: A dataset of classes.
-        rows: `uint8[n, h, w]`, `uint8[n, h, w, 3]` or `float32[n, columns]`, as its batches are.
+        rows: Each as its batches have it: `uint8[h, w]`, `uint8[h, w, 3]`, `float32[columns]`, a
+            text as `object[1]`; of a sound its samples, `int16[n]`.
         target: The class of each.
         note: Where the new rows and their labels come from.
         work: Where to write.
 
     Raises:
-        InvalidInput: The rows are not such as the dataset has, or it has no classes.
+        InvalidInput: The rows are not such as the dataset has, or none can be added.
     """
-    before = load(dataset.folder)
-    if before.labels is None or not isinstance(before.preprocess, ImageInput | ColumnsInput):
-        raise InvalidInput(f"dataset {dataset.name}: expected classes of pictures or of a table")
-    if rows.shape[1:] != before.shape or len(rows) != len(target) or not len(rows):
+    before = growing(dataset)
+    rows = list(rows)
+    shapes = {row.shape for row in rows}
+    if not rows or len(rows) != len(target) or not all(_fits(row, before) for row in rows):
         raise InvalidInput(
             f"dataset {dataset.name}: expected rows {list(before.shape)}, "
-            f"received {len(target)} labels and {list(rows.shape)}"
+            f"received {len(target)} labels and {len(rows)} of {sorted(map(list, shapes))}"
         )
-    labels = np.asarray(target, np.int64)
-    if labels.min() < 0 or labels.max() >= len(before.labels):
+    classes = np.asarray(target, np.int64)
+    if classes.min() < 0 or classes.max() >= len(before.labels or ()):
         raise InvalidInput(
-            f"dataset {dataset.name}: expected classes from 0 to {len(before.labels) - 1}, "
-            f"received {labels.min()} to {labels.max()}"
+            f"dataset {dataset.name}: expected classes from 0 to {len(before.labels or ()) - 1}, "
+            f"received {classes.min()} to {classes.max()}"
         )
     write = _encoded if before.encoded else _fixed
+    if isinstance(before.preprocess, TextInput):
+        write = _texts
     splits = [
-        write(dataset, name, (rows, labels) if name == "train" else None, work)
+        write(dataset, name, rows if name == "train" else (), classes, work)
         for name in dataset.splits
     ]
-    missing = before.missing or bool(rows.dtype.kind == "f" and np.isnan(rows).any())
+    lacking = any(row.dtype.kind == "f" and np.isnan(row).any() for row in rows)
     notes = (*before.notes, note)
-    after = msgspec.structs.replace(before, notes=notes, missing=missing, digest="")
+    after = msgspec.structs.replace(
+        before, notes=notes, missing=before.missing or lacking, digest=""
+    )
     return seal(work, after, splits)
 
 
-def _fixed(dataset: Dataset, name: str, more: tuple[Array, Array] | None, work: Path) -> Any:
+def _fits(row: Array, stored: Stored) -> bool:
+    if isinstance(stored.preprocess, AudioInput):  # each as long as it lasts
+        most = stored.shape[0]
+        return row.ndim == 1 and 0 < len(row) <= most and row.dtype.name == "int16"
+    return bool(row.shape == stored.shape)
+
+
+def _fixed(dataset: Dataset, name: str, more: Sequence[Array], classes: Array, work: Path) -> Any:
     split = dataset.splits[name]
     (one,) = next(split.batches(1)).inputs.values()
     column, target = split.whole.schema.names
@@ -73,23 +107,45 @@ def _fixed(dataset: Dataset, name: str, more: tuple[Array, Array] | None, work: 
     ) as written:
         for batch in split.batches(_ROWS):
             written.append(next(iter(batch.inputs.values())), batch.target)
-        if more is not None:
-            written.append(*more)
+        if more:
+            written.append(np.stack(more), classes)
     return written
 
 
-def _encoded(dataset: Dataset, name: str, more: tuple[Array, Array] | None, work: Path) -> Any:
-    split = dataset.splits[name]
+def _encoded(dataset: Dataset, name: str, more: Sequence[Array], classes: Array, work: Path) -> Any:
+    split, how = dataset.splits[name], dataset.preprocess
     places = split.stored_rows()
     column, target = split.whole.schema.names
     with EncodedSplit(work, name, column, target, dataset.source) as written:
         for start in range(0, len(places), _ROWS):
             part = split.whole.take(places[start : start + _ROWS])
-            for picture, label in zip(part.column(0), part.column(1), strict=True):
-                encoded = picture.as_py()
-                written.append(encoded, decode(encoded, dataset.source), label.as_py())
-        for pixels, label in zip(*more, strict=True) if more is not None else ():
-            file = io.BytesIO()
-            Image.fromarray(pixels).save(file, "PNG")
-            written.append(file.getvalue(), pixels, int(label))
+            for kept, label in zip(part.column(0), part.column(1), strict=True):
+                raw = kept.as_py()
+                written.append(raw, _unpacked(raw, how, dataset.source), label.as_py())
+        for row, label in zip(more, classes.tolist() if more else (), strict=True):
+            written.append(_packed(row, how), row, label)
+    return written
+
+
+def _unpacked(raw: bytes, how: Preprocess, origin: str) -> Array:
+    return np.frombuffer(raw, "<i2") if isinstance(how, AudioInput) else decode(raw, origin)
+
+
+def _packed(row: Array, how: Preprocess) -> bytes:
+    if isinstance(how, AudioInput):
+        return row.astype("<i2").tobytes()
+    file = io.BytesIO()
+    Image.fromarray(row).save(file, "PNG")
+    return file.getvalue()
+
+
+def _texts(dataset: Dataset, name: str, more: Sequence[Array], classes: Array, work: Path) -> Any:
+    split = dataset.splits[name]
+    column, target = split.whole.schema.names
+    with TextSplit(work, name, column, target, dataset.source) as written:
+        for batch in split.batches(_ROWS):
+            (texts,) = batch.inputs.values()
+            written.append(texts[:, 0].tolist(), batch.target)
+        if more:
+            written.append([row[0] for row in more], classes)
     return written

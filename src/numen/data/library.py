@@ -83,14 +83,16 @@ class Library:
         version = self._catalog.add_dataset(name, stored.digest, " ".join(where))
         return Added(version, profile, version.version not in before)
 
-    def extend(self, reference: str, rows: Array, target: Sequence[int], note: str) -> Added:
+    def extend(
+        self, reference: str, rows: Sequence[Array], target: Sequence[int], note: str
+    ) -> Added:
         """Adds the next version of a dataset: one that is there, with more training rows.
 
         Doing the same again adds nothing.
 
         Args:
             reference: What to begin with, `name` or `name@2`.
-            rows: As its batches have them.
+            rows: Each as `numen.data.extend` takes it.
             target: The class of each.
             note: Where the rows and their labels come from; it is kept with the data.
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from numen.core.errors import InvalidData
 from numen.core.manifest import Column, TextInput
 from numen.core.signature import Array
 from numen.data.facts import Facts, TableFile, as_text
@@ -60,6 +61,34 @@ def column_of(columns: Sequence[Column], facts: Mapping[str, Facts], reading: Re
     """
     about = [c for c in columns if c.name in reading.columns or not _numbers(facts[c.name])]
     return about[0].name if len(about) == 1 and about[0].words else ""
+
+
+def column_in(file: TableFile, but: str) -> str:
+    """The column of texts in a table of rows without a label.
+
+    Args:
+        file: The table.
+        but: The column of labels, should it be there.
+
+    Raises:
+        InvalidData: No column is called `text`, and none or several hold free text.
+    """
+    facts: dict[str, Facts] = {}
+    start = 0
+    for batch in file.batches():
+        for name in batch.schema.names:
+            facts.setdefault(name, Facts(name)).see(file, batch.column(name), start)
+        start += batch.num_rows
+    found = [name for name, fact in facts.items() if name != but and fact.kind == "text"]
+    told = [name for name in found if not _numbers(facts[name])]
+    if INPUT in found or len(told) == 1:
+        return INPUT if INPUT in found else told[0]
+    raise InvalidData(
+        f'{file.path}: expected a column "{INPUT}" or one other column of text, '
+        f"found {', '.join(told) or 'none'}",
+        hint=f'call the column to label "{INPUT}"',
+        field=INPUT,
+    )
 
 
 def write(

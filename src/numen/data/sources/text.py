@@ -21,7 +21,7 @@ from numen.data.writing import TextSplit
 
 _SPLITS: Final = ("train", "test", "validation")
 _MAX_BYTES: Final = 16 << 20
-_SUFFIX: Final = ".txt"
+SUFFIX: Final = ".txt"
 TARGET: Final = "label"
 
 
@@ -66,12 +66,12 @@ class TextFolderSource:
                             f"{roots['train']} ({', '.join(labels[:20])})"
                         )
                     for path in found:
-                        split.append([_read(path)], np.array([index[kind.name]]))
+                        split.append([read_text(path)], np.array([index[kind.name]]))
             splits.append(split)
         notes: tuple[str, ...] = ()
         if others:
             first = sorted(others)[0]
-            notes = (f"{len(others)} files are no {_SUFFIX} files, such as {first.name}",)
+            notes = (f"{len(others)} files are no {SUFFIX} files, such as {first.name}",)
         return seal(work, Stored(TextInput(INPUT), TARGET, labels, notes=notes), splits)
 
 
@@ -100,10 +100,15 @@ def _texts(folder: Path) -> Iterator[Path]:
 
 
 def _is_text(path: Path) -> bool:
-    return path.suffix.lower() == _SUFFIX and path.is_file() and not path.name.startswith(".")
+    return path.suffix.lower() == SUFFIX and path.is_file() and not path.name.startswith(".")
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """What a file of text says.
+
+    Raises:
+        InvalidData: It is not UTF-8, or of more than 16 MiB.
+    """
     size = path.stat().st_size
     if size > _MAX_BYTES:
         raise InvalidData(f"{path}: expected at most {_MAX_BYTES} bytes, found {size}")

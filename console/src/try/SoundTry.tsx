@@ -1,0 +1,121 @@
+// Speak, or give a file, and see what the model hears: while the microphone is on it answers to the
+// last moments, afterwards to the marked part of the recording.
+import { useMemo, useRef, useState } from "preact/hooks";
+import type { AudioInput } from "../api/card";
+import { useAddress } from "../live/useAddress";
+import { useModel } from "../live/useModel";
+import { withFile } from "../model/question";
+import { type Clip, cut, decode, onset, wav } from "../sound/clip";
+import { usePlayer } from "../sound/usePlayer";
+import { useRecorder } from "../sound/useRecorder";
+import { strings } from "../strings";
+import { Answer } from "./Answer";
+import type { Attempt } from "./attempt";
+import { useDrop } from "./files";
+import { Refusal } from "./Refusal";
+import { RoundTripTime } from "./RoundTripTime";
+import { Controls, Stage, told } from "./SoundStage";
+import { useClearKeys } from "./useClearKeys";
+
+const t = strings.sound;
+const SENT_AS_IT_IS = 4 << 20; // bytes of a WAV file
+
+/** A sound to be asked about. */
+interface Heard {
+  clip: Clip;
+  /** The first sample that the model hears. */
+  start: number;
+  /** Where it comes from, if from a WAV file: as long as nothing is left out before, it is sent. */
+  file: File | null;
+}
+
+export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInput }) {
+  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const [heard, setHeard] = useState<Heard | null>(null);
+  const [problem, setProblem] = useState<Error | null>(null);
+  const turn = useRef(0); // of two files, the one given last counts
+  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
+  const length = how.samples / how.rate;
+
+  const hear = (now: Heard) => {
+    setHeard(now);
+    const count = Math.round(length * now.clip.rate);
+    const file = now.start || !now.file ? wav(cut(now.clip, now.start, count)) : now.file;
+    ask(withFile(file, "audio/wav"));
+  };
+  const clear = () => {
+    turn.current += 1;
+    setHeard(null);
+    setProblem(null);
+    forget();
+  };
+  const recorder = useRecorder(length, {
+    begin: clear,
+    live: async (clip) => ask(withFile(wav(await decode(wav(clip), how.rate)), "audio/wav")),
+    done: async (recorded) => {
+      const clip = await decode(wav(recorded), how.rate);
+      if (!clip.samples.some((value) => Math.abs(value) > 1e-3)) setProblem(new Error(t.silent));
+      hear({ clip, start: onset(clip, Math.round(length * clip.rate)), file: null });
+    },
+    failed: setProblem,
+  });
+  const played = useMemo(() => heard && wav(heard.clip), [heard?.clip]);
+  const player = usePlayer(useAddress(played));
+  const idle = recorder.state === "idle";
+  useClearKeys(() => idle && clear());
+
+  const open = async (file: File | undefined) => {
+    if (!file) return;
+    clear();
+    const mine = turn.current;
+    const whole = /\.wav$/i.test(file.name) && file.size <= SENT_AS_IT_IS;
+    try {
+      const clip = await decode(file, how.rate);
+      if (mine === turn.current) hear({ clip, start: 0, file: whole ? file : null });
+    } catch {
+      if (mine === turn.current) setProblem(new Error(t.unreadable(file.name)));
+    }
+  };
+  const { over, ...drop } = useDrop((file) => idle && void open(file));
+
+  return (
+    <section class={over ? "try over" : "try"} aria-label={t.title} {...drop}>
+      <header class="try-head">
+        <h2>{t.title}</h2>
+        <RoundTripTime trip={trip} />
+      </header>
+      <div class="side-by-side">
+        <div class="giving">
+          <Stage
+            clip={recorder.live ?? heard?.clip ?? null}
+            length={length}
+            start={heard?.start ?? 0}
+            live={!idle}
+            played={player.played}
+            move={(start) => hear({ ...heard!, start })}
+          />
+          <div class="sound-told">
+            <p class={idle ? "faint" : "faint on"} aria-hidden="true" data-testid="told">
+              {told(heard?.clip ?? null, length, recorder)}
+            </p>
+            <p class="unseen" role="status">
+              {recorder.state === "on" ? t.listening : told(heard?.clip ?? null, length, recorder)}
+            </p>
+            <button
+              type="button"
+              class="button small"
+              disabled={!heard || !idle}
+              data-testid="clear"
+              onClick={clear}
+            >
+              {strings.attempt.clear} <kbd>Esc</kbd>
+            </button>
+          </div>
+          <Controls recorder={recorder} player={player} empty={!heard} open={open} />
+          <Refusal error={problem ?? refusal} />
+        </div>
+        <Answer labels={labels} reading={reading} />
+      </div>
+    </section>
+  );
+}
