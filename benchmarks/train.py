@@ -3,7 +3,8 @@
     python benchmarks/train.py [--runs 3] [--seeds 5] [--epochs 5] [--only tutorial|cnn]
 
 Every run is a process of its own: it imports, reads MNIST, builds, trains and measures, as a user's
-script does. `keras` is the same script on Keras with JAX, without numen.
+script does. `keras` is the same script on Keras with JAX, without numen; where JAX trains,
+TensorFlow is hidden, as `numen[train]` does not bring it and Keras loads whatever it finds.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def train(road: str, kind: str, epochs: int, seed: int, rows: int) -> None:
 
         keras = tf.keras
     else:
+        sys.modules["tensorflow"] = None  # what `import` takes for "not installed"
         import keras
     import numpy as np
 
