@@ -135,10 +135,7 @@ class Model:
         from numen.data.align import align
 
         how = self.manifest.postprocess
-        if how is None:
-            return data
-        labels = how.labels if isinstance(how, Classification) else None
-        return align(data, self.manifest.preprocess, labels)
+        return data if how is None else align(data, self.manifest.preprocess, how)
 
     def given(self, batch: Batch) -> dict[str, Array]:
         """A data set's rows as the model's input.

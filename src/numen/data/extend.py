@@ -40,8 +40,12 @@ def extend(dataset: Dataset, rows: Array, target: Sequence[int], note: str, work
         InvalidInput: The rows are not such as the dataset has, or it has no classes.
     """
     before = load(dataset.folder)
-    if before.labels is None or not isinstance(before.preprocess, ImageInput | ColumnsInput):
-        raise InvalidInput(f"dataset {dataset.name}: expected classes of pictures or of a table")
+    of_classes = before.labels is not None and not before.several
+    if not of_classes or not isinstance(before.preprocess, ImageInput | ColumnsInput):
+        raise InvalidInput(
+            f"dataset {dataset.name}: expected classes, one a row, of pictures or a table"
+        )
+    assert before.labels is not None
     if rows.shape[1:] != before.shape or len(rows) != len(target) or not len(rows):
         raise InvalidInput(
             f"dataset {dataset.name}: expected rows {list(before.shape)}, "
@@ -69,7 +73,7 @@ def _fixed(dataset: Dataset, name: str, more: tuple[Array, Array] | None, work: 
     (one,) = next(split.batches(1)).inputs.values()
     column, target = split.whole.schema.names
     with FixedSplit(
-        work, name, column, target, dataset.source, one.shape[1:], one.dtype.name, "int64"
+        work, name, column, target, dataset.source, one.shape[1:], one.dtype.name
     ) as written:
         for batch in split.batches(_ROWS):
             written.append(next(iter(batch.inputs.values())), batch.target)
