@@ -112,11 +112,16 @@ class Model:
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
+        several = isinstance(how, Classification) and how.several
+        quantities = how.targets if isinstance(how, Regression) else ()
 
         def predict(batch: Batch) -> Array:
             return self.score(batch, variant)
 
-        return judge(predict, split, labels, self.manifest.preprocess)
+        return judge(
+            predict, split, labels, self.manifest.preprocess,
+            several=several, quantities=quantities,
+        )  # fmt: skip
 
     def score(self, batch: Batch, variant: Runtime | None = None) -> Array:
         """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""

@@ -52,7 +52,7 @@ def data_of(plan: Recipe, data: Dataset | str | Path, progress: Progress) -> tup
     dataset = open_data(source, plan.read)
     for line in dataset.reading_notes():
         progress.note(line)
-    family = plan.family or usual_family(dataset.preprocess)
+    family = plan.family or usual_family(dataset.preprocess, many=dataset.many)
     return dataset, msgspec.structs.replace(plan, data=plan.data or dataset.name, family=family)
 
 

@@ -20,7 +20,7 @@ from numen.core.errors import CorruptBundle, ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained, expect_numbers
+from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.boosted import class_count, convert
 from numen.train.parts import Draws, Parts
 from numen.train.recipe import Recipe, params_of, refuse
@@ -92,6 +92,7 @@ class TreesTrainer:
             InvalidInput: The recipe asks for what boosting has not.
         """
         expect_numbers(data, recipe)
+        expect_one(data, recipe)
         refuse(
             recipe, "optimizer", "batch_size", "backend",
             "schedule", "weight_decay", "augment", "body",

@@ -22,7 +22,7 @@ from numen.core.errors import ExportFailed
 from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained, expect_numbers
+from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.ensemble import Ensemble, Finish
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.rounds import ROUNDS, best, check_loss, kept_aside
@@ -68,6 +68,7 @@ class XgboostTrainer:
             "body",
         )  # fmt: skip
         expect_numbers(data, recipe)
+        expect_one(data, recipe)
         if run.resume:
             run.progress.note("starting anew: the same seed gives the same model")
         booster, history, stopped = _boost(data, recipe, run)
