@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import Column, ColumnsInput
+from numen.core.manifest import Classification, Column, ColumnsInput, Regression
 from numen.data.align import align
 from numen.data.dataset import Dataset
 
@@ -24,7 +24,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
 
 def test_columns_categories_and_labels_go_by_name(data: Dataset) -> None:
     how = ColumnsInput("features", (Column("colour", ("green", "blue", "red")), Column("width")))
-    seen = align(data, how, ("b", "x", "a"))
+    seen = align(data, how, Classification("p", ("b", "x", "a")))
     assert seen.preprocess == how
     assert seen.labels == ("b", "x", "a")
     for name, split in seen.splits.items():
@@ -41,8 +41,8 @@ def test_columns_categories_and_labels_go_by_name(data: Dataset) -> None:
 
 
 def test_what_fits_is_left_alone(data: Dataset) -> None:
-    assert align(data, data.preprocess, data.labels) is data
-    assert align(data, None, ("0", "1")) is data  # names that were never given
+    assert align(data, data.preprocess, Classification("p", data.labels)) is data
+    assert align(data, None, Classification("p", ("0", "1"))) is data  # names never given
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,9 @@ def test_what_fits_is_left_alone(data: Dataset) -> None:
     ],
 )
 def test_what_only_one_has_is_named(data: Dataset, how, labels, said: str) -> None:
+    reading = Regression("v") if labels is None else Classification("p", labels)
     with pytest.raises(InvalidInput, match=said):
-        align(data, how, labels)
+        align(data, how, reading)
 
 
 def test_rows_taught_otherwise(data: Dataset) -> None:

@@ -90,5 +90,5 @@ def test_quantities_have_no_classes_to_add_to(library: Library, tmp_path: Path) 
     path = tmp_path / "prices.csv"
     path.write_text("a,target\n" + "".join(f"{i},{i / 7}\n" for i in range(20)))
     library.add("prices", [path])
-    with pytest.raises(InvalidInput, match="expected classes"):
+    with pytest.raises(InvalidInput, match="expected one class a row"):
         library.extend("prices", np.zeros((1, 1), np.float32), [0], "wrong")

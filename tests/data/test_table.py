@@ -236,7 +236,7 @@ def test_an_index_without_a_name_is_left_out(tmp_path: Path) -> None:
         ('{"x": 1, "label": "a"}\n\n[1, 2]\n', r"bad\.jsonl row 3: expected a JSON object"),
         ('{"x": 1, "label": "a"}\n{"x": "b", "label": "a"}\n', r'row 2: field "x": .*received "b"'),
         ('{"x": {"y": {"z": 1}}, "label": "a"}\n', r'row 1: field "x.y": .*received an object'),
-        ('{"x": [1], "label": "a"}\n', r'row 1: field "x": .*received a list'),
+        ('{"x": [1], "label": "a"}\n', r'row 1: field "x": .*received a list of others'),
         ('{"x": 1, "label": "a"}\n{"x": 2}\n', r'row 2: column "label": the target is missing'),
         ('{"x": true, "label": "a"}\n{"x": 2}\n', r'row 2: field "x": expected true or false'),
         (b'{"x": 1, "label": "\xff"}\n', r"bad\.jsonl row 1"),

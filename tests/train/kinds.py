@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import struct
 import wave
@@ -71,6 +72,36 @@ def text(folder: Path) -> Dataset:
     return Dataset.open(folder / "x.csv", target="goal", columns={"review": "text"})
 
 
+def quantities(folder: Path) -> Dataset:
+    source = np.random.default_rng(3)
+    rows = [
+        f"{a:.3f},{b:.3f},{3 * a - b:.3f},{100 * b:.3f}" for a, b in source.normal(0, 1, (ROWS, 2))
+    ]
+    (folder / "m.csv").write_text("a,b,speed,price\n" + "\n".join(rows))
+    return Dataset.open(folder / "m.csv", target="speed,price")
+
+
+def labels(folder: Path) -> Dataset:
+    source = np.random.default_rng(3)
+    lines = ["a,b,tags"]
+    for a, b in source.normal(0, 1, (ROWS, 2)):
+        lines.append(f"{a:.3f},{b:.3f},{';'.join(n for n, v in (('hot', a), ('wet', b)) if v > 0)}")
+    (folder / "n.csv").write_text("\n".join(lines))
+    return Dataset.open(folder / "n.csv", target="tags", separator=";")
+
+
+def tagged(folder: Path) -> Dataset:
+    words = random.Random(3)
+    known = {"fire": ["burn", "flame", "hot"], "ice": ["cold", "frost", "snow"]}
+    lines = []
+    for _ in range(ROWS):
+        tags = [tag for tag in known if words.random() < 0.5]
+        said = [words.choice(known[tag]) for tag in tags] + words.choices(["the", "it", "was"], k=3)
+        lines.append(json.dumps({"text": " ".join(said), "labels": tags}))
+    (folder / "g.jsonl").write_text("\n".join(lines))
+    return Dataset.open(folder / "g.jsonl")
+
+
 def sound(folder: Path) -> Dataset:
     for i in range(ROWS // 2):
         label, pitch = (("low", 300), ("high", 1200))[i % 2]
@@ -86,7 +117,7 @@ def sound(folder: Path) -> Dataset:
 
 KINDS: dict[str, Callable[[Path], Dataset]] = {
     "pictures": pictures, "columns": columns, "quantity": quantity, "windows": windows,
-    "text": text, "sound": sound,
+    "text": text, "sound": sound, "quantities": quantities, "labels": labels, "tagged": tagged,
 }  # fmt: skip
 
 

@@ -245,7 +245,10 @@ def test_where_a_model_ends():
     ("table", "match"),
     [
         ({"loss": "mae"}, "is for quantities"),
-        ({"loss": "binary_crossentropy"}, "for two classes, the target has 3"),
+        (
+            {"loss": "binary_crossentropy"},
+            "for two classes or for labels of their own, the target has 3",
+        ),
         ({"class_weight": {"nobody": 2.0}}, 'expected labels of 0, 1, 2, received "nobody"'),
         ({"class_weight": {"0": -1.0}}, "weight of 0 or more"),
         ({"augment": {"flip": True}}, "augment"),

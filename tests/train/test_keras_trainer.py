@@ -14,6 +14,7 @@ from importlib.util import find_spec
 import numpy as np
 import onnxruntime
 import pytest
+from kinds import KINDS
 from quiet import Quiet, few_digits
 
 from numen.core.errors import CorruptBundle, InvalidInput, TooLarge
@@ -360,3 +361,17 @@ def test_accuracy_on_mnist(tmp_path, monkeypatch, family, least):
     batch = data.test.arrays()
     outputs = trained.predict({"image": batch.inputs["image"].astype("float32")})
     assert (outputs["probabilities"].argmax(1) == batch.target).mean() >= least
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("kind", ["pictures", "quantities"])
+def test_mixed_precision_learns_alike_and_is_exported_whole(kind, precision, tmp_path):
+    data = KINDS[kind](tmp_path)
+    whole = fit(data, tmp_path / "whole", epochs=3)
+    mixed = fit(data, tmp_path / "mixed", epochs=3, precision=precision)
+    losses = [made.history[-1]["loss"] for made in (whole, mixed)]
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    batch = data.test.arrays().inputs[data.spec.name].astype("float32")
+    assert parity(mixed, tmp_path, batch) <= mixed.tolerance
+    assert keras.config.dtype_policy().name == "float32"

@@ -25,7 +25,7 @@ EPOCHS = 4
 OPTIONS = {
     "optimizer": "sgd", "learning_rate": 0.01, "batch_size": 8, "loss": "mse", "schedule": "cosine",
     "weight_decay": 0.01, "class_weight": "balanced", "body": "a-body", "patience": 3,
-    "augment": {"flip": True}, "backend": "jax",
+    "augment": {"flip": True}, "backend": "jax", "precision": "mixed_bfloat16",
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,6 +44,8 @@ class Prediction:
         probability: Its probability.
         top: The likeliest labels with their probabilities.
         value: All the server said, as it said it.
+        labels: Where an input carries any number of labels: those that are as likely as not.
+        scores: And the probability of each.
     """
 
     model: str
@@ -52,6 +54,8 @@ class Prediction:
     probability: float | None = None
     top: tuple[tuple[str, float], ...] = ()
     value: dict[str, Any] = field(default_factory=dict, repr=False)
+    labels: tuple[str, ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 def _body(x: Any) -> tuple[bytes, str]:
@@ -69,9 +73,13 @@ def _body(x: Any) -> tuple[bytes, str]:
 def _prediction(reply: httpx.Response) -> Prediction:
     value = _checked(reply)
     top = tuple((row["label"], row["probability"]) for row in value.get("top", ()))
-    return Prediction(
+    made = Prediction(
         value["model"], value["version"], value.get("label"), value.get("probability"), top, value
     )
+    labels, scores = value.get("labels"), value.get("scores")
+    if isinstance(labels, list) and isinstance(scores, dict):  # not quantities called so
+        made = replace(made, labels=tuple(labels), scores=scores)
+    return made
 
 
 def _checked(reply: httpx.Response) -> dict[str, Any]:

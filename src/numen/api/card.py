@@ -109,7 +109,7 @@ def _weak(report: Report) -> list[str]:
         return [*lines, "No class or column has enough test rows to be looked at by itself.", ""]
     if not report.weak:
         return [*lines, "No class and no value of a column is worse than the rest.", ""]
-    kind = "mean absolute error" if report.accuracy is None else "accuracy"
+    kind, _ = report.scored
     rows = [
         (f"{s.column} = {s.value}", f"{s.rows:,}", f"{s.score:.4f}", f"{s.low:.4f} to {s.high:.4f}")
         for s in report.weak[:_WEAK]

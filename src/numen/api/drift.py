@@ -57,10 +57,11 @@ def drift(
         )
     before = counting.decode(model.bundle.file(REFERENCE).read_bytes())
     split = split or ("test" if now.digest == model.manifest.data else "train")
-    rows = counting.sample(model.seeing(now), split)
+    seen = model.seeing(now)
+    rows = counting.sample(seen, split)
     judged = model.judge(rows)
     embeddings = embed(model, rows) if before.directions else None
     after = counting.reference(
-        now, split, output=judged.output, labels=judged.labels, embeddings=embeddings, like=before
+        now, split, output=judged.output, seen=seen, embeddings=embeddings, like=before
     )
     return counting.compare(before, after), before, after

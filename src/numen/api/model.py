@@ -114,12 +114,17 @@ class Model:
 
         how = self.manifest.postprocess
         labels = how.labels if isinstance(how, Classification) else None
+        several = isinstance(how, Classification) and how.several
+        quantities = how.targets if isinstance(how, Regression) else ()
         group = groups_to_judge(self.manifest.recipe.get("loss", ""), split)
 
         def predict(batch: Batch) -> Array:
             return self.score(batch, variant)
 
-        return judge(predict, split, labels, self.manifest.preprocess, group)
+        return judge(
+            predict, split, labels, self.manifest.preprocess,
+            group=group, several=several, quantities=quantities,
+        )  # fmt: skip
 
     def score(self, batch: Batch, variant: Runtime | None = None) -> Array:
         """A data set's rows to probabilities `[rows, labels]` or values `[rows, …]`."""
@@ -138,10 +143,7 @@ class Model:
         from numen.data.align import align
 
         how = self.manifest.postprocess
-        if how is None:
-            return data
-        labels = how.labels if isinstance(how, Classification) else None
-        return align(data, self.manifest.preprocess, labels)
+        return data if how is None else align(data, self.manifest.preprocess, how)
 
     def given(self, batch: Batch) -> dict[str, Array]:
         """A data set's rows as the model's input.

@@ -55,7 +55,9 @@ def data_of(plan: Recipe, data: Dataset | str | Path, progress: Progress) -> tup
     dataset = open_data(source, reading_of(plan))
     for line in dataset.reading_notes():
         progress.note(line)
-    family = plan.family or ("transfer" if plan.body else usual_family(dataset.preprocess))
+    family = plan.family or (
+        "transfer" if plan.body else usual_family(dataset.preprocess, many=dataset.many)
+    )
     return dataset, msgspec.structs.replace(plan, data=plan.data or dataset.name, family=family)
 
 

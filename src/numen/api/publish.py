@@ -215,5 +215,7 @@ def _relabel(known: Any, labels: Sequence[str] | None, signature: Signature) -> 
         raise InvalidInput(
             f"labels: expected {width} for {output.name}, received {len(labels)}", field="labels"
         )
-    activation = known.activation if isinstance(known, Classification) else "none"
-    return Classification(output.name, tuple(str(label) for label in labels), activation)
+    named = tuple(str(label) for label in labels)
+    if isinstance(known, Classification):
+        return Classification(output.name, named, known.activation, known.several)
+    return Classification(output.name, named)

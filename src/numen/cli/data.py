@@ -34,6 +34,7 @@ def add(
     ] = "",
     order: Annotated[str, typer.Option(help="A column of times: the latest rows test.")] = "",
     window: Annotated[int, typer.Option(help="Rows of a group that make one input.")] = 0,
+    separator: Annotated[str, typer.Option(help="What stands between a row's labels.")] = "",
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Add a data set, or its next version, and print what is in it."""
@@ -43,7 +44,14 @@ def add(
 
     columns = dict(_column(text) for text in column or ())
     reading = readings.make(
-        {"target": target, "columns": columns, "group": group, "order": order, "window": window}
+        {
+            "target": target,
+            "columns": columns,
+            "group": group,
+            "order": order,
+            "window": window,
+            "separator": separator,
+        }
     )
     with show.err.status(f"reading {', '.join(sources)}"):
         added = library().add(name, sources, reading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,14 +41,21 @@ def predict(
         show.print_json(rows[0] if len(rows) == 1 else rows)
         return
     for row in rows:
-        if "top" not in row:
+        if "scores" in row:
+            best = sorted(row["scores"].items(), key=lambda item: -item[1])
+            _bars(best[: max(top, len(row["labels"]))], row["labels"])
+        elif "top" in row:
+            _bars((score["label"], score["probability"]) for score in row["top"])
+        else:
             show.out.print(row)
-            continue
-        for score in row["top"]:
-            share = score["probability"]
-            show.out.print(
-                f"  {escape(score['label']):>12} [cyan]{show.bar(share):<24}[/] {share:7.2%}"
-            )
+
+
+def _bars(scores: Iterable[tuple[str, float]], said: Collection[str] = ()) -> None:
+    """A bar for each label; those that the model says stand out."""
+    for label, share in scores:
+        name = f"{escape(label):>12}"
+        name = f"[bold]{name}[/]" if label in said else name
+        show.out.print(f"  {name} [cyan]{show.bar(share):<24}[/] {share:7.2%}")
 
 
 def _text(text: str) -> Any:

@@ -167,6 +167,9 @@ class AudioInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="a
 Preprocess: TypeAlias = ImageInput | ColumnsInput | WindowInput | TextInput | AudioInput
 
 
+EDGE: Final = 0.5  # a label that may stand beside others is named from this probability on
+
+
 class Classification(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="classification"):
     """How an output `[rows, len(labels)]` is read: one score a label.
 
@@ -174,18 +177,27 @@ class Classification(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
         output: The output's name.
         labels: What the columns stand for.
         activation: What turns scores into probabilities: they are (`none`), or are logits.
+        several: A row carries any number of the labels, each likely or not by itself; else one.
     """
 
     output: str
     labels: tuple[str, ...]
     activation: Literal["none", "softmax", "sigmoid"] = "none"
+    several: bool = False
 
 
 class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="regression"):
-    """How an output is read: as a quantity called `target`."""
+    """How an output is read: as a quantity, or as several.
+
+    Attributes:
+        output: The output's name.
+        target: What it is called; of several, all their names.
+        targets: Of several quantities `[rows, len(targets)]`: what each is called.
+    """
 
     output: str
     target: str = "value"
+    targets: tuple[str, ...] = ()
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -12,42 +12,54 @@ from dataclasses import replace
 import numpy as np
 
 from numen.core.errors import InvalidInput
-from numen.core.manifest import Column, ColumnsInput, Preprocess, WindowInput
+from numen.core.manifest import (
+    Classification,
+    Column,
+    ColumnsInput,
+    Preprocess,
+    Regression,
+    WindowInput,
+)
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 
 _TABLES = (ColumnsInput, WindowInput)
 
 
-def align(data: Dataset, how: Preprocess | None, labels: tuple[str, ...] | None) -> Dataset:
+def align(data: Dataset, how: Preprocess | None, reading: Classification | Regression) -> Dataset:
     """The data with a model's columns, categories and labels; what is known to both goes by name.
 
     A category that the model does not know becomes a missing value, as it has no code for it.
+    Where a row carries any number of labels, those that the data never had are on no row.
 
     Args:
         data: The rows.
         how: What the model takes.
-        labels: The model's classes; None of a quantity. Names that are mere numbers 0, 1, … were
-            never given, and stand for classes by place.
+        reading: What the model tells. Names of classes that are mere numbers 0, 1, … were never
+            given, and stand for classes by place.
 
     Raises:
-        InvalidInput: A column or a class is only in one of them.
+        InvalidInput: A column, a class or a quantity is only in one of them, or they are of
+            different kinds.
     """
     recode: Callable[[Array], Array] | None = None
     mine = data.preprocess
     if isinstance(how, _TABLES) and isinstance(mine, _TABLES) and how.columns != mine.columns:
         recode = _columns(mine.columns, how.columns)
-    codes = _labels(data.labels, labels)
-    if recode is None and codes is None:
+    retarget = _targets(data, reading)
+    if recode is None and retarget is None:
         return data
     splits = {}
     for name, split in data.splits.items():
-        target = split.target if codes is None else codes[split.target]
+        target = split.target if retarget is None else retarget(split.target)
         splits[name] = split.taught(target, recode)
     kept = mine if recode is None or how is None else how
-    return replace(
-        data, splits=splits, preprocess=kept, labels=labels if codes is not None else data.labels
-    )
+    made = replace(data, splits=splits, preprocess=kept)
+    if retarget is None:
+        return made
+    if isinstance(reading, Regression):
+        return replace(made, target=reading.target, quantities=reading.targets)
+    return replace(made, labels=reading.labels)
 
 
 def _columns(mine: Sequence[Column], its: Sequence[Column]) -> Callable[[Array], Array]:
@@ -90,13 +102,58 @@ def _columns(mine: Sequence[Column], its: Sequence[Column]) -> Callable[[Array],
     return recode
 
 
-def _labels(mine: tuple[str, ...] | None, its: tuple[str, ...] | None) -> Array | None:
+def _targets(
+    data: Dataset, reading: Classification | Regression
+) -> Callable[[Array], Array] | None:
+    """What makes the model's targets of the data's; None where they are the same."""
+    own: Classification | Regression = (
+        Regression("", data.target, data.quantities)
+        if data.labels is None
+        else Classification("", data.labels, several=data.several)
+    )
+    kinds = [_kind(each) for each in (reading, own)]
+    if kinds[0] != kinds[1]:
+        raise InvalidInput(f"target: the model tells {kinds[0]}, the data have {kinds[1]}")
+    if isinstance(reading, Regression):
+        return _columns_of(data.quantities, reading.targets, "quantities", exact=True)
+    if reading.several:
+        return _columns_of(data.labels or (), reading.labels, "labels", exact=False)
+    codes = _labels(data.labels or (), reading.labels)
+    return None if codes is None else lambda target: codes[target]
+
+
+def _kind(reading: Classification | Regression) -> str:
+    if isinstance(reading, Classification):
+        return "any number of labels a row" if reading.several else "classes"
+    return "several quantities" if reading.targets else "a quantity"
+
+
+def _columns_of(
+    mine: tuple[str, ...], its: tuple[str, ...], what: str, *, exact: bool
+) -> Callable[[Array], Array] | None:
+    """What puts the columns of targets in the model's order; None where they are in it."""
+    if mine == its:
+        return None
+    unknown = [name for name in mine if name not in its]
+    absent = [name for name in its if name not in mine]
+    if unknown or (exact and absent):
+        raise InvalidInput(
+            f"{what}: the model knows {', '.join(its[:20])}; the data have {', '.join(mine[:20])}"
+        )
+    places = [its.index(name) for name in mine]
+
+    def put(target: Array) -> Array:
+        made = np.zeros((len(target), len(its)), np.float32)
+        made[:, places] = target
+        return made
+
+    return put
+
+
+def _labels(mine: tuple[str, ...], its: tuple[str, ...]) -> Array | None:
     """The model's class of each class of the data; None where they are the same."""
     if mine == its:
         return None
-    if mine is None or its is None:
-        kinds = ["a quantity" if names is None else "classes" for names in (its, mine)]
-        raise InvalidInput(f"target: the model tells {kinds[0]}, the data have {kinds[1]}")
     if len(mine) == len(its) and its == tuple(map(str, range(len(its)))):
         return None
     unknown = [name for name in mine if name not in its]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 import numpy as np
 
 from numen.core.errors import InvalidData, InvalidInput
@@ -20,9 +21,9 @@ from numen.data.encoder import Encoder
 from numen.data.facts import Facts, TableFile
 from numen.data.reading import ColumnKind, Reading, Taken
 from numen.data.stored import Stored, seal
+from numen.data.target import Target, columns_of
 from numen.data.writing import FixedSplit
 
-TARGETS: Final = ("label", "target", "class", "y")
 INPUT: Final = "features"
 
 
@@ -34,17 +35,16 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
         InvalidData: Columns differ, a target is missing or unknown, a number is not finite.
     """
     facts: dict[str, Facts] = {}
-    learnt: dict[str, Any] = {}
     for split, parts in files.items():
         for file in parts:
-            _study(file, facts)
+            _study(file, facts, reading)
         if split == "train":
             where = str(files["train"][0].path)
-            name, notes = _target(where, list(facts), reading.target or None)
-            learnt = {"kind": facts[name].kind, "labels": _labels(where, facts[name], reading)}
-    _check(where, reading, list(facts), name)
+            target = Target.learn(where, facts, reading)
+    _check(where, reading, list(facts), target.columns)
+    notes = list(target.notes)
     notes += [note for parts in files.values() for file in parts for note in file.notes]
-    columns, taken = _take(facts, name, reading)
+    columns, taken = _take(facts, target.columns, reading)
     notes += [
         f'column "{each.name}" is left out: {each.why}' for each in taken if each.kind == "ignore"
     ]
@@ -54,40 +54,49 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
         notes += [
             f'column "{c.name}" is left out: it numbers the rows' for c in columns if c.name != text
         ]
-        alone = Encoder([], facts, name, learnt["labels"], learnt["kind"])
-        plan = Stored(TextInput(text), name, alone.labels, notes=tuple(dict.fromkeys(notes)))
-        return texts.write(files, text, plan, lambda *each: alone.encode(*each)[1], work)
+        plan = _stored(TextInput(text), target, notes)
+        return texts.write(files, text, plan, target.read, work)
     if not columns:
         raise InvalidData(
             f"{where}: no column but the target can be learnt from",
             hint="is the separator a comma?" if len(facts) == 1 else "; ".join(notes),
         )
-    ignored = (name, *(each.name for each in taken if each.kind == "ignore"))
+    ignored = (*target.columns, *(each.name for each in taken if each.kind == "ignore"))
     preprocess: Preprocess = ColumnsInput(INPUT, tuple(columns), ignored)
     if reading.window:
         preprocess = WindowInput(INPUT, tuple(columns), reading.window, ignored)
-    encoder = Encoder(
-        columns, facts, name, learnt["labels"], learnt["kind"],
-        reading.group, reading.order, may_lack=bool(reading.window),
-    )  # fmt: skip
-    splits = [_write(work, split, parts, encoder, reading) for split, parts in files.items()]
+    encoder = Encoder(columns, facts, reading.group, reading.order)
+    plan = _stored(preprocess, target, notes)
+    splits = [
+        _write(work, split, parts, encoder, target, plan, reading) for split, parts in files.items()
+    ]
     # A category that no row had may come when serving: it counts as missing.
     missing = encoder.missing or bool(reading.window) or any(c.categories for c in columns)
-    stored = Stored(
-        preprocess,
-        name,
-        learnt["labels"],
-        missing=missing,
-        notes=tuple(dict.fromkeys(notes)),
-        taken=tuple(taken),
-        group=reading.group,
-        order=reading.order,
+    stored = msgspec.structs.replace(
+        plan, missing=missing, taken=tuple(taken), group=reading.group, order=reading.order
     )
     return seal(work, stored, splits)
 
 
+def _stored(preprocess: Preprocess, target: Target, notes: Sequence[str]) -> Stored:
+    return Stored(
+        preprocess,
+        target.name,
+        target.labels,
+        notes=tuple(dict.fromkeys(notes)),
+        several=target.several,
+        quantities=target.quantities,
+    )
+
+
 def _write(
-    work: Path, split: str, parts: Sequence[TableFile], encoder: Encoder, reading: Reading
+    work: Path,
+    split: str,
+    parts: Sequence[TableFile],
+    encoder: Encoder,
+    target: Target,
+    plan: Stored,
+    reading: Reading,
 ) -> FixedSplit:
     window = bool(reading.window)
     beside = {
@@ -99,25 +108,26 @@ def _write(
         work,
         split,
         INPUT,
-        encoder.target,
+        target.name,
         ", ".join(str(file.path) for file in parts),
         (sum(column.width for column in encoder.columns),),
         "float32",
-        "float32" if encoder.labels is None else "int64",
         beside,
         _by_group_in_order if window else None,
+        target_dtype=plan.target_dtype,
+        target_shape=plan.target_shape,
     )
     with written:
         done = 0
         for file in parts:
             start = 0
             for batch in file.batches():
-                features, target, *others = encoder.encode(file, batch, start)
+                features, *others = encoder.encode(file, batch, start)
                 if window:  # what is not said is one group, in the order of the file
-                    one = [] if reading.group else [np.zeros(len(target), np.int64)]
-                    row = [] if reading.order else [np.arange(done, done + len(target))]
+                    one = [] if reading.group else [np.zeros(len(features), np.int64)]
+                    row = [] if reading.order else [np.arange(done, done + len(features))]
                     others = [*one, *others, *row]
-                written.append(features, target, *others)
+                written.append(features, target.read(file, batch, start), *others)
                 start += batch.num_rows
                 done += batch.num_rows
     return written
@@ -128,12 +138,12 @@ def _by_group_in_order(group: Array, order: Array) -> Array:
 
 
 def _take(
-    facts: Mapping[str, Facts], target: str, reading: Reading
+    facts: Mapping[str, Facts], target: Sequence[str], reading: Reading
 ) -> tuple[list[Column], list[Taken]]:
-    """What a model gets, and how every column but the target was taken."""
+    """What a model gets, and how every column but the target's was taken."""
     columns, taken = [], []
     for fact in facts.values():
-        if fact.name == target:
+        if fact.name in target:
             continue
         said = reading.columns.get(fact.name)
         if said is None and fact.name in (reading.group, reading.order):
@@ -155,7 +165,7 @@ def _kind(column: Column | None) -> ColumnKind:
     return "date" if column.date else "text" if column.words else "number"
 
 
-def _check(where: str, reading: Reading, names: list[str], target: str) -> None:
+def _check(where: str, reading: Reading, names: list[str], target: Sequence[str]) -> None:
     """Refuses a reading that names what is not there."""
     said = {
         "group": [reading.group] if reading.group else [],
@@ -169,28 +179,21 @@ def _check(where: str, reading: Reading, names: list[str], target: str) -> None:
                     f'{where}: read.{field}: no column "{name}"; it has {", ".join(names)}',
                     field=field,
                 )
-            if name == target and (field != "columns" or reading.columns[name] != "number"):
+            number = field == "columns" and reading.columns[name] == "number"
+            if name in target and not number:
                 raise InvalidInput(f'{where}: read.{field}: "{name}" is the target', field=field)
 
 
-def _labels(where: str, target: Facts, reading: Reading) -> tuple[str, ...] | None:
-    """The target's classes; of one that is said to be a number there are none, however few."""
-    said = reading.columns.get(target.name)
-    if said == "number" and target.kind not in ("whole", "number"):
-        raise InvalidInput(
-            f'{where}: read.columns: the target "{target.name}" is {target.kind}, not number',
-            field="columns",
-        )
-    return None if said == "number" else target.labels(where)
-
-
-def _study(file: TableFile, facts: dict[str, Facts]) -> None:
+def _study(file: TableFile, facts: dict[str, Facts], reading: Reading) -> None:
     first = not facts
     start = 0
     for batch in file.batches():
         names = batch.schema.names
         if first and not facts:
             facts |= {name: Facts(name) for name in names}
+            if reading.separator:
+                for name in columns_of(str(file.path), names, reading.target)[0]:
+                    facts[name].separator = reading.separator
         for name in facts.keys() ^ set(names):
             what = "is missing" if name in facts else "is not in the training file"
             raise InvalidData(f'{file.path}: column "{name}" {what}', field=name)
@@ -199,18 +202,3 @@ def _study(file: TableFile, facts: dict[str, Facts]) -> None:
         start += batch.num_rows
     if not start:
         raise InvalidData(f"{file.path}: expected at least one row, found none")
-
-
-def _target(where: str, names: list[str], target: str | None) -> tuple[str, list[str]]:
-    """The target column, and a note where it had to be guessed."""
-    if target is not None:
-        if target not in names:
-            raise InvalidInput(
-                f'{where}: no column "{target}"; it has {", ".join(names)}', field="target"
-            )
-        return target, []
-    lower = {name.lower(): name for name in reversed(names)}
-    for usual in TARGETS:
-        if usual in lower:
-            return lower[usual], []
-    return names[-1], [f'the last column, "{names[-1]}", was taken as the target']

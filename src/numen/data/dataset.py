@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from numen.core import settings
 from numen.core.errors import InvalidData, InvalidInput, MissingExtra, NotFound
 from numen.core.manifest import (
@@ -22,7 +24,7 @@ from numen.core.manifest import (
     places,
 )
 from numen.core.reference import Reference
-from numen.core.signature import TensorSpec
+from numen.core.signature import Array, TensorSpec
 from numen.data import intake
 from numen.data.names import find_version
 from numen.data.reading import Reading, Taken, make
@@ -48,7 +50,7 @@ class Dataset:
         name: What it is called.
         digest: `sha256:` and the hex digest of the contents, wherever they came from.
         preprocess: How a picture, a text, a sound or named fields become a row.
-        target: Name of the target column.
+        target: Name of the target column; of several, all their names.
         labels: Class names by class index; None where the target is a quantity.
         splits: The splits; `train` and `test` are always among them.
         source: Where it was read from.
@@ -59,6 +61,8 @@ class Dataset:
         order: The column of times by which splits are made.
         encoded: Pictures are kept as their files' bytes and decoded when they are read.
         held_out: The test split is a part of the training rows, as there was none.
+        several: A row carries any number of the labels; else one.
+        quantities: What the numbers of the target are called, where a row has several.
         folder: Where it is stored.
     """
 
@@ -76,6 +80,8 @@ class Dataset:
     order: str = ""
     encoded: bool = False
     held_out: bool = False
+    several: bool = False
+    quantities: tuple[str, ...] = ()
     folder: Path = field(default=Path(), repr=False)
 
     @property
@@ -90,6 +96,24 @@ class Dataset:
         That fifth is of whole groups and the latest rows where the reading says so.
         """
         return self.splits["test"]
+
+    @property
+    def many(self) -> bool:
+        """Whether a row's target is more than one number: several quantities, or labels."""
+        return self.several or bool(self.quantities)
+
+    @property
+    def width(self) -> int:
+        """How many numbers a model says of a row: one a label, one a quantity."""
+        return len(self.labels or self.quantities or (self.target,))
+
+    def told(self, target: Array) -> str:
+        """A row's target in words."""
+        if self.several:
+            return ", ".join(n for n, has in zip(self.labels or (), target, strict=True) if has)
+        if self.labels is not None:
+            return self.labels[int(target)]
+        return ", ".join(f"{number:g}" for number in np.atleast_1d(target))
 
     @property
     def spec(self) -> TensorSpec:
@@ -134,7 +158,8 @@ class Dataset:
         elif self.order:
             how = f'the latest by "{self.order}"'
         else:
-            how = "by chance, of each class alike" if self.labels else "by chance"
+            alike = self.labels is not None and not self.several
+            how = "by chance, of each class alike" if alike else "by chance"
         if self.held_out:
             return (
                 f"no test split came with it: a fixed {HELD_OUT:.0%} of the rows is held out, {how}"
@@ -164,7 +189,7 @@ class Dataset:
             )
         table = part.whole.select([0, 1])
         features = hf.Features.from_arrow_schema(table.schema)
-        if self.labels is not None:
+        if self.labels is not None and not self.several:
             features[self.target] = hf.ClassLabel(names=list(self.labels))
         whole = hf.Dataset(
             hf.table.InMemoryTable(table),
@@ -240,7 +265,7 @@ class Dataset:
             CorruptBundle: A file of it is not what numen wrote.
         """
         stored = load(folder) if stored is None else stored
-        classes = len(stored.labels or ())
+        classes = 0 if stored.several else len(stored.labels or ())
         splits = {
             split: Split(split, open_rows(folder, split, stored), classes=classes)
             for split in stored.rows
@@ -268,6 +293,8 @@ class Dataset:
             stored.order,
             stored.encoded,
             held_out,
+            stored.several,
+            stored.quantities,
             folder,
         )
 

@@ -16,10 +16,11 @@ import msgspec
 import numpy as np
 
 from numen.core.errors import CorruptBundle, InvalidInput
+from numen.core.manifest import EDGE
 from numen.core.signature import Array
 from numen.data.dataset import Dataset
 from numen.data.directions import Directions, find
-from numen.data.features import Measured, measure
+from numen.data.features import Measured, measure, told
 from numen.data.split import Split
 
 REFERENCE: Final = "reference.json"  # the file of a bundle that holds its reference
@@ -148,7 +149,7 @@ def reference(
     split: str = "train",
     *,
     output: Array | None = None,
-    labels: tuple[str, ...] | None = None,
+    seen: Dataset | None = None,
     embeddings: Array | None = None,
     like: Reference | None = None,
 ) -> Reference:
@@ -157,8 +158,8 @@ def reference(
     Args:
         data: The rows are its.
         split: Which of them; 20,000 are read, spread evenly.
-        output: What a model said: probabilities float[rows, classes] or values float[rows, 1].
-        labels: The classes the model tells apart; the data's own by default.
+        output: What a model said: probabilities float[rows, labels] or values float[rows, k].
+        seen: The data as the model has learnt to see them, with its labels; just so by default.
         embeddings: What a network decided by, float[rows, width].
         like: Count in this one's bins, so that the two may be compared.
 
@@ -168,7 +169,7 @@ def reference(
     before = {c.name: c for c in (*like.columns, *like.outputs)} if like else {}
     rows = sample(data, split)
     columns = tuple(_count(found, before.get(found.name)) for found in measure(data, rows))
-    said = [] if output is None else _said(output, labels or data.labels)
+    said = [] if output is None else _said(output, seen or data)
     directions = None
     if embeddings is not None:
         directions = find(embeddings) if like is None else like.directions
@@ -195,11 +196,15 @@ def sample(data: Dataset, split: str) -> Split:
     return rows.take(np.linspace(0, len(rows) - 1, _ROWS).astype(int))
 
 
-def _said(output: Array, labels: tuple[str, ...] | None) -> list[Measured]:
-    if labels is None:
+def _said(output: Array, data: Dataset) -> list[Measured]:
+    if data.several:
+        return told("said", data, output >= EDGE)
+    if data.many:
+        return told("said", data, output)
+    if data.labels is None:
         return [Measured("said: value", output.reshape(-1))]
     return [
-        Measured("said: label", output.argmax(1).astype(np.float64), labels),
+        Measured("said: label", output.argmax(1).astype(np.float64), data.labels),
         Measured("said: confidence", output.max(1).astype(np.float64)),
     ]
 

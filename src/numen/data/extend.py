@@ -33,9 +33,11 @@ def growing(dataset: Dataset) -> Stored:
         InvalidInput: It has no classes, or its rows are divided by what new rows do not say.
     """
     stored = load(dataset.folder)
-    if stored.labels is None or isinstance(stored.preprocess, WindowInput):
+    of_classes = stored.labels is not None and not stored.several
+    if not of_classes or isinstance(stored.preprocess, WindowInput):
         raise InvalidInput(
-            f"dataset {dataset.name}: expected classes of pictures, sounds, texts or a table's rows"
+            f"dataset {dataset.name}: expected one class a row, of pictures, sounds, texts or a "
+            "table's rows"
         )
     if by := stored.group or stored.order:
         raise InvalidInput(
@@ -103,7 +105,7 @@ def _fixed(dataset: Dataset, name: str, more: Sequence[Array], classes: Array, w
     (one,) = next(split.batches(1)).inputs.values()
     column, target = split.whole.schema.names
     with FixedSplit(
-        work, name, column, target, dataset.source, one.shape[1:], one.dtype.name, "int64"
+        work, name, column, target, dataset.source, one.shape[1:], one.dtype.name
     ) as written:
         for batch in split.batches(_ROWS):
             written.append(next(iter(batch.inputs.values())), batch.target)

@@ -5,11 +5,13 @@ Learnt over all rows, a batch at a time; what differs from file to file is refus
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +25,8 @@ MAX_CLASSES: Final = 1_000
 WORDS: Final = 128  # numbers a text becomes
 _NUMBERS: Final = {"truth": "true or false", "whole": "whole numbers", "number": "numbers"}
 _FEW: Final = 50
+NAMES: Final = "names"  # the family of lists of names
+SEPARATORS: Final = ("|", ";")
 _BLANKS: Final = 1.5  # in a value, on average, from which on text is words and not names
 
 
@@ -62,6 +66,7 @@ class Facts:
     dates: frozenset[str] = ORDERS  # of their numbers, under which all values are dates
     undated: str = ""
     blanks: int = 0
+    separator: str = ""  # said to stand between names
 
     @property
     def kind(self) -> str:
@@ -82,6 +87,8 @@ class Facts:
         Raises:
             InvalidData: They are of another type than those of an earlier file.
         """
+        if self.separator and pa.types.is_string(column.type):
+            column = names_in(column, self.separator)
         kind = column.type
         self.rows += len(column)
         if pa.types.is_floating(kind):
@@ -105,14 +112,51 @@ class Facts:
             self.number &= family == "number"
             self.whole &= pa.types.is_integer(kind)
             if family not in ("text", "number", "truth"):
-                self.other = str(kind)
+                self.other = "a list of names" if family == NAMES else str(kind)
+                if family == NAMES:
+                    self._take(pc.unique(present.flatten().drop_null()))
                 return
         if family == "text" and not self.number:
             self._words(file, column, present, start)
+        self._take(pc.unique(present))
+
+    def _take(self, distinct: Any) -> None:
         if self.values is not None:
-            self.values.update(as_text(pc.unique(present)).to_pylist())
+            self.values.update(as_text(distinct).to_pylist())
             if len(self.values) > max(MAX_CATEGORIES, MAX_CLASSES):
                 self.values = None
+
+    @property
+    def holds_names(self) -> bool:
+        """Whether a value is any number of names."""
+        return self.family == NAMES
+
+    @property
+    def only_flags(self) -> bool:
+        """Whether values are true and false, or 0 and 1."""
+        numbers = self.kind in ("whole", "number")
+        return self.kind == "truth" or (
+            numbers and self.values is not None and self.values <= {"0", "1", "0.0", "1.0"}
+        )
+
+    def parted(self) -> str:
+        """What stands between names in the values, where that is beyond doubt; else nothing.
+
+        There are fewer names than values, and each name that stands beside another stands in a
+        second value as well: `a|b`, `b`, `a|c`, `c` are sets of three names, while `cat;feline` and
+        `dog;canine` are two classes.
+        """
+        for separator in SEPARATORS if self.kind == "text" and self.values else ():
+            sets = [_pieces(value, separator) for value in self.values or ()]
+            counts = Counter(name for names in sets for name in set(names))
+            beside = {name for names in sets if len(names) > 1 for name in names}
+            if (
+                sum(len(names) > 1 for names in sets) > 1
+                and len(counts) < len(sets)
+                and all(name and counts[name] > 1 for name in beside)
+            ):
+                return separator
+        return ""
 
     def _guess(self, file: TableFile, column: Any, present: Any, start: int) -> None:
         if self.truth:
@@ -207,6 +251,24 @@ class Facts:
             f'read.columns: "{self.name}" cannot be read as {said}: {why}', field=self.name
         )
 
+    def labels_carried(self, where: str, separator: str) -> tuple[str, ...]:
+        """The names that values are made of.
+
+        Args:
+            where: The file.
+            separator: What stands between them in text.
+
+        Raises:
+            InvalidData: There are too many, or none.
+        """
+        if self.values is None:
+            raise InvalidData(
+                f'{where}: the target "{self.name}" has over {MAX_CLASSES} different labels',
+                field=self.name,
+            )
+        parts = [self.values] if self.holds_names else [_pieces(v, separator) for v in self.values]
+        return tuple(sorted({name for names in parts for name in names}))
+
     def labels(self, where: str) -> tuple[str, ...] | None:
         """The classes, if a target like this stands for classes."""
         if self.kind in ("other", "empty"):
@@ -221,7 +283,8 @@ class Facts:
                 raise InvalidData(
                     f'{where}: the target "{self.name}" is text with over {MAX_CLASSES} '
                     "distinct values",
-                    hint="name another column as the target",
+                    hint="name another column as the target, or say read.separator where a row "
+                    "carries several labels",
                     field=self.name,
                 )
             return tuple(sorted(self.values))
@@ -237,7 +300,24 @@ def _family(kind: Any) -> str:
         return "truth"
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
+    if pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
+        return NAMES
     return "text" if pa.types.is_string(kind) else str(kind)
+
+
+def names_in(column: Any, separator: str) -> Any:
+    """Text with a sign between names as lists of them, without blanks around; of none, empty."""
+    lists = pc.split_pattern(column.fill_null(""), separator)
+    names = pc.utf8_trim_whitespace(lists.flatten())
+    kept = pc.not_equal(names, "")
+    rows = pc.list_parent_indices(lists).filter(kept).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(np.bincount(rows, minlength=len(column)))
+    offsets = pa.array(np.concatenate([[0], ends]).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, names.filter(kept))
+
+
+def _pieces(text: str, separator: str) -> list[str]:
+    return [name.strip() for name in text.split(separator)]
 
 
 def as_text(column: Any) -> Any:

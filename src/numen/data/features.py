@@ -26,6 +26,8 @@ from numen.data.dataset import Dataset
 from numen.data.split import Split
 
 _BATCH: Final = 1_024
+_LABELS: Final = 50  # that are counted, where a row carries any number
+_FLAG: Final = ("no", "yes")
 _SILENT: Final = 0.01  # of full scale: 40 dB below it
 
 
@@ -59,8 +61,29 @@ def measure(data: Dataset, split: Split) -> list[Measured]:
             parts.setdefault(name, []).append(values)
     kinds = {column.name: column.categories for column in _columns(data.preprocess)}
     found = [Measured(name, np.concatenate(p), kinds.get(name)) for name, p in parts.items()]
-    target = split.target.astype(np.float64)
-    return [*found, Measured(f"target: {data.target}", target, data.labels)]
+    return [*found, *told("target", data, split.target)]
+
+
+def told(what: str, data: Dataset, values: Array) -> list[Measured]:
+    """Targets, or what a model says in their form, as columns.
+
+    Args:
+        what: `target`, or `said`.
+        data: Says what the numbers are.
+        values: `int[n]` classes, `float[n]`, or `float[n, k]` of quantities or of labels that are 0
+            or 1.
+    """
+    if data.several:
+        names = (data.labels or ())[:_LABELS]
+        carried = Measured(f"{what}: labels a row", values.sum(axis=1).astype(np.float64))
+        flags = values.astype(np.float64).T
+        each = (Measured(f"{what}: {n}", v, _FLAG) for n, v in zip(names, flags, strict=False))
+        return [carried, *each]
+    if data.quantities:
+        columns = values.astype(np.float64).T
+        names = data.quantities
+        return [Measured(f"{what}: {n}", v) for n, v in zip(names, columns, strict=True)]
+    return [Measured(f"{what}: {data.target}", values.astype(np.float64), data.labels)]
 
 
 def _columns(how: Preprocess) -> Sequence[Column]:

@@ -1,6 +1,7 @@
 """JSON Lines in batches: an object a row, of plain values, any of which may be left out.
 
-A field has one kind in all rows: a number, text, or true or false. The first row is row 1.
+A field has one kind in all rows: a number, text, true or false, or a list of texts, which is for a
+target. The first row is row 1.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ _ARROW: Final = {
     "whole": pa.int64(),
     "number": pa.float64(),
     "text": pa.string(),
+    "names": pa.list_(pa.string()),
 }
 _WORDS: Final = {
     "truth": "true or false",
     "whole": "a number",
     "number": "a number",
     "text": "text",
+    "names": "a list of texts",
 }
 _KINDS: Final = {type(None): "", bool: "truth", int: "whole", float: "number", str: "text"}
 
@@ -47,7 +50,8 @@ def open_jsonl(path: Path) -> TableFile:
             if kind == "nested":
                 raise InvalidData(
                     f'{path} row {number}: field "{name}": expected a number, text, true or '
-                    f"false, received {'a list' if isinstance(value, list) else 'an object'}",
+                    f"false, or a list of texts, received "
+                    f"{'a list of others' if isinstance(value, list) else 'an object'}",
                     field=name,
                 )
             known = kinds.setdefault(name, kind) or kind
@@ -68,6 +72,8 @@ def open_jsonl(path: Path) -> TableFile:
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, list):
+        return "names" if all(isinstance(each, str) for each in value) else "nested"
     kind = _KINDS.get(type(value), "nested")
     return "number" if kind == "whole" and not -(2**63) <= value < 2**63 else kind  # type: ignore[operator]
 

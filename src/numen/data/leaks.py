@@ -6,7 +6,7 @@ a person can tell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -26,6 +26,7 @@ _FEWEST: Final = 50  # rows, below which chance tells as much
 _CELL: Final = 1e-3  # of a column's standard deviation; nearer rows are near duplicates
 _SHADES: Final = 16
 _SEED: Final = 12
+_LABELS: Final = 20  # that are looked at, where a row carries any number
 
 
 class Leak(msgspec.Struct, frozen=True):
@@ -56,17 +57,29 @@ def leaks(data: Dataset) -> list[Leak]:
     batch = data.train.take(rows).arrays()
     (inputs,) = batch.inputs.values()
     values = inputs.reshape(len(inputs), -1, inputs.shape[-1])[:, -1]
-    target = batch.target if data.labels else _ranks(batch.target)
+    targets = list(_targets(data, batch.target))
     found = []
     for place, column in places(how.columns):
         if column.words:
             continue
         parts = [values[:, place + part] for part in range(column.width)]
-        score = max(_tells(each, target, len(data.labels or ())) for each in parts)
+        score = max(_tells(each, *target) for each in parts for target in targets)
         counts = column.categories is None and not column.date and _differ(parts[0])
         if score >= (AN_ID if counts else TELLS):
             found.append(Leak(column.name, round(score, 4), counts))
     return sorted(found, key=lambda leak: -leak.score)
+
+
+def _targets(data: Dataset, target: Array) -> Iterator[tuple[Array, int]]:
+    """What a column may tell, each with its number of classes; of many labels the commonest."""
+    if data.several:
+        for place in np.argsort(-target.sum(axis=0), kind="stable")[:_LABELS]:
+            yield target[:, place].astype(np.int64), 2
+    elif data.labels:
+        yield target, len(data.labels)
+    else:
+        for column in target.reshape(len(target), -1).T:
+            yield _ranks(column), 0
 
 
 def _tells(values: Array, target: Array, classes: int) -> float:

@@ -56,7 +56,7 @@ def render_samples(data: Dataset, count: int = 10, width: int = 28) -> Renderabl
     """
     if isinstance(data.preprocess, TextInput):
         return _texts(data, count)
-    if isinstance(data.preprocess, ColumnsInput):
+    if isinstance(data.preprocess, ColumnsInput | WindowInput):
         return _rows(data, count)
     labels = data.labels or ()
     each = max(1, count // max(len(labels), 1))
@@ -189,8 +189,7 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     counts = ", ".join(f"{name} {count:,}" for name, count in profile.rows.items())
     table.add_row("rows", counts)
     table.add_row("a row", _row(profile))
-    kind = "a quantity" if profile.labels is None else f"{len(profile.labels)} classes"
-    table.add_row("target", Text(f"{profile.target} ({kind})"))
+    table.add_row("target", Text(f"{profile.target} ({_kind(profile)})"))
     repeated = ", ".join(f"{name} {count:,}" for name, count in profile.repeated.items() if count)
     shared = f"{profile.shared:,} of test also in train" if profile.shared else ""
     nearly = f"{profile.near:,} of test nearly" if profile.near else ""
@@ -200,9 +199,17 @@ def _heading(profile: Profile, title: str) -> RenderableType:
     doubt = f"{profile.suspicious_total:,}" if profile.suspicious_total else "none"
     if profile.compared:
         doubt += f" ({profile.compared:,} training rows were judged by the others)"
-    if profile.labels is not None:
+    if profile.labels is not None and not profile.several:
         table.add_row("suspicious", doubt)
     return table
+
+
+def _kind(profile: Profile) -> str:
+    if profile.several:
+        return f"any number of {len(profile.labels or ())} labels"
+    if profile.labels is not None:
+        return f"{len(profile.labels)} classes"
+    return f"{len(profile.quantities)} quantities" if profile.quantities else "a quantity"
 
 
 def _row(profile: Profile) -> str:
@@ -214,13 +221,15 @@ def _row(profile: Profile) -> str:
 
 
 def _balance(profile: Profile, labels: tuple[str, ...]) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0), title="Classes", title_justify="left")
-    table.add_column("class", overflow="ellipsis", no_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
+    table.title = "Labels" if profile.several else "Classes"
+    table.add_column("label" if profile.several else "class", overflow="ellipsis", no_wrap=True)
     for name in profile.balance:
         table.add_column(name, justify="right")
     table.add_column("of training rows")
     train = profile.balance["train"]
-    most, total = max(*train, 1), max(sum(train), 1)
+    most = max(*train, 1)
+    total = max(profile.rows["train"] if profile.several else sum(train), 1)
     for place, label in enumerate(labels[:_COLUMNS]):
         counts = [f"{counts[place]:,}" for counts in profile.balance.values()]
         bar = Text("█" * max(round(_BAR * train[place] / most), train[place] > 0), style="cyan")
@@ -238,8 +247,7 @@ def _columns(profile: Profile) -> RenderableType:
         table.add_column(name, justify="left" if name == "kind" else "right")
     table.add_column("why", style="dim")
     listed = list(profile.schema[:_COLUMNS])
-    if profile.quantity is not None:
-        listed.append(profile.quantity)
+    listed += [profile.quantity] if profile.quantity is not None else profile.quantities
     for column in listed:
         kind = f"{column.categories} categories" if column.kind == "category" else column.kind
         figures = _statistics(column)
@@ -291,10 +299,10 @@ def _rows(data: Dataset, count: int) -> RenderableType:
     table.add_column(Text(data.target), style="bold")
     batch = next(data.train.batches(max(count, 1)))
     (inputs,) = batch.inputs.values()
-    for row, target in zip(inputs, batch.target.tolist(), strict=True):
+    for row, target in zip(inputs, batch.target, strict=True):
         numbers = row.reshape(-1, row.shape[-1])[-1].tolist()
         cells = [_cell(column, numbers[place:]) for place, column in places(columns)]
-        table.add_row(*cells, Text(data.labels[target] if data.labels else f"{target:g}"))
+        table.add_row(*cells, Text(data.told(target)))
     return table
 
 
@@ -327,24 +335,28 @@ def _texts(data: Dataset, count: int) -> RenderableType:
     table.add_column("text")
     batch = next(data.train.batches(max(count, 1)))
     (inputs,) = batch.inputs.values()
-    for text, target in zip(inputs[:, 0].tolist(), batch.target.tolist(), strict=True):
+    for text, target in zip(inputs[:, 0].tolist(), batch.target, strict=True):
         short = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
-        label = data.labels[target] if data.labels else f"{target:g}"
-        table.add_row(Text(label), Text(" ".join(short.split())))
+        table.add_row(Text(data.told(target)), Text(" ".join(short.split())))
     return table
 
 
 def _of_classes(split: Split, classes: int, each: int, count: int) -> Iterator[tuple[int, Array]]:
-    """Class and pixels of up to `each` rows of every class, `count` in all; the same every time."""
+    """Label and pixels of up to `each` rows of every label, `count` in all; always the same."""
     random = np.random.default_rng(_SEED)
     target = split.target
     chosen: list[int] = []
+    labels: list[int] = []
     for label in range(classes):
-        rows = np.flatnonzero(target == label)
-        chosen += np.sort(random.permutation(rows)[:each]).tolist()
+        rows = np.flatnonzero(target == label if target.ndim == 1 else target[:, label] > 0)
+        found = np.sort(random.permutation(rows)[:each]).tolist()
+        chosen += found
+        labels += [label] * len(found)
+    at = 0
     for batch in split.take(chosen[:count]).batches(64):
         (inputs,) = batch.inputs.values()
-        yield from zip(batch.target.tolist(), inputs, strict=True)
+        yield from zip(labels[at : at + len(inputs)], inputs, strict=True)
+        at += len(inputs)
 
 
 def _hex(colour: list[int]) -> str:

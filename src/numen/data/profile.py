@@ -65,8 +65,10 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
         target: The target column.
         labels: Class names; None where the target is a quantity.
         rows: Number of rows, by split.
+        several: A row carries any number of the labels.
         balance: Rows of each class in the order of `labels`, by split.
         quantity: Statistics of the target, where it is a quantity.
+        quantities: Statistics of each, where it is several.
         repeated: Rows equal to an earlier one of the same split, by split.
         shared: Rows of the test split whose input is also a training row's.
         near: Test rows that are nearly, but not quite, a training row.
@@ -87,8 +89,10 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     target: str
     labels: tuple[str, ...] | None
     rows: dict[str, int]
+    several: bool = False
     balance: dict[str, list[int]] = {}
     quantity: ColumnProfile | None = None
+    quantities: tuple[ColumnProfile, ...] = ()
     repeated: dict[str, int] = {}
     shared: int = 0
     near: int = 0
@@ -127,7 +131,6 @@ def examine(data: Dataset) -> Profile:
     figures = _figures(data)
     seen = {name: look(split, figures) for name, split in data.splits.items()}
     prints = {name: seen[name].prints for name in seen}
-    targets = {name: split.target for name, split in data.splits.items()}
     profile = Profile(
         digest=data.digest,
         schema=_schema(data, seen),
@@ -135,6 +138,7 @@ def examine(data: Dataset) -> Profile:
         target=data.target,
         labels=data.labels,
         rows={name: len(split) for name, split in data.splits.items()},
+        several=data.several,
         repeated={name: len(p) - len(np.unique(p)) for name, p in prints.items()},
         shared=int(np.isin(prints["test"], prints["train"]).sum()),
         near=near(data, seen),
@@ -146,21 +150,31 @@ def examine(data: Dataset) -> Profile:
         profile = replace(profile, text=texts.profile(data.splits))
     if data.labels is None:
         moments = Moments()
-        moments.add(data.train.target[:, None])
-        profile = replace(profile, quantity=_column(data.target, moments, 0))
+        moments.add(data.train.target.reshape(len(data.train), -1))
+        names = data.quantities or (data.target,)
+        found = tuple(_column(name, moments, place) for place, name in enumerate(names))
+        profile = replace(
+            profile, **({"quantities": found} if data.many else {"quantity": found[0]})
+        )
     else:
+        balance = {name: _balance(data, split.target) for name, split in data.splits.items()}
+        profile = replace(profile, balance=balance)
+    if data.labels is not None and not data.several:
         suspicious, total, compared = suspects(data, prints, LISTED)
         profile = replace(
             profile,
-            balance={
-                name: np.bincount(target, minlength=len(data.labels)).tolist()
-                for name, target in targets.items()
-            },
             suspicious=tuple(suspicious),
             suspicious_total=total,
             compared=compared,
         )
     return replace(profile, notes=(*data.notes, *_notes(data, profile)))
+
+
+def _balance(data: Dataset, target: Array) -> list[int]:
+    """Rows of each class, or that carry each label."""
+    if data.several:
+        return [int(rows) for rows in target.sum(axis=0)]
+    return [int(rows) for rows in np.bincount(target, minlength=len(data.labels or ()))]
 
 
 def _column(name: str, moments: Moments, place: int, missing: int = 0) -> ColumnProfile:
@@ -211,7 +225,9 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
         if column.min is not None and column.min == column.max:
             yield f'"{column.name}" is {column.min:g} in every training row'
     counts = [count for count in profile.balance.get("train", []) if count]
-    if counts and max(counts) >= _UNEVEN * min(counts):
+    if data.several:
+        yield from _labels_notes(data, profile)
+    elif counts and max(counts) >= _UNEVEN * min(counts):
         yield (
             f"classes are uneven: the largest has {max(counts)} training rows, "
             f"the smallest {min(counts)}"
@@ -233,3 +249,16 @@ def _notes(data: Dataset, profile: Profile) -> Iterator[str]:
             f'"{leak.column}" {what} "{data.target}" ({leak.score:.0%} of what guesses miss): '
             "leave it out if it is not known beforehand"
         )
+
+
+def _labels_notes(data: Dataset, profile: Profile) -> Iterator[str]:
+    """What to know of labels of which a row carries any number."""
+    carried = data.train.target.sum(axis=1)
+    yield (
+        f"a training row carries {carried.mean():.1f} labels on average, at most "
+        f"{int(carried.max())}; {int((carried == 0).sum())} carry none"
+    )
+    labels = data.labels or ()
+    never = [n for n, count in zip(labels, profile.balance["train"], strict=True) if not count]
+    if never:
+        yield f"no training row carries {', '.join(never[:10])}, so nothing is learnt of it"

@@ -15,12 +15,15 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """How to read data. Empty values mean: what it looks like.
 
     Attributes:
-        target: The column to learn; several are separated by commas.
+        target: The column to learn; of several, quantities or labels of 0 and 1, the names with
+            commas between them.
         columns: What a column is, by name, where its looks deceive.
         group: A column, such as the player or the patient: no value of it stands in two splits.
         order: A column of times: the test rows are the latest, and so are those kept aside.
         window: Rows of one group, in their order, that make one row of the model's input; 0 is
             each row for itself.
+        separator: What stands between labels in the target column, such as `|`: a row then carries
+            any number of them. Lists need none.
     """
 
     target: str = ""
@@ -28,6 +31,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     group: str = ""
     order: str = ""
     window: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
+    separator: Annotated[str, msgspec.Meta(max_length=8)] = ""
 
     def refuse(self, what: str, *names: str) -> None:
         """Says so where something is set that data of a kind have no use for.

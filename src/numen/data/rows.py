@@ -15,7 +15,7 @@ from numen.core.errors import CorruptBundle
 from numen.core.manifest import AudioInput, TextInput, WindowInput
 from numen.core.signature import Array
 from numen.data.pixels import decode, fit
-from numen.data.stored import Stored, as_array, flat, open_split
+from numen.data.stored import Stored, as_array, as_targets, open_split
 
 _FULL = np.float32(32_768)  # of 16 bits: the sample that stands for 1
 
@@ -26,7 +26,8 @@ class Rows(Protocol):
     Attributes:
         table: The Arrow table they lie in.
         input: Name of the input.
-        target: `int64[n]` class indices or `float32[n]`, a view of the file.
+        target: `int64[n]` class indices, `float32[n]`, or `float32[n, k]` of several quantities or
+            of labels that are 0 or 1.
         row_bytes: Bytes one row takes as input.
 
     Rows that know it have two more: `group`, `int64[n]`, alike for rows that belong together, and
@@ -71,7 +72,7 @@ class FixedRows:
         self.table = table
         self.input = stored.preprocess.input
         self._inputs = as_array(table.column(0), stored.shape)
-        self.target = as_array(table.column(1), ())
+        self.target = as_array(table.column(1), stored.target_shape)
         self.row_bytes = self._inputs[:1].nbytes
         last = table.num_columns - 1
         self.group = as_array(table.column(2), ()) if stored.group else None
@@ -100,11 +101,12 @@ class WindowRows:
         self.input = how.input
         self._steps = how.steps
         self._values = as_array(table.column(0), how.shape[1:])
-        target = as_array(table.column(1), ())
+        target = as_array(table.column(1), stored.target_shape)
         group, order = (as_array(table.column(place), ()) for place in (2, 3))
         starts = np.flatnonzero(np.diff(group, prepend=-1))
         self._first = np.repeat(starts, np.diff(starts, append=len(group)))
-        self._ends = np.flatnonzero(target >= 0 if stored.labels else ~np.isnan(target))
+        known = target >= 0 if stored.target_dtype == "int64" else ~np.isnan(target)
+        self._ends = np.flatnonzero(known.reshape(len(known), -1).all(axis=1))
         self.target = target[self._ends]
         self.row_bytes = how.steps * self._values[:1].nbytes
         self.group = group[self._ends] if stored.group else None
@@ -134,7 +136,7 @@ class EncodedRows:
         chunks = table.column(0).chunks
         self._chunks = chunks
         self._starts = np.cumsum([0, *(len(chunk) for chunk in chunks)])
-        self.target = np.concatenate([flat(chunk) for chunk in table.column(1).chunks])
+        self.target = as_targets(table.column(1), stored.target_shape)
         self.row_bytes = int(np.prod(self._shape))
 
     def part(self, start: int, stop: int) -> Array:
@@ -178,7 +180,7 @@ class TextRows:
         self.table = table
         self.input = stored.preprocess.input
         self._texts = table.column(0)
-        self.target = np.concatenate([flat(chunk) for chunk in table.column(1).chunks])
+        self.target = as_targets(table.column(1), stored.target_shape)
         self.row_bytes = _OBJECT + self._texts.nbytes // max(len(self._texts), 1)
 
     def part(self, start: int, stop: int) -> Array:

@@ -25,7 +25,8 @@ class Batch:
         inputs: By input name: `uint8[n, h, w]` grey or `uint8[n, h, w, 3]` pixels, or
             `float32[n, columns]` (NaN is missing, a category is its place among the categories).
             May be a read-only view of a file.
-        target: `int64[n]` class indices, or `float32[n]` quantities.
+        target: `int64[n]` class indices, `float32[n]` quantities, or `float32[n, k]`: several
+            quantities of each row, or 1 for each label that it carries and 0 for the others.
     """
 
     inputs: dict[str, Array]
@@ -42,7 +43,7 @@ class Split:
         name: What it is called.
         rows: The stored rows.
         indices: Which of them, in order; None is all.
-        classes: Number of classes; 0 for quantities.
+        classes: Number of classes of which a row has one; else 0.
     """
 
     def __init__(self, name: str, rows: Rows, indices: Array | None = None, classes: int = 0):
@@ -74,7 +75,7 @@ class Split:
 
     @property
     def target(self) -> Array:
-        """All targets, `int64[n]` or `float32[n]`."""
+        """All targets, `int64[n]`, `float32[n]` or `float32[n, k]`."""
         target = self._rows.target
         return target if self._indices is None else target[self._indices]
 
@@ -158,7 +159,8 @@ class Split:
         """The same rows with other targets, such as those another model gives them.
 
         Args:
-            target: `int64[n]`, `float32[n]`, or shares of every class `float32[n, classes]`.
+            target: `int64[n]`, `float32[n]`, `float32[n, k]`, or shares of every class
+                `float32[n, classes]`.
             recode: What is done to the inputs as they are read, `[n, …]` to `[n, …]`.
         """
         whole = np.zeros((len(self._rows.target), *target.shape[1:]), target.dtype)

@@ -27,6 +27,7 @@ except ModuleNotFoundError as error:
     raise MissingExtra.of("reading data", "train") from error
 
 DATASET: Final = "dataset.json"
+_SAID: Final = ("group", "order", "several", "quantities")  # in the digest where they are said
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -34,7 +35,7 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     Attributes:
         preprocess: What a row is: a picture, columns, a text, a sound, a window of rows.
-        target: Name of the target column.
+        target: Name of the target column; of several, their names with commas between them.
         labels: Class names by class index; None where the target is a quantity.
         rows: Number of rows of each split.
         encoded: Pictures are kept as PNG, JPEG … rather than as pixels.
@@ -43,6 +44,8 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         taken: How each column of a table was taken.
         group: The column whose values stand in one split each; the third stored column.
         order: The column of times by which splits are made; the last stored column.
+        several: A row carries any number of the labels.
+        quantities: What the numbers of a target are called, where it has several.
         digest: `sha256:` and the hex digest of the contents.
         format: Version of this form.
     """
@@ -57,6 +60,8 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     taken: tuple[Taken, ...] = ()
     group: str = ""
     order: str = ""
+    several: bool = False
+    quantities: tuple[str, ...] = ()
     digest: str = ""
     format: Literal[1] = 1
 
@@ -64,6 +69,17 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     def shape(self) -> tuple[int, ...]:
         """The shape of one row, such as `[h, w]`, `[h, w, 3]` or `[columns]`."""
         return self.preprocess.shape
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """Of one row's target: `[]`, or how many numbers it has."""
+        count = len(self.labels or ()) if self.several else len(self.quantities)
+        return (count,) if count else ()
+
+    @property
+    def target_dtype(self) -> str:
+        """Of targets: class indices are whole numbers."""
+        return "float32" if self.labels is None or self.several else "int64"
 
 
 class Written(Protocol):
@@ -111,7 +127,7 @@ def seal(folder: Path, stored: Stored, splits: Iterable[Written]) -> Stored:
                 "target": stored.target,
                 "labels": stored.labels,
                 "splits": {name: (split.rows, split.digest) for name, split in written.items()},
-                **{k: v for k in ("group", "order") if (v := getattr(stored, k))},
+                **{k: v for k in _SAID if (v := getattr(stored, k))},
             },
             order="deterministic",
         )
@@ -144,6 +160,12 @@ def as_array(column: Any, shape: Sequence[int]) -> Array:
     for _ in shape:
         values = values.flatten()
     return flat(values).reshape(-1, *shape)
+
+
+def as_targets(column: Any, shape: Sequence[int]) -> Array:
+    """A column of targets, of as many blocks as there are, as `[n, *shape]`: a copy."""
+    blocks = [chunk.flatten() if shape else chunk for chunk in column.chunks]
+    return np.concatenate([flat(block) for block in blocks]).reshape(-1, *shape)
 
 
 def flat(values: Any) -> Array:

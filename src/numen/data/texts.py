@@ -104,7 +104,7 @@ def write(
         files: Of each split, training first.
         column: The column of texts.
         plan: Target, labels and notes.
-        targets: Gives `int64[n]` or `float32[n]` for a batch of a file.
+        targets: Gives the targets of a batch of a file.
         work: The empty folder to write to.
 
     Raises:
@@ -114,8 +114,10 @@ def write(
     absent = 0
     for name, parts in files.items():
         origin = ", ".join(str(file.path) for file in parts)
-        quantity = plan.labels is None
-        with TextSplit(work, name, INPUT, plan.target, origin, quantity) as split:
+        with TextSplit(
+            work, name, INPUT, plan.target, origin,
+            target_dtype=plan.target_dtype, target_shape=plan.target_shape,
+        ) as split:  # fmt: skip
             for file in parts:
                 start = 0
                 for batch in file.batches():

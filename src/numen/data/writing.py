@@ -31,6 +31,8 @@ class _Split:
         column: Name of the column of inputs.
         target: Name of the column of targets.
         origin: The file named when there is nothing in it.
+        target_dtype: Of targets: `int64` of classes, else `float32`.
+        target_shape: Of one row's target, where it is more than one number.
         rows: How many were written so far.
     """
 
@@ -39,6 +41,8 @@ class _Split:
     column: str
     target: str
     origin: str
+    target_dtype: str = field(default="int64", kw_only=True)
+    target_shape: tuple[int, ...] = field(default=(), kw_only=True)
     rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +85,6 @@ class FixedSplit(_Split):
 
     shape: tuple[int, ...]
     dtype: str
-    target_dtype: str
     beside: Mapping[str, str] = field(default_factory=dict)  # more columns of numbers: their types
     by: Callable[..., Array] | None = None  # from those columns, the order of the rows in the file
 
@@ -95,7 +98,7 @@ class FixedSplit(_Split):
 
         Args:
             inputs: `dtype[n, *shape]`.
-            target: `target_dtype[n]`.
+            target: `target_dtype[n, *target_shape]`.
             *beside: `[n]` of each further column.
         """
         kinds = (self.dtype, self.target_dtype, *self.beside.values())
@@ -120,7 +123,7 @@ class FixedSplit(_Split):
             file.close()
 
     def _finish(self) -> None:
-        shapes = [(self.dtype, self.shape), (self.target_dtype, ())]
+        shapes = [(self.dtype, self.shape), (self.target_dtype, self.target_shape)]
         shapes += [(dtype, ()) for dtype in self.beside.values()]
         if self.by is not None:
             self._arrange(self.by, shapes)
@@ -157,24 +160,27 @@ class EncodedSplit(_Split):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._schema = pa.schema([(self.column, pa.binary()), (self.target, pa.int64())])
+        kind = _target_type(self.target_dtype, self.target_shape)
+        self._schema = pa.schema([(self.column, pa.binary()), (self.target, kind)])
         self._sink = pa.OSFile(str(self.folder / f"{self.name}.arrow"), "wb")
         self._stream = pa.ipc.new_stream(self._sink, self._schema)
-        self._held: list[tuple[bytes, int]] = []
+        self._held: list[tuple[bytes, Any]] = []
         self._size = 0
 
-    def append(self, encoded: bytes, decoded: Array, target: int) -> None:
+    def append(self, encoded: bytes, decoded: Array, target: int | Array) -> None:
         """Adds a row.
 
         Args:
             encoded: What is kept: a picture's file, or a sound's samples.
             decoded: What they stand for: `uint8[h, w]`, `uint8[h, w, 3]` or `int16[samples]`.
-            target: The class.
+            target: The class, or `target_dtype[*target_shape]`.
         """
         self._inputs_digest.update(np.asarray(decoded.shape, "<i8").tobytes())
         self._inputs_digest.update(np.ascontiguousarray(decoded).data)
-        self._target_digest.update(np.asarray([target], "<i8").tobytes())
-        self._held.append((encoded, target))
+        said = np.asarray(target, self.target_dtype)
+        assert said.shape == self.target_shape
+        self._target_digest.update(said.tobytes())
+        self._held.append((encoded, said.tolist()))
         self._size += len(encoded)
         self.rows += 1
         if self._size >= self.batch_bytes:
@@ -194,18 +200,13 @@ class EncodedSplit(_Split):
 
 @dataclass
 class TextSplit(_Split):
-    """Texts as they are, in batches of a few megabytes.
+    """Texts as they are, in batches of a few megabytes."""
 
-    Attributes:
-        quantity: The target is a `float32`, not a class's `int64`.
-    """
-
-    quantity: bool = False
     batch_bytes: int = 8 << 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        kind = pa.float32() if self.quantity else pa.int64()
+        kind = _target_type(self.target_dtype, self.target_shape)
         self._schema = pa.schema([(self.column, pa.string()), (self.target, kind)])
         self._sink = pa.OSFile(str(self.folder / f"{self.name}.arrow"), "wb")
         self._stream = pa.ipc.new_stream(self._sink, self._schema)
@@ -214,9 +215,9 @@ class TextSplit(_Split):
         self._size = 0
 
     def append(self, texts: list[str], target: Array) -> None:
-        """Adds texts and their targets, `int64[n]` or `float32[n]`."""
-        target = np.ascontiguousarray(target, "<f4" if self.quantity else "<i8")
-        assert len(texts) == len(target)
+        """Adds texts and their targets, `target_dtype[n, *target_shape]`."""
+        target = np.ascontiguousarray(target, self.target_dtype)
+        assert target.shape == (len(texts), *self.target_shape)
         for text in texts:
             raw = text.encode()
             self._inputs_digest.update(len(raw).to_bytes(8, "little") + raw)
@@ -230,7 +231,10 @@ class TextSplit(_Split):
 
     def _flush(self) -> None:
         if self._texts:
-            columns = [pa.array(self._texts, pa.string()), pa.array(np.concatenate(self._targets))]
+            targets = pa.array(np.concatenate(self._targets).reshape(-1))
+            for size in reversed(self.target_shape):
+                targets = pa.FixedSizeListArray.from_arrays(targets, size)
+            columns = [pa.array(self._texts, pa.string()), targets]
             self._stream.write_batch(pa.record_batch(columns, schema=self._schema))
             self._texts, self._targets, self._size = [], [], 0
 
@@ -238,6 +242,13 @@ class TextSplit(_Split):
         self._flush()
         self._stream.close()
         self._sink.close()
+
+
+def _target_type(dtype: str, shape: tuple[int, ...]) -> Any:
+    kind = pa.from_numpy_dtype(np.dtype(dtype))
+    for size in reversed(shape):
+        kind = pa.list_(kind, size)
+    return kind
 
 
 def _mapped(path: Path) -> Any:

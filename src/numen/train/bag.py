@@ -22,7 +22,7 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, Regression, TextInput
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
-from numen.train.base import Run, Trained
+from numen.train.base import Run, Trained, expect_one
 from numen.train.ngrams import Ngrams, largest
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.words import Nodes, Unit, Vocabulary
@@ -64,7 +64,7 @@ class BagTrainer:
         """
         refuse(
             recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience",
-            "epochs", "schedule", "weight_decay", "augment", "body",
+            "epochs", "schedule", "weight_decay", "precision", "augment", "body",
         )  # fmt: skip
         params = params_of(recipe, WordsParams)
         if not isinstance(data.preprocess, TextInput):
@@ -73,6 +73,7 @@ class BagTrainer:
                 hint="use forest, boosting or mlp",
                 field="family",
             )
+        expect_one(data, recipe)
         if not params.words and not params.characters:
             raise InvalidInput("params: expected words or characters above 0", field="words")
         split, aside = data.train, None

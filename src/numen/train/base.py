@@ -126,6 +126,22 @@ def expect_numbers(data: Dataset, recipe: Recipe) -> None:
         )
 
 
+def expect_one(data: Dataset, recipe: Recipe) -> None:
+    """Refuses targets of more than one number, for families that learn one.
+
+    Raises:
+        InvalidInput: The target is several quantities, or any number of labels a row.
+    """
+    if data.many:
+        what = "any number of labels a row" if data.several else "several quantities"
+        text = data.spec.dtype == "string"
+        raise InvalidInput(
+            f'family "{recipe.family}": expected one target, received {what} ({data.target})',
+            hint=f"use {'text-cnn, gru or transformer' if text else 'forest, linear or mlp'}",
+            field="family",
+        )
+
+
 @runtime_checkable
 class Soft(Protocol):
     """What a trainer has as well whose classes may be given as shares, `float32[rows, classes]`.

@@ -33,11 +33,17 @@ _USUAL: Final[dict[type[Preprocess], str]] = {
     TextInput: "words",
     AudioInput: "audio-cnn",
 }
+_MANY: Final[dict[type[Preprocess], str]] = {ColumnsInput: "forest", TextInput: "text-cnn"}
 
 
-def usual_family(how: Preprocess) -> str:
-    """The family that data of a kind is trained with where none is named."""
-    return _USUAL[type(how)]
+def usual_family(how: Preprocess, *, many: bool = False) -> str:
+    """The family that data is trained with where none is named.
+
+    Args:
+        how: Its kind.
+        many: The target is several quantities, or any number of labels a row.
+    """
+    return (_MANY if many else {}).get(type(how)) or _USUAL[type(how)]
 
 
 def trainer_for(recipe: Recipe) -> Trainer:

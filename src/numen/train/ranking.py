@@ -46,6 +46,13 @@ def check(data: Dataset) -> None:
             hint=f'say it is a number: [read.columns] {data.target} = "number"',
             field="loss",
         )
+    if data.quantities:
+        raise InvalidInput(
+            f'loss "{LAMBDARANK}" learns one order, received {len(data.quantities)} quantities '
+            f"({data.target})",
+            hint="name the column of the grades as [read] target",
+            field="loss",
+        )
     for split in data.splits.values():
         _groups(split, data.target)
 

@@ -42,6 +42,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         schedule: How the step size changes: `constant`, `cosine`, `linear`, `exponential`.
         weight_decay: How strongly weights are drawn to 0 at each step.
         class_weight: What a row of each class counts: by label, or `balanced`.
+        precision: What Keras's layers compute in: single precision, or mixed with half of it where
+            the hardware is faster so.
         augment: How training rows are varied, by the name of each variation.
         body: A network trained before whose layers are used as they are.
         epochs: Passes over the data, or rounds of boosting.
@@ -66,6 +68,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     schedule: Literal["", "constant", "cosine", "linear", "exponential"] = ""
     weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     class_weight: dict[str, float] | Literal["", "balanced"] = ""
+    precision: Literal["", "mixed_bfloat16", "mixed_float16"] = ""
     augment: dict[str, Any] = {}
     body: str = ""
     epochs: Positive | None = None

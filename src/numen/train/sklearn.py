@@ -24,11 +24,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from numen.core.errors import ExportFailed
-from numen.core.manifest import Classification, Regression
+from numen.core.manifest import EDGE, Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train import svm
-from numen.train.base import Run, Trained, expect_numbers
+from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.estimators import convert
 from numen.train.forest import Trees
 from numen.train.recipe import Recipe, params_of, refuse
@@ -74,7 +74,7 @@ class SklearnTrainer:
         """
         refuse(
             recipe, "optimizer", "learning_rate", "batch_size", "backend", "loss", "patience",
-            "schedule", "weight_decay", "augment", "body",
+            "schedule", "weight_decay", "precision", "augment", "body",
         )  # fmt: skip
         expect_numbers(data, recipe)
         split, aside = data.train, None
@@ -82,22 +82,22 @@ class SklearnTrainer:
             split, aside = split.divide(recipe.validation, recipe.seed)
         model, history, stopped = _FIT[recipe.family](data, split, aside, recipe, run)
         reading: Classification | Regression
+        scale = 1.0
         if data.labels is None:
-            reading, width = Regression("value", data.target), 1
+            reading = Regression("value", data.target, data.quantities)
             scale = max(1.0, float(np.abs(split.target).max()))
+        elif data.several and recipe.family == "linear":
+            reading = Classification("logits", data.labels, "sigmoid", several=True)
+            scale = 10.0
         else:
-            reading, width, scale = (
-                Classification("probabilities", data.labels),
-                len(data.labels),
-                1.0,
-            )
-        target = TensorSpec(reading.output, "float32", (None, width))
+            reading = Classification("probabilities", data.labels, several=data.several)
+        target = TensorSpec(reading.output, "float32", (None, data.width))
         return _trained(
             model,
             Signature((data.spec,), (target,)),
             recipe.family,
             reading,
-            columns=None if data.labels is None else model.classes_,
+            columns=model.classes_ if data.labels is not None and not data.several else None,
             history=history,
             stopped=stopped,
             tolerance=1e-4 * scale,
@@ -110,20 +110,30 @@ Grown = tuple[Any, tuple[Mapping[str, float], ...], Stopped]
 def _fit_forest(
     data: Dataset, split: Split, aside: Split | None, recipe: Recipe, run: Run
 ) -> Grown:
-    """Grows a forest a few trees at a time; any number of them is a forest already."""
+    """Grows a forest a few trees at a time; any number of them is a forest already.
+
+    Labels of which a row carries any number are learnt as their 0 and 1: the mean of a leaf is how
+    likely each is, and its variance half of Gini's measure, so the trees are a classifier's.
+    """
     params = msgspec.structs.asdict(params_of(recipe, ForestParams))
-    kind = RandomForestRegressor if data.labels is None else RandomForestClassifier
+    classes = data.labels is not None and not data.several
+    kind = RandomForestClassifier if classes else RandomForestRegressor
     if data.labels is None and "max_features" not in recipe.params:
         params["max_features"] = 1.0  # what scikit-learn does for quantities
     trees = recipe.epochs or _TREES
     params |= _weights(recipe, data, split)
     forest = kind(n_estimators=0, warm_start=True, random_state=recipe.seed, n_jobs=-1, **params)
     x, y = _rows(data, split)
+    middle, spread = _sizes(data, y)
     beside = None if aside is None else _rows(data, aside)
+    if data.quantities:
+        y = (y - middle) / spread
+        beside = None if beside is None else (beside[0], (beside[1] - middle) / spread)
     kept = Trees(data, recipe, run)
     history = kept.take_up(forest, y, trees)
     whole = len(getattr(forest, "estimators_", ()))
     sound: dict[str, Any] = {}  # what the forest has when a fit is done, half of one undone
+    stopped: Stopped = "finished"
     run.progress.begin(trees, 1)
     try:
         while whole < trees:
@@ -142,8 +152,20 @@ def _fit_forest(
         del forest.estimators_[whole:]
         kept.keep(forest, history, now=True)
         run.progress.note(f"stopped (interrupted): keeping {whole} trees")
-        return forest, tuple(history), "interrupted"
-    return forest, tuple(history), "finished"
+        stopped = "interrupted"
+    if data.quantities:  # a leaf's values in the sizes that they have
+        for tree in forest.estimators_:
+            values = tree.tree_.value
+            values[...] = values * spread[:, None] + middle[:, None]
+    return forest, tuple(history), stopped
+
+
+def _sizes(data: Dataset, y: Array) -> tuple[Array, Array]:
+    """Mean and deviation of each of several quantities, so that all count alike in a split."""
+    if not data.quantities:
+        return np.zeros(1), np.ones(1)
+    spread = y.std(axis=0, dtype=np.float64)
+    return y.mean(axis=0, dtype=np.float64), np.where(spread > 0, spread, 1.0)
 
 
 def _fit_linear(
@@ -153,20 +175,26 @@ def _fit_linear(
     refuse(recipe, "epochs")
     l2 = params_of(recipe, LinearParams).l2
     weight = _weights(recipe, data, split)
-    last = (
-        Ridge(alpha=l2)
-        if data.labels is None
-        else LogisticRegression(C=1 / l2, max_iter=1000, **weight)
-    )
-    model = make_pipeline(_spread(data), last)
+    x, y = _rows(data, split)
+    spread = _spread(data)
     _solving(run)
-    model.fit(*_rows(data, split))
+    if data.several:
+        spread.fit(x)
+        model = make_pipeline(spread, _each_label(spread.transform(x), y, l2))
+    else:
+        last = (
+            Ridge(alpha=l2)
+            if data.labels is None
+            else LogisticRegression(C=1 / l2, max_iter=1000, **weight)
+        )
+        model = make_pipeline(spread, last).fit(x, y)
     return _solved(model, data, aside, run)
 
 
 def _fit_svm(data: Dataset, split: Split, aside: Split | None, recipe: Recipe, run: Run) -> Grown:
     """Columns as for a linear model, then a support vector machine."""
     refuse(recipe, "epochs")
+    expect_one(data, recipe)
     params = params_of(recipe, svm.SvmParams)
     x, y = _rows(data, split)
     if data.labels is None:
@@ -222,9 +250,34 @@ def _rows(data: Dataset, split: Split) -> tuple[Array, Array]:
     return x.reshape(len(x), -1).astype(np.float32, copy=False), batch.target
 
 
+def _each_label(x: Array, y: Array, l2: float) -> Any:
+    """A logistic regression of each label by itself, as one linear model of their logits.
+
+    A label that all rows carry, or none, is as likely as one more row of either kind makes it.
+    """
+    count, labels = y.shape
+    carried = y.sum(axis=0)
+    fitted = Ridge()
+    fitted.coef_ = np.zeros((labels, x.shape[1]))
+    fitted.intercept_ = np.log((carried + 1) / (count - carried + 1))
+    fitted.n_features_in_ = x.shape[1]
+    for label in np.flatnonzero((carried > 0) & (carried < count)):
+        one = LogisticRegression(C=1 / l2, max_iter=1000).fit(x, y[:, label])
+        fitted.coef_[label], fitted.intercept_[label] = one.coef_[0], one.intercept_[0]
+    return fitted
+
+
 def _judged(model: Any, x: Array, y: Array, labels: tuple[str, ...] | None) -> dict[str, float]:
+    if labels is not None and y.ndim > 1:
+        scores = model.predict(x)
+        edge = EDGE if isinstance(model, RandomForestRegressor) else 0.0  # else they are logits
+        right = ((scores >= edge) & (y > 0)).sum()
+        return {"val_f1": float(2 * right / max((scores >= edge).sum() + y.sum(), 1))}
     if labels is None:
-        return {"val_loss": float(((model.predict(x) - y) ** 2).mean())}
+        wrong = model.predict(x) - y
+        if y.ndim > 1:  # each in its own size
+            wrong = wrong / np.maximum(y.std(axis=0), 1e-12)
+        return {"val_loss": float((wrong**2).mean())}
     return {"val_accuracy": float((model.predict(x) == y).mean())}
 
 
@@ -261,7 +314,14 @@ class SklearnExporter:
         try:
             if is_classifier(model):
                 columns = model.classes_
-                reading = Classification("probabilities", tuple(map(str, columns)))
+                if isinstance(columns, list):
+                    raise ExportFailed(
+                        f"export: {type(model).__name__} has {len(columns)} outputs",
+                        hint="publish a OneVsRestClassifier of labels, or a model of each output",
+                    )
+                several = bool(getattr(_last(model), "multilabel_", False))
+                names = tuple(map(str, columns))
+                reading = Classification("probabilities", names, several=several)
                 shape: tuple[int | None, ...] = (None, len(columns))
                 if not hasattr(model, "predict_proba"):
                     raise ExportFailed(
@@ -285,6 +345,11 @@ class SklearnExporter:
             flat=sample.ndim == 1,
             tolerance=1e-4 * scale,
         )
+
+
+def _last(model: Any) -> Any:
+    """What stands at the end of a pipeline; the model itself where it is none."""
+    return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
 def _trained(

@@ -21,7 +21,7 @@ from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset, Split
 from numen.train import ranking
-from numen.train.base import Run, Trained, expect_numbers
+from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.boosted import class_count, convert
 from numen.train.parts import Draws, Parts
 from numen.train.ranking import LAMBDARANK
@@ -86,9 +86,10 @@ class TreesTrainer:
             InvalidInput: The recipe asks for what boosting has not.
         """
         expect_numbers(data, recipe)
+        expect_one(data, recipe)
         refuse(
             recipe, "optimizer", "batch_size", "backend",
-            "schedule", "weight_decay", "augment", "body",
+            "schedule", "weight_decay", "precision", "augment", "body",
         )  # fmt: skip
         fit = _Fit(data, recipe, run)
         booster, stopped = fit.go()

@@ -9,6 +9,15 @@ from numen.core.signature import Array
 from numen.train.recipe import Recipe
 
 
+def several_labels() -> InvalidInput:
+    """Says that a row of several labels has no one weight."""
+    return InvalidInput(
+        "class_weight: a row may carry several labels, so it has no one class's weight",
+        hint='leave it out; loss "binary_focal_crossentropy" draws rare labels out',
+        field="class_weight",
+    )
+
+
 def class_weights(recipe: Recipe, labels: tuple[str, ...] | None, target: Array) -> Array | None:
     """The weight of each class, `float64[classes]`; None where all count alike.
 
@@ -21,7 +30,8 @@ def class_weights(recipe: Recipe, labels: tuple[str, ...] | None, target: Array)
         target: The training rows' classes, `int64[n]`.
 
     Raises:
-        InvalidInput: The target is a quantity, or a label is unknown or its weight below 0.
+        InvalidInput: The target is a quantity, a row may carry several labels, or a label is
+            unknown or its weight below 0.
     """
     said = recipe.class_weight
     if not said:
@@ -30,6 +40,8 @@ def class_weights(recipe: Recipe, labels: tuple[str, ...] | None, target: Array)
         raise InvalidInput(
             "class_weight: the target is a quantity, which has no classes", field="class_weight"
         )
+    if target.ndim > 1:
+        raise several_labels()
     if said == "balanced":
         counts = np.bincount(target, minlength=len(labels))
         return np.where(counts, len(target) / np.maximum(counts, 1) / (counts > 0).sum(), 1.0)

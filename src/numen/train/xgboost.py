@@ -22,7 +22,7 @@ from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.data.dataset import Dataset
 from numen.train import ranking
-from numen.train.base import Run, Trained, expect_numbers
+from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.binned import Draws, binned
 from numen.train.ensemble import Ensemble, Finish
 from numen.train.ranking import LAMBDARANK
@@ -68,10 +68,11 @@ class XgboostTrainer:
             InvalidInput: The recipe asks for what boosting has not.
         """
         refuse(
-            recipe, "optimizer", "batch_size", "backend", "schedule", "weight_decay", "augment",
-            "body",
+            recipe, "optimizer", "batch_size", "backend", "schedule", "weight_decay", "precision",
+            "augment", "body",
         )  # fmt: skip
         expect_numbers(data, recipe)
+        expect_one(data, recipe)
         booster, history, stopped = _boost(data, recipe, run)
         reading: Classification | Regression
         if data.labels is None:

@@ -51,6 +51,11 @@ _DOC: Final[dict[str, Any]] = {
                             "version": {"type": "string"},
                             **_SCORE["properties"],
                             "top": {"type": "array", "items": _SCORE},
+                            "labels": {"type": "array", "items": {"type": "string"}},
+                            "scores": {
+                                "type": "object",
+                                "additionalProperties": {"type": "number"},
+                            },
                             "rows": {"type": "array", "items": {"type": "object"}},
                         },
                     }

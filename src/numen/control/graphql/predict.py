@@ -87,8 +87,15 @@ class Prediction:
     @documented
     def top(self) -> list[Score]:
         """The first row's most likely labels, best first."""
-        ranked = self._first().get("top", [])
-        return [Score(label=s["label"], probability=finite(s["probability"])) for s in ranked]
+        first = self._first()
+        ranked = [(s["label"], s["probability"]) for s in first.get("top", [])]
+        ranked += sorted(first.get("scores", {}).items(), key=lambda item: -item[1])
+        return [Score(label=label, probability=finite(share)) for label, share in ranked]
+
+    @documented
+    def labels(self) -> list[str]:
+        """Where a row carries any number: those of the first that are as likely as not."""
+        return list(self._first().get("labels", []))
 
     @documented
     def rows(self) -> JSON:

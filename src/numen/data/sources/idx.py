@@ -86,7 +86,7 @@ class IdxSource:
                         f"{pairs[0].images.name} has, found {found}"
                     )
                 with FixedSplit(
-                    work, pair.split, "image", TARGET, str(pair.images), shape, "uint8", "int64"
+                    work, pair.split, "image", TARGET, str(pair.images), shape, "uint8"
                 ) as split:
                     for start, block in _blocks(pair.images, file, rows, shape):
                         split.append(block, codes[start : start + len(block)])

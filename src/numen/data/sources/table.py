@@ -128,9 +128,23 @@ def _plain(column: Any) -> Any:
         return _plain(column.dictionary_decode())
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
+    if _of_texts(kind):
+        return column.cast(pa.list_(pa.string()))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return column.cast(pa.string())  # as ISO 8601 has it
     return column.cast(pa.float32()) if pa.types.is_float16(kind) else column
+
+
+def _of_texts(kind: Any) -> bool:
+    """Whether values are lists of texts, in any of Arrow's forms but the plain one."""
+    types = pa.types
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        return False
+    inner = kind.value_type
+    if types.is_dictionary(inner):
+        inner = inner.value_type
+    text = types.is_string(inner) or types.is_large_string(inner) or types.is_string_view(inner)
+    return bool(text and kind != pa.list_(pa.string()))
 
 
 class ParquetSource(_TableSource):

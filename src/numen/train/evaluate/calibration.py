@@ -14,7 +14,7 @@ import numpy as np
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification
 from numen.core.signature import Array
-from numen.train.evaluate.figures import TINY
+from numen.train.evaluate.several import TINY
 
 _LEAST: Final = 1e-3
 _MOST: Final = 1e3

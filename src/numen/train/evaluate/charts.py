@@ -131,12 +131,12 @@ def _slices(report: Report, ink: Ink) -> bytes:
         color = ink.weak if part.weak else ink.line
         axes.plot([part.low, part.high], [place, place], color=color, linewidth=2)
         axes.plot(part.score, place, marker="D" if part.weak else "o", color=color)
-    whole = report.mae if report.accuracy is None else report.accuracy
-    axes.axvline(whole or 0.0, color="#999999", linestyle="--")
+    name, whole = report.scored
+    axes.axvline(whole, color="#999999", linestyle="--")
     names = [f"{s.column} = {s.value}"[:48] for s in shown]
     axes.set_yticks(range(len(shown)), names, fontsize=8)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set_xlabel("mean absolute error" if report.accuracy is None else "accuracy")
+    axes.set_xlabel(name)
     axes.set_title("slices; diamonds are worse than the rest", loc="left", fontsize=10)
     axes.grid(alpha=0.25, axis="x")
     axes.spines[["top", "right"]].set_visible(False)

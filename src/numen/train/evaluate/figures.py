@@ -14,9 +14,9 @@ import numpy as np
 
 from numen.core.signature import Array
 from numen.train.evaluate.report import Interval
+from numen.train.evaluate.several import TINY
 
 BINS: Final = 10  # of confidence
-TINY: Final = 1e-7  # probabilities below count as this in the loss, as Keras has it
 RESAMPLES: Final = 1_000
 AT_TRAINING: Final = 200  # nobody waits at a training for a third digit of an interval
 _FEWEST: Final = 200
@@ -177,7 +177,7 @@ def intervals(
     drawn = [figures(weights) for weights in resamples(rows, figures.classes, seed, wanted)]
     edge = (1 - LEVEL) / 2
     found = {}
-    for name in drawn[0]:
+    for name in figures():
         low, high = np.quantile([each[name] for each in drawn], (edge, 1 - edge))
         found[name] = Interval(float(low), float(high))
     method = f"{LEVEL:.0%}: percentile bootstrap over {what}, {len(drawn)} resamples, seed {seed}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -22,7 +22,8 @@ from numen.train.evaluate.figures import (
     intervals,
 )
 from numen.train.evaluate.ranking import RankingFigures
-from numen.train.evaluate.report import Bin, ClassReport, Interval, Report
+from numen.train.evaluate.report import METRICS, Bin, ClassReport, Interval, Report
+from numen.train.evaluate.several import LabelFigures, QuantitiesFigures
 
 if TYPE_CHECKING:
     from numen.data.dataset import Batch, Split
@@ -36,14 +37,17 @@ class Judged:
     """Predictions and the truth.
 
     Attributes:
-        output: Probabilities float32[rows, classes], or values float32[rows, 1].
-        target: int64[rows] class indices, or float32[rows].
-        labels: The classes, or None for a quantity.
+        output: Probabilities float32[rows, labels], or values float32[rows, k].
+        target: int64[rows] class indices, float32[rows], or float32[rows, k] of several quantities
+            or of labels of which a row carries any number.
+        labels: The classes or labels, or None for a quantity.
         columns: What the columns of `table` are.
         table: The rows' columns, float32[rows, columns], of a window its last row's; None where
             the data have none.
         group: Alike for rows that are ordered among themselves, int64[rows], where an order is
             judged; else None.
+        several: A row carries any number of the labels.
+        quantities: What several quantities are called.
     """
 
     output: Array
@@ -52,12 +56,18 @@ class Judged:
     columns: tuple[Column, ...] = ()
     table: Array | None = None
     group: Array | None = None
+    several: bool = False
+    quantities: tuple[str, ...] = ()
 
     @property
     def figures(self) -> Figures:
         """Its single figures."""
         if self.group is not None:
             return RankingFigures(self.output, self.target, self.group)
+        if self.labels is not None and self.several:
+            return LabelFigures(self.output, self.target, self.labels)
+        if self.quantities:
+            return QuantitiesFigures(self.output, self.target, self.quantities)
         kind = QuantityFigures if self.labels is None else ClassFigures
         return kind(self.output, self.target)
 
@@ -65,7 +75,9 @@ class Judged:
         """Some of the rows, by their places."""
         table = None if self.table is None else self.table[rows]
         group = None if self.group is None else self.group[rows]
-        return Judged(self.output[rows], self.target[rows], self.labels, self.columns, table, group)
+        return replace(
+            self, output=self.output[rows], target=self.target[rows], table=table, group=group
+        )
 
 
 def judge(
@@ -73,16 +85,21 @@ def judge(
     split: Split,
     labels: tuple[str, ...] | None,
     how: Preprocess | None = None,
+    *,
     group: Array | None = None,
+    several: bool = False,
+    quantities: tuple[str, ...] = (),
 ) -> Judged:
     """Has a model predict a split.
 
     Args:
-        predict: A batch to float[rows, labels] of probabilities, or to float[rows, 1].
+        predict: A batch to float[rows, labels] of probabilities, or to float[rows, k].
         split: The rows.
         labels: The classes, or None for a quantity.
         how: What the rows are; columns are kept for slicing.
         group: Where an order is judged, by which groups, int64[rows].
+        several: A row carries any number of the labels.
+        quantities: What several quantities are called.
 
     Raises:
         InvalidInput: The split is empty, or the output is not one score a class or one value.
@@ -90,7 +107,8 @@ def judge(
     """
     if len(split) == 0:
         raise InvalidInput("evaluate: expected rows, received an empty split")
-    width = len(labels or ("value",))
+    width = len(labels or quantities or ("value",))
+    wanted = (width,) if several or quantities else ()
     if len(split) * width * 4 > _MOST:
         raise TooLarge(
             f"evaluate: expected predictions of at most {_MOST} bytes, "
@@ -106,6 +124,12 @@ def judge(
             raise InvalidInput(
                 f"evaluate: expected an output {list(expected)}, received {list(output.shape)}"
             )
+        if batch.target.shape[1:] != wanted:
+            raise InvalidInput(
+                f"evaluate: expected targets {list(wanted)} a row, "
+                f"received {list(batch.target.shape[1:])}",
+                hint="evaluate on data read as those the model was trained on",
+            )
         outputs.append(output.astype(np.float32).reshape(expected))
         targets.append(batch.target)
         if columns:
@@ -118,6 +142,8 @@ def judge(
         columns,
         np.concatenate(tables) if tables else None,
         group,
+        several,
+        quantities,
     )
 
 
@@ -147,12 +173,21 @@ def report_of(
         return _of_ranking(figures, rows, by, seed, resamples)
     found, method = intervals(figures, rows, seed, resamples) if resamples else ({}, "")
     classes = None
-    if isinstance(figures, ClassFigures):
+    if isinstance(figures, ClassFigures | LabelFigures):
         classes = (target, judged.target, judged.labels or ())
-    score = figures.right if isinstance(figures, ClassFigures) else figures.error  # type: ignore[attr-defined]
+        score = figures.right
+    else:
+        assert isinstance(figures, QuantityFigures | QuantitiesFigures)
+        score = figures.error
     parts = slices_.slices(score, classes is not None, judged.columns, judged.table, by, classes)
-    single: dict[str, Any] = dict(figures())
-    report = Report(rows=rows, **single, intervals=found, method=method, slices=parts)
+    said = figures()
+    single: dict[str, Any] = {name: said[name] for name in METRICS if name in said}
+    sure: dict[str, Interval] = {name: found[name] for name in METRICS if name in found}
+    report = Report(rows=rows, **single, intervals=sure, method=method, slices=parts)
+    if isinstance(figures, LabelFigures):
+        return msgspec.structs.replace(report, classes=figures.reports(said, found))
+    if isinstance(figures, QuantitiesFigures):
+        return msgspec.structs.replace(report, quantities=figures.reports(said, found))
     return report if judged.labels is None else _with_classes(report, judged.labels, figures)
 
 

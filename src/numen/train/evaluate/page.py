@@ -11,7 +11,7 @@ from html import escape
 from typing import Final
 
 from numen.train.evaluate.charts import DARK, plots
-from numen.train.evaluate.report import Comparison, Report
+from numen.train.evaluate.report import Comparison, Interval, Report
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1a1a1a; --faint: #5c6470;
@@ -38,6 +38,18 @@ HEADS: Final = {
     "Against": ("metric", "first", "second", "change", "95 % from", "to", "p", "better"),
     "Slices": ("slice", "rows", "score", "95 % from", "to", "p", "weak"),
     "Classes": ("class", "precision", "recall", "f1", "rows"),
+    "Labels": (
+        "label",
+        "precision",
+        "recall",
+        "f1",
+        "f1 from … to",
+        "average precision",
+        "from … to",
+        "auc",
+        "rows",
+    ),
+    "Quantities": ("quantity", "mae", "from … to", "rmse", "from … to", "r2", "from … to"),
 }
 
 
@@ -107,10 +119,36 @@ def tables(report: Report, against: Comparison | None = None) -> Mapping[str, li
         if s.weak or s.value not in classes
     ]  # fmt: skip
     each = [
-        [c.label, _n(c.precision), _n(c.recall), _n(c.f1), f"{c.support:,}"] for c in report.classes
+        [c.label, _n(c.precision), _n(c.recall), _n(c.f1), f"{c.support:,}"]
+        for c in (report.classes if report.exact is None else ())
     ]
     found = {"Metrics": metrics, "Against": compared, "Slices": slices, "Classes": each}
+    found |= {"Labels": _labels(report), "Quantities": _quantities(report)}
     return {name: rows for name, rows in found.items() if rows}
+
+
+def _labels(report: Report) -> list[list[str]]:
+    """Labels of which a row carries any number."""
+    return [
+        [c.label, _n(c.precision), _n(c.recall), _n(c.f1), _between(c.intervals.get("f1")),
+         "" if c.ap is None else _n(c.ap), _between(c.intervals.get("ap")),
+         "" if c.auc is None else _n(c.auc), f"{c.support:,}"]
+        for c in (() if report.exact is None else report.classes)
+    ]  # fmt: skip
+
+
+def _quantities(report: Report) -> list[list[str]]:
+    rows = []
+    for q in report.quantities:
+        cells = [q.name]
+        for name, value in (("mae", q.mae), ("rmse", q.rmse), ("r2", q.r2)):
+            cells += [_n(value), _between(q.intervals.get(name))]
+        rows.append(cells)
+    return rows
+
+
+def _between(where: Interval | None) -> str:
+    return f"{_n(where.low)} … {_n(where.high)}" if where else ""
 
 
 def _n(value: float) -> str:

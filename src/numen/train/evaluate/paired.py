@@ -8,7 +8,8 @@ from numen.core.errors import InvalidInput
 from numen.train.evaluate.figures import LEVEL, RESAMPLES, ClassFigures, resamples
 from numen.train.evaluate.judge import Judged
 from numen.train.evaluate.ranking import RankingFigures
-from numen.train.evaluate.report import RISING, Comparison, Difference
+from numen.train.evaluate.report import METRICS, RISING, Comparison, Difference
+from numen.train.evaluate.several import LabelFigures
 
 _ALPHA = 0.05
 
@@ -16,8 +17,9 @@ _ALPHA = 0.05
 def compare(first: Judged, second: Judged, *, seed: int = 0, wanted: int = RESAMPLES) -> Comparison:
     """Compares two models' predictions of the same rows.
 
-    Accuracy is tested by McNemar's exact test on the rows that only one has right (McNemar 1947);
-    every other figure by resampling the rows of both alike.
+    Accuracy, and whether all labels of a row are right, are tested by McNemar's exact test on the
+    rows that only one has right (McNemar 1947); every other figure by resampling the rows of both
+    alike.
 
     Args:
         first: One model's predictions.
@@ -28,7 +30,8 @@ def compare(first: Judged, second: Judged, *, seed: int = 0, wanted: int = RESAM
     Raises:
         InvalidInput: They are not of the same rows or classes.
     """
-    if first.labels != second.labels or not np.array_equal(first.target, second.target):
+    names = [(judged.labels, judged.several, judged.quantities) for judged in (first, second)]
+    if names[0] != names[1] or not np.array_equal(first.target, second.target):
         raise InvalidInput(
             "compare: expected two models of the same classes on the same rows",
             hint="evaluate both on data whose target both have learnt",
@@ -49,9 +52,14 @@ def compare(first: Judged, second: Judged, *, seed: int = 0, wanted: int = RESAM
         only_a, only_b = int((a.right & ~b.right).sum()), int((b.right & ~a.right).sum())
         agreement = float((a.best == b.best).mean())
         exact["accuracy"] = _mcnemar(only_a, only_b)
+    if isinstance(a, LabelFigures) and isinstance(b, LabelFigures):
+        only_a, only_b = int((a.right & ~b.right).sum()), int((b.right & ~a.right).sum())
+        agreement = float((a.said == b.said).all(1).mean())
+        exact["exact"] = _mcnemar(only_a, only_b)
     before, after = a(), b()
     differences = []
-    for name, was in before.items():
+    for name in (name for name in METRICS if name in before):
+        was = before[name]
         changes = np.array([each[name] for each in drawn])
         low, high = np.quantile(changes, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
         p = exact.get(name, _two_sided(changes))
@@ -63,7 +71,7 @@ def compare(first: Judged, second: Judged, *, seed: int = 0, wanted: int = RESAM
         )
     method = f"{LEVEL:.0%}: paired percentile bootstrap, {len(drawn)} resamples, seed {seed}"
     if exact:
-        method += "; p of accuracy: McNemar's exact test"
+        method += f"; p of {', '.join(exact)}: McNemar's exact test"
     return Comparison(rows, tuple(differences), agreement, only_a, only_b, method)
 
 

@@ -8,20 +8,47 @@ import msgspec
 
 EVALUATION: Final = "evaluation.json"  # the file of a bundle that holds the report of its test rows
 METRICS: Final = (
-    "loss", "accuracy", "f1", "auc", "brier", "ece", "mae", "rmse", "r2", "ndcg5", "ndcg10", "mrr",
+    "loss", "accuracy", "exact", "f1", "f1_micro", "ap", "auc", "brier", "ece", "mae", "rmse", "r2",
+    "ndcg5", "ndcg10", "mrr",
 )  # fmt: skip
 # Of these, more is better; of the others, less.
-RISING: Final = frozenset({"accuracy", "f1", "auc", "r2", "ndcg5", "ndcg10", "mrr"})
+RISING: Final = frozenset(
+    {"accuracy", "exact", "f1", "f1_micro", "ap", "auc", "r2", "ndcg5", "ndcg10", "mrr"}
+)
 
 
-class ClassReport(msgspec.Struct, frozen=True):
-    """How one class fares: of what was called it, how much is it; of what is it, how much was."""
+class Interval(msgspec.Struct, frozen=True):
+    """Where a figure lies with 95 % confidence; the report's `method` says how it was found."""
+
+    low: float
+    high: float
+
+
+class ClassReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one class fares: of what was called it, how much is it; of what is it, how much was.
+
+    Of a label that may stand beside others also its average precision and area under the ROC
+    curve, where some rows carry it and some do not, with intervals.
+    """
 
     label: str
     precision: float
     recall: float
     f1: float
     support: int
+    ap: float | None = None
+    auc: float | None = None
+    intervals: dict[str, Interval] = {}
+
+
+class QuantityReport(msgspec.Struct, frozen=True):
+    """How one of several quantities fares, in its own size."""
+
+    name: str
+    mae: float
+    rmse: float
+    r2: float
+    intervals: dict[str, Interval] = {}
 
 
 class Bin(msgspec.Struct, frozen=True):
@@ -34,13 +61,6 @@ class Bin(msgspec.Struct, frozen=True):
     accuracy: float
 
 
-class Interval(msgspec.Struct, frozen=True):
-    """Where a figure lies with 95 % confidence; the report's `method` says how it was found."""
-
-    low: float
-    high: float
-
-
 class Slice(msgspec.Struct, frozen=True):
     """The rows that have one value of one column.
 
@@ -48,7 +68,8 @@ class Slice(msgspec.Struct, frozen=True):
         column: Its name; the target's own for a class.
         value: A category, a class, a range of numbers, or `missing`.
         rows: How many.
-        score: Their accuracy, or their mean absolute error where the target is a quantity.
+        score: Their accuracy (of any number of labels: the part that is exact), or their mean
+            absolute error where the target is a quantity.
         low: The score's interval begins here.
         high: And ends here.
         p: How likely a slice no worse than the other rows would look so bad (Fisher's exact test,
@@ -73,18 +94,23 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         rows: Rows judged.
         loss: Mean cross-entropy in nats, or mean squared error; of a ranking 1 - ndcg10.
         accuracy: Part of the rows whose likeliest class is right.
+        exact: Part of the rows whose labels are all right, where they carry any number.
         f1: Mean of the classes' F1, of those that have rows.
+        f1_micro: F1 over the labels of all rows together.
+        ap: Mean average precision of the labels that some rows carry and some do not.
         auc: Area under the ROC curve; with more than two classes the mean of each against the
             rest. None where a class is alone, or there are more than 50.
         brier: Mean squared distance of the probabilities from the truth, summed over the classes
             (Brier 1950: 0 to 2).
-        classes: Each class.
+        classes: Each class, or each label.
         confusion: Rows by true class (outer) and predicted class (inner).
         calibration: Accuracy by confidence.
         ece: Expected calibration error: mean distance of confidence from accuracy.
-        mae: Mean absolute error.
+        mae: Mean absolute error. Of several quantities this and the next are in standard
+            deviations of each among these rows, averaged, and so is the loss.
         rmse: Root of the mean squared error.
-        r2: Part of the target's variance that is explained.
+        r2: Part of the target's variance that is explained; of several quantities the mean.
+        quantities: Each of several quantities.
         ndcg5: Of a ranking, how good the first 5 rows of a group are against the best order.
         ndcg10: The same of the first 10.
         mrr: Mean over the groups of one over the place of the first row that is not of grade 0.
@@ -96,7 +122,10 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     rows: int
     loss: float
     accuracy: float | None = None
+    exact: float | None = None
     f1: float | None = None
+    f1_micro: float | None = None
+    ap: float | None = None
     auc: float | None = None
     brier: float | None = None
     classes: tuple[ClassReport, ...] = ()
@@ -106,6 +135,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     mae: float | None = None
     rmse: float | None = None
     r2: float | None = None
+    quantities: tuple[QuantityReport, ...] = ()
     ndcg5: float | None = None
     ndcg10: float | None = None
     mrr: float | None = None
@@ -117,6 +147,15 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     def metrics(self) -> dict[str, float]:
         """The single figures by name."""
         return {n: v for n in METRICS if (v := getattr(self, n)) is not None}
+
+    @property
+    def scored(self) -> tuple[str, float]:
+        """What slices are scored by, and how all rows score by it."""
+        if self.accuracy is not None:
+            return "accuracy", self.accuracy
+        if self.exact is not None:
+            return "part of the rows all right", self.exact
+        return "mean absolute error", self.mae or 0.0
 
     @property
     def weak(self) -> tuple[Slice, ...]:

@@ -41,7 +41,8 @@ def slices(
         columns: What the columns of `table` are.
         table: float32[rows, columns]; None where the data have no columns.
         by: Names of the columns asked for.
-        classes: The target's name, its values int64[rows], and the labels.
+        classes: The target's name, its values int64[rows], or 0 and 1 of each label
+            float[rows, labels], and the labels.
 
     Raises:
         InvalidInput: A column asked for is not there.
@@ -54,7 +55,10 @@ def slices(
     found = []
     if classes:
         name, target, labels = classes
-        found += [(name, label, target == place) for place, label in enumerate(labels)]
+        found += [
+            (name, label, target == place if target.ndim == 1 else target[:, place] > 0)
+            for place, label in enumerate(labels)
+        ]
     if table is not None:
         at = 0
         for column in columns:

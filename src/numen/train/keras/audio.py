@@ -15,6 +15,7 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import AudioInput
 from numen.data.dataset import Dataset
 from numen.train.front import Front
+from numen.train.keras.ends import head
 from numen.train.recipe import Recipe, params_of
 from numen.train.sound import BANDS, frames, log_mel
 from numen.train.voices import Variation, varied
@@ -89,8 +90,7 @@ def build_audio_cnn(keras: Any, data: Dataset, recipe: Recipe, front: Front) -> 
     square = layers.Multiply()([x, x])
     x = layers.Concatenate()([layers.GlobalAveragePooling1D()(each) for each in (x, square)])
     x = layers.Dropout(params.dropout)(x)
-    x = layers.Dense(len(data.labels or ()), activation="softmax", name="probabilities")(x)
-    return keras.Model(given, x, name="audio_cnn")
+    return keras.Model(given, head(keras, data, x), name="audio_cnn")
 
 
 def _settled(layers: Any, x: Any) -> Any:

@@ -103,7 +103,9 @@ def build(keras: Any, data: Dataset, recipe: Recipe, before: Front) -> Any:
     # Measured, not followed while it trains: few rows make few steps.
     (some,) = next(iter(data.train.batches(_MEASURED, seed=recipe.seed))).inputs.values()
     features = before.encode(some).astype("float64")
-    x = keras.layers.Normalization(mean=features.mean(0), variance=features.var(0) + 1e-6)(given)
+    x = keras.layers.Normalization(
+        mean=features.mean(0), variance=features.var(0) + 1e-6, dtype="float32"
+    )(given)
     x = keras.layers.Dropout(params.dropout)(x)
     if params.units:
         x = keras.layers.Dense(params.units, activation="relu")(x)

@@ -1,7 +1,7 @@
 """What stands before and behind the layers of every network of numen's own.
 
 Before them pixels and columns become numbers of moderate size, none missing; behind them stands
-one score a class, or one value. All of it is inside the graph.
+one score a label, or one value a quantity. All of it is inside the graph.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from numen.core.manifest import ImageInput
+from numen.core.signature import Array
 from numen.data.dataset import Dataset
 from numen.train.keras.augment import augmented
 from numen.train.recipe import Recipe, refuse
@@ -37,7 +38,9 @@ def _columns(keras: Any, data: Dataset, given: Any) -> Any:
     if numbers:
         x = given if not sizes else keras.ops.take(given, numbers, axis=-1)
         mean, variance = _moments(data)
-        x = keras.layers.Normalization(mean=mean[numbers], variance=variance[numbers])(x)
+        x = keras.layers.Normalization(
+            mean=mean[numbers], variance=variance[numbers], dtype="float32"
+        )(x)
         parts.append(keras.ops.nan_to_num(x))
     for column, size in sizes.items():
         code = keras.ops.take(given, [column], axis=-1)
@@ -75,10 +78,18 @@ def _moments(data: Dataset) -> tuple[Any, Any]:
 
 
 def head(keras: Any, data: Dataset, x: Any) -> Any:
-    """The output: one probability a class, or one value of the target's own size."""
+    """The output: one probability a label, or one value of each quantity's own size."""
     if data.labels is None:
         # Learning near 0 and scaling after it: targets of any size train alike.
-        target = data.train.target.astype("float64")
-        x = keras.layers.Dense(1)(x)
-        return keras.layers.Rescaling(target.std() or 1.0, target.mean(), name="value")(x)
-    return keras.layers.Dense(len(data.labels), activation="softmax", name="probabilities")(x)
+        mean, deviation = sizes(data.train.target)
+        x = keras.layers.Dense(data.width)(x)
+        return keras.layers.Rescaling(deviation, mean, name="value")(x)
+    activation = "sigmoid" if data.several else "softmax"
+    return keras.layers.Dense(data.width, activation=activation, name="probabilities")(x)
+
+
+def sizes(target: Array) -> tuple[Any, Any]:
+    """Mean and standard deviation of a quantity, or of each of several as lists of numbers."""
+    whole = target.astype("float64")
+    deviation = whole.std(axis=0)
+    return whole.mean(axis=0).tolist(), np.where(deviation > 0, deviation, 1.0).tolist()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
@@ -17,7 +17,7 @@ from numen.train.front import Front
 from numen.train.keras.backend import describe, load_keras
 from numen.train.keras.objective import takes_logits
 from numen.train.keras.onnx import convert
-from numen.train.keras.pairs import ending
+from numen.train.keras.pairs import BINARY, ending, loss_name
 
 _CHUNK: Final = 512  # rows predicted at once
 # Names Keras makes up when nobody gave one.
@@ -145,10 +145,18 @@ def _output_name(model: Any) -> str:
 
 
 def _reading(keras: Any, model: Any, target: TensorSpec) -> Classification | None:
-    """Scores a class when the model's loss or its last layer says they are, else nothing."""
+    """Scores of labels where the model's loss or its last layer says so, else nothing.
+
+    Independent ones where each has a sigmoid of its own.
+    """
     if len(target.shape) != 2 or not isinstance(target.shape[1], int) or target.shape[1] < 2:
         return None
     labels = tuple(map(str, range(target.shape[1])))
     if takes_logits(model):
-        return Classification(target.name, labels, activation="softmax")
-    return Classification(target.name, labels) if ending(keras, model) == "softmax" else None
+        several = loss_name(model.loss) in BINARY
+        activation: Literal["sigmoid", "softmax"] = "sigmoid" if several else "softmax"
+        return Classification(target.name, labels, activation, several)
+    head = ending(keras, model)
+    if head not in ("softmax", "sigmoid"):
+        return None
+    return Classification(target.name, labels, several=head == "sigmoid")

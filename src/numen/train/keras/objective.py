@@ -8,12 +8,14 @@ from typing import Any, Final
 import numpy as np
 
 from numen.core.errors import InvalidInput
+from numen.core.manifest import EDGE
 from numen.core.signature import Array
 from numen.train.keras import spelled
-from numen.train.keras.pairs import MARGIN, RANKING, SPARSE, from_logits, loss_name
+from numen.train.keras.pairs import BY_SIZE, MARGIN, RANKING, SPARSE, from_logits, loss_name
 from numen.train.keras.ranking import pairwise_logistic
 from numen.train.keras.spelled import plain
 from numen.train.recipe import Recipe
+from numen.train.weights import several_labels
 
 Falling = tuple[float, int]
 GRADIENT_DESCENT: Final = "gradient-descent"
@@ -26,7 +28,7 @@ _NOT_OPTIMIZERS: Final = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "
 
 def compile_model(
     keras: Any, model: Any, recipe: Recipe, labels: tuple[str, ...] | None, falling: Falling,
-    *, head: str = "softmax", units: int = 0,
+    *, head: str = "softmax", units: int = 0, several: bool = False,
 ) -> None:  # fmt: skip
     """Compiles as the recipe says; a model its author compiled stays so unless the recipe speaks.
 
@@ -39,6 +41,7 @@ def compile_model(
             the recipe leaves optimizer, learning rate and schedule open, if it is not 0.
         head: The activation the model ends in.
         units: Width of its output; 1 with two classes is the probability of the second.
+        several: A row carries any number of the labels.
 
     Raises:
         InvalidInput: A loss or optimizer is unknown, or has no such option.
@@ -49,10 +52,14 @@ def compile_model(
     if getattr(model, "compiled", False) and not any(spoken):
         return
     usual = "mse" if labels is None else "sparse_categorical_crossentropy"
-    if labels is not None and units == 1:
+    if several or (labels is not None and units == 1):
         usual = "binary_crossentropy"
     loss = _loss(keras, recipe.loss or usual, linear=labels is not None and head == "linear")
-    metrics = _metrics(keras, loss, labels, units, linear=head == "linear")
+    linear = head == "linear"
+    if several:
+        metrics = [_f1(keras, linear=linear)]
+    else:
+        metrics = _metrics(keras, loss, labels, units, linear=linear)
     model.compile(optimizer=_optimizer(keras, recipe, falling), loss=loss, metrics=metrics)
 
 
@@ -66,18 +73,24 @@ def wants_scores(recipe: Recipe) -> bool:
     return bool(recipe.loss) and spelled.read(recipe.loss, "loss").name in MARGIN
 
 
+def counts_by_size(recipe: Recipe) -> bool:
+    """Whether the recipe's loss of a quantity grows with the numbers that it is given in."""
+    name = spelled.read(recipe.loss or "mse", "loss").name
+    return loss_name(name) in BY_SIZE
+
+
 def targets_for(loss: Any, target: Array, labels: tuple[str, ...] | None, units: int = 0) -> Array:
     """The target as the loss takes it.
 
     Args:
         loss: A Keras loss, its name or its function.
-        target: int64[rows] class indices, float32[rows], or shares of every class
-            float32[rows, classes].
+        target: int64[rows] class indices, float32[rows], float32[rows, k] of several quantities
+            or labels, or shares of every class float32[rows, classes].
         labels: The classes, or None for a quantity.
         units: Width of the model's output.
 
     Returns:
-        int64[rows], float32[rows, classes] or float32[rows, 1].
+        int64[rows], float32[rows, classes] or float32[rows, k].
     """
     if labels is None or units == 1:
         return target.astype("float32").reshape(len(target), -1)
@@ -95,7 +108,8 @@ def class_weights(recipe: Recipe, target: Array, labels: tuple[str, ...] | None)
     Zeng (2001) weigh rare events.
 
     Raises:
-        InvalidInput: The target has no classes, or not the one that is named.
+        InvalidInput: The target has no classes, or not the one that is named, or a row may carry
+            several.
     """
     said = recipe.class_weight
     if not said:
@@ -105,6 +119,8 @@ def class_weights(recipe: Recipe, target: Array, labels: tuple[str, ...] | None)
             "class_weight: the target is a quantity, it has no classes",
             hint="leave it out", field="class_weight",
         )  # fmt: skip
+    if target.ndim > 1:
+        raise several_labels()
     if isinstance(said, str):
         counts = np.bincount(target, minlength=len(labels))
         return (len(target) / (np.count_nonzero(counts) * np.maximum(counts, 1))).astype("float32")
@@ -160,6 +176,17 @@ def _metrics(
     if is_sparse(loss):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
     return [keras.metrics.CategoricalAccuracy(name="accuracy")]
+
+
+def _f1(keras: Any, *, linear: bool) -> Any:
+    """F1 over the labels of all rows together, of scores or of probabilities."""
+
+    class F1(keras.metrics.F1Score):  # type: ignore[misc]
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            said = keras.ops.sigmoid(y_pred) if linear else y_pred
+            return super().update_state(y_true, said, sample_weight)
+
+    return F1(average="micro", threshold=EDGE, name="f1")
 
 
 def _optimizer(keras: Any, recipe: Recipe, falling: Falling) -> Any:

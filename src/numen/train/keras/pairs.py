@@ -17,6 +17,8 @@ DENSE: Final = {
 BINARY: Final = {"binarycrossentropy", "binaryfocalcrossentropy"}
 MARGIN: Final = {"hinge", "squaredhinge", "categoricalhinge"}
 RANKING: Final = {"pairwiselogistic"}
+# Of several quantities each then counts in its own deviations.
+BY_SIZE: Final = {"meansquarederror", "meanabsoluteerror", "huber", "logcosh"}
 QUANTITY: Final = {
     "meansquarederror", "meanabsoluteerror", "meanabsolutepercentageerror", "huber", "logcosh",
     "meansquaredlogarithmicerror", "cosinesimilarity", "poisson",
@@ -57,7 +59,9 @@ def ending(keras: Any, model: Any) -> str:
     return str(getattr(getattr(last, "activation", None), "__name__", ""))
 
 
-def check_pair(loss: Any, classes: int | None, head: str, units: int) -> None:
+def check_pair(
+    loss: Any, classes: int | None, head: str, units: int, *, several: bool = False
+) -> None:
     """Refuses a loss that does not fit the target or the head, and names the one that does.
 
     Args:
@@ -65,13 +69,17 @@ def check_pair(loss: Any, classes: int | None, head: str, units: int) -> None:
         classes: How many, or None for a quantity.
         head: The activation the model ends in, or empty.
         units: Width of its output.
+        several: A row carries any number of them as labels.
 
     Raises:
         InvalidInput: It cannot learn.
     """
     name = loss_name(loss)
     if classes is None:
-        _check_quantity(name, head)
+        _check_quantity(name, head, units)
+        return
+    if several:
+        _check_labels(loss, name, head)
         return
     fits = "sparse_categorical_crossentropy"
     if name in QUANTITY - {"meansquarederror"} | RANKING:
@@ -79,7 +87,11 @@ def check_pair(loss: Any, classes: int | None, head: str, units: int) -> None:
     if name == "meansquarederror" and classes > _SQUARED:
         raise _refused(name, f"learns next to nothing over {classes} classes", fits)
     if name in BINARY and classes > 2:
-        raise _refused(name, f"is for two classes, the target has {classes}", fits)
+        raise _refused(
+            name,
+            f"is for two classes or for labels of their own, the target has {classes} classes",
+            fits,
+        )  # fmt: skip
     if name in SPARSE | DENSE and units == 1:
         raise _refused(name, "needs one output a class, the model has one", "binary_crossentropy")
     if name in MARGIN and head in {"softmax", "sigmoid"}:
@@ -124,9 +136,32 @@ def check_targets(model: Any, y: Any) -> None:
         )  # fmt: skip
 
 
-def _check_quantity(name: str, head: str) -> None:
+def _check_labels(loss: Any, name: str, head: str) -> None:
+    fits = "binary_crossentropy"
+    if name in SPARSE | DENSE | MARGIN | RANKING | QUANTITY - {"meansquarederror"}:
+        raise _refused(
+            name, "does not learn labels of which a row carries any number", fits,
+            "or binary_focal_crossentropy",
+        )  # fmt: skip
+    if head == "softmax":
+        raise InvalidInput(
+            "loss: a row carries any number of labels, but the model ends in softmax, which "
+            "shares 1 among them",
+            hint="end it in sigmoid, or in a Dense layer without activation",
+            field="family",
+        )
+    if from_logits(loss) and head == "sigmoid":
+        raise _refused(
+            name, f"with from_logits takes scores, but the model ends in {head}", fits,
+            "leave from_logits out",
+        )  # fmt: skip
+
+
+def _check_quantity(name: str, head: str, units: int) -> None:
     if name in SPARSE | DENSE | BINARY | MARGIN:
         raise _refused(name, "is for classes, but the target is a quantity", "mse, mae or huber")
+    if name in RANKING and units > 1:
+        raise _refused(name, f"orders by one quantity, the target has {units}", "mse, mae or huber")
     if head == "softmax":
         raise InvalidInput(
             "loss: the target is a quantity, but the model ends in softmax, which of one is 1",

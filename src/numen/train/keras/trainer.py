@@ -25,11 +25,13 @@ from numen.train.front import Front
 from numen.train.interrupt import interruptible
 from numen.train.keras import checkpoint, objective
 from numen.train.keras.backend import load_keras, seed_all
+from numen.train.keras.ends import sizes
 from numen.train.keras.export import as_trained
 from numen.train.keras.families import FAMILIES, Family, build_own
 from numen.train.keras.grouped import Grouped
 from numen.train.keras.pairs import check_pair, ending
 from numen.train.keras.passes import Passes, Rows
+from numen.train.keras.precision import built_with, keep_end, widen
 from numen.train.keras.scan import Told
 from numen.train.ranking import compares_pairs
 from numen.train.recipe import Recipe, refuse
@@ -40,7 +42,7 @@ _OWN: Final = Family(build_own, epochs=5, batch_size=32)
 # What must be the same for a run to go on; epochs and patience may grow.
 _SAME: Final = (
     "family", "params", "loss", "optimizer", "learning_rate", "schedule", "weight_decay",
-    "class_weight", "batch_size", "validation", "seed",
+    "class_weight", "batch_size", "validation", "precision", "seed",
 )  # fmt: skip
 
 
@@ -70,22 +72,35 @@ class KerasTrainer:
         keras = load_keras(recipe.backend)
         seed_all(keras, recipe.seed)
         front = family.front(data, recipe) if family.front else None
-        model = family.build(keras, data, recipe, *([front] if front else []))
-        if data.labels is not None and family is not _OWN and objective.wants_scores(recipe):
-            model = _with_scores(keras, model)
+        with built_with(keras, recipe.precision):
+            model = family.build(keras, data, recipe, *([front] if front else []))
+            if data.labels is not None and family is not _OWN and objective.wants_scores(recipe):
+                model = _with_scores(keras, model)
+        if recipe.precision:
+            keep_end(model)
         units = _check_ends(keras, model, front.spec if front else data.spec, data, recipe)
-        head = ending(keras, model)
-        fit = _Fit(keras, model, data, recipe, run, family, front, units)
+        learner = model
+        if data.quantities and family is not _OWN and objective.counts_by_size(recipe):
+            learner = _before_sizes(keras, model)
+            run.progress.note("losses are in each quantity's standard deviations")
+        head = ending(keras, learner)
+        fit = _Fit(keras, learner, data, recipe, run, family, front, units)
+        fit.in_sizes = learner is model
         falling = (family.falling, fit.epochs * fit.steps)
-        objective.compile_model(keras, model, recipe, data.labels, falling, head=head, units=units)
+        objective.compile_model(
+            keras, learner, recipe, data.labels, falling,
+            head=head, units=units, several=data.several,
+        )  # fmt: skip
         classes = None if data.labels is None else len(data.labels)
-        check_pair(model.loss, classes, head, units)
+        check_pair(learner.loss, classes, head, units, several=data.several)
         trained = _describe(keras, model, data, recipe, front, units)
         run.folder.mkdir(parents=True, exist_ok=True)
         trained.export(run.folder / "untrained.onnx")
         (run.folder / "untrained.onnx").unlink()
 
         stopped = fit.go()
+        if recipe.precision:
+            widen(model)
         history: tuple[Mapping[str, float], ...] = tuple(fit.state.history)
         return dataclasses.replace(trained, history=history, stopped=stopped)
 
@@ -107,6 +122,9 @@ class _Fit:
         self.keras, self.model, self.data, self.recipe, self.run = keras, model, data, recipe, run
         self.front = front
         self.units = units
+        #: Whether the model says quantities in their own sizes, not in deviations.
+        self.in_sizes = True
+        self.sizes = sizes(data.train.target) if data.quantities else None
         self.weights = objective.class_weights(recipe, data.train.target, data.labels)
         parts = [data.train]
         if recipe.validation:
@@ -198,6 +216,9 @@ class _Fit:
         x = batch.inputs[self.data.spec.name]
         x = x if self.front is None else self.front.encode(x)
         y = objective.targets_for(self.model.loss, batch.target, self.data.labels, self.units)
+        if self.sizes is not None and not self.in_sizes:
+            mean, deviation = self.sizes
+            y = ((y - np.array(mean)) / np.array(deviation)).astype("float32")
         return (x, y) if weights is None else (x, y, weights[batch.target])
 
 
@@ -216,6 +237,11 @@ def _with_scores(keras: Any, model: Any) -> Any:
     return keras.Model(model.inputs, scores, name=model.name)
 
 
+def _before_sizes(keras: Any, model: Any) -> Any:
+    """A built-in model up to where quantities get their own sizes, so that each counts alike."""
+    return keras.Model(model.inputs, model.layers[-1].input, name=model.name)
+
+
 def _check_ends(keras: Any, model: Any, given: TensorSpec, data: Dataset, recipe: Recipe) -> int:
     """The width of the output.
 
@@ -231,14 +257,15 @@ def _check_ends(keras: Any, model: Any, given: TensorSpec, data: Dataset, recipe
         raise InvalidInput(
             f"{what}: expected a model that takes {given}: {error}", field="family"
         ) from error
-    expected = (None, 1 if data.labels is None else len(data.labels))
+    expected = (None, data.width)
     received = [tuple(tensor.shape) for tensor in made]
-    one_of_two = expected[1] == 2 and received == [(None, 1)]
+    two_classes = data.labels is not None and not data.several and data.width == 2
+    one_of_two = two_classes and received == [(None, 1)]
     if received != [expected] and not one_of_two:
         shown = ", ".join(format_shape(shape) for shape in received)
         raise InvalidInput(
             f"{what}: expected an output {format_shape(expected)}, received {shown}",
-            hint="one score a class, or one value",
+            hint="one score a label, or one value a quantity",
             field="family",
         )
     return int(received[0][1] or 1)
@@ -249,12 +276,13 @@ def _describe(
 ) -> Trained:
     reading: Classification | Regression
     if data.labels is None:
-        reading = Regression("value", data.target)
+        reading = Regression("value", data.target, data.quantities)
     elif objective.takes_logits(model) or ending(keras, model) == "linear":
-        activation: Literal["sigmoid", "softmax"] = "sigmoid" if units == 1 else "softmax"
-        reading = Classification("logits", data.labels, activation=activation)
+        apart = units == 1 or data.several
+        activation: Literal["sigmoid", "softmax"] = "sigmoid" if apart else "softmax"
+        reading = Classification("logits", data.labels, activation, data.several)
     else:
-        reading = Classification("probabilities", data.labels)
+        reading = Classification("probabilities", data.labels, several=data.several)
     target = TensorSpec(reading.output, "float32", (None, units))
     signature = Signature((data.spec,), (target,))
     trained = as_trained(keras, model, signature, recipe.family, reading, front)

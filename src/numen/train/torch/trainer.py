@@ -53,7 +53,7 @@ class TorchTrainer:
             MissingExtra: torch is not installed.
             ExportFailed: The module has no way to ONNX; found out before training.
         """
-        refuse(recipe, "backend", "class_weight", "augment", "body")
+        refuse(recipe, "backend", "class_weight", "precision", "augment", "body")
         torch = load_torch()
         _seed(torch, recipe.seed)
         model = _build(torch, data, recipe)
