@@ -219,7 +219,7 @@ RULES: Final = {
     "Div": _div,
     "Elu": _by(_elu),
     "Erf": _by(_erf),
-    "Exp": _by(lambda tape, step: step.outputs[0]),
+    "Exp": _by(lambda _, step: step.outputs[0]),
     "Gelu": _by(_gelu),
     "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": _leaky,

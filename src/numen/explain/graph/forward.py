@@ -54,7 +54,8 @@ def forward(model: onnx.ModelProto) -> Forward:
     """Makes a graph ready.
 
     Raises:
-        Underivable: It is not a graph that onnxruntime opens, or a recurrent layer cannot be opened.
+        Underivable: It is not a graph that onnxruntime opens, or a recurrent layer cannot be
+            opened.
     """
     model = _simple(model)
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
@@ -91,6 +92,11 @@ def _opened(model: onnx.ModelProto) -> onnx.ModelProto:
     others = [("", kind) for kind in sorted(kinds - RULES.keys() - FLAT)]
     if not others:
         return model
+    # What the library opens must have its types written down, constants too.
+    model.graph.value_info.extend(
+        onnx.helper.make_tensor_value_info(each.name, each.data_type, each.dims)
+        for each in model.graph.initializer
+    )
     return inliner.inline_selected_functions(model, others, inline_schema_functions=True)
 
 

@@ -7,17 +7,16 @@ transpose of P is applied once, to the mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 import onnx
 from onnx import helper
 
+from numen.explain.graph.backward import derive
 from numen.explain.graph.forward import Forward
 from numen.explain.graph.tape import Step, Tape
 
-Derive = Callable[[Tape, list[Step], list[str], dict[str, str]], dict[str, str]]
 _LINEAR: Final = frozenset(
     {
         "Add", "AveragePool", "BatchNormalization", "Cast", "Conv", "Div", "Flatten", "Gemm",
@@ -79,7 +78,9 @@ def _as_rows(tape: Tape, points: str, name: str) -> str:
     return tape.op("Reshape", points, tape.op("Concat", tape.ints([-1]), rest, axis=0))
 
 
-def _again(tape: Tape, found: Forward, steps: list[Step], named: dict[str, str], count: str) -> list[Step]:
+def _again(
+    tape: Tape, found: Forward, steps: list[Step], named: dict[str, str], count: str
+) -> list[Step]:
     """The operators once more, with other tensors in the place of some.
 
     Args:
@@ -153,7 +154,7 @@ def _behind(found: Forward, start: str) -> list[Step]:
 
 def averaged(
     tape: Tape, found: Forward, wrt: str, points: str, count: str, seeds: dict[str, str],
-    derive: Derive, weights: str = "",
+    weights: str = "",
 ) -> str:  # fmt: skip
     """The mean gradient over points, of the shape of `wrt`.
 
@@ -164,7 +165,6 @@ def averaged(
         points: `[n · rows, …]`.
         count: n, as int64[1].
         seeds: Gradients of the graph's ends, of one row each.
-        derive: Goes through operators backwards.
         weights: Of the points, float[n]; all alike where empty.
     """
     tape.shapes[points], tape.kinds[points] = found.shapes[wrt], found.kinds[wrt]
@@ -186,7 +186,7 @@ def averaged(
 
 def straight(
     tape: Tape, found: Forward, wrt: str, base: str, prefix: list[Step], path: tuple[str, str],
-    seeds: dict[str, str], derive: Derive,
+    seeds: dict[str, str],
 ) -> tuple[str, str]:  # fmt: skip
     """The mean gradient on the way from a baseline, and how long the way is.
 
@@ -198,7 +198,6 @@ def straight(
         prefix: Linear operators that the way is walked behind.
         path: Places on the way from 0 to 1, and their weights, float[n] each.
         seeds: Gradients of the graph's ends.
-        derive: Goes through operators backwards.
     """
     nodes, weights = path
     last = prefix[-1].outputs[0] if prefix else wrt
@@ -218,7 +217,7 @@ def straight(
             tape, tape.op("Mul", along, tape.op("Unsqueeze", last, tape.ints([0]))), last
         )
         count = _count(tape, nodes)
-    mean = averaged(tape, found, last, points, count, seeds, derive, weights)
+    mean = averaged(tape, found, last, points, count, seeds, weights)
     if prefix:
         mean = derive(tape, prefix, [wrt], {last: mean})[wrt]
     return mean, tape.op("Sub", wrt, base) if base else wrt

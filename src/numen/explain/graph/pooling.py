@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from numen.core.signature import Array
 from numen.explain.graph.products import spread, window
 from numen.explain.graph.tape import Step, Tape, size
 
@@ -41,7 +42,9 @@ def _average_pool(tape: Tape, step: Step, gradient: str) -> None:
     tape.push(x, spread(tape, step, share, ones, given, made, group=channels, **slides))
 
 
-def _counted(step: Step, slides: dict[str, list[int]], axis: int, n: int, o: int, k: int) -> np.ndarray:
+def _counted(
+    step: Step, slides: dict[str, list[int]], axis: int, n: int, o: int, k: int
+) -> np.ndarray:
     """How many numbers each window's mean is of along an axis, int64[windows]."""
     begin, stride = slides["begin"][axis], slides["strides"][axis]
     dilation = slides["dilations"][axis]
@@ -50,7 +53,8 @@ def _counted(step: Step, slides: dict[str, list[int]], axis: int, n: int, o: int
     if step.attributes.get("count_include_pad", 0):
         said = step.attributes.get("pads")
         low, high = 0, begin + n + (said[len(said) // 2 + axis] if said else begin)
-    return np.maximum(((places >= low) & (places < high)).sum(1), 1)
+    counts: Array = np.maximum(((places >= low) & (places < high)).sum(1), 1)
+    return counts
 
 
 def _global_average(tape: Tape, step: Step, gradient: str) -> None:

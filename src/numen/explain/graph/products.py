@@ -58,7 +58,9 @@ def _einsum(tape: Tape, step: Step, gradient: str) -> None:
     for place, (name, term) in enumerate(zip(step.inputs, terms, strict=True)):
         if name not in tape.active:
             continue
-        others = [(t, n) for i, (t, n) in enumerate(zip(terms, step.inputs, strict=True)) if i != place]
+        others = [
+            (t, n) for i, (t, n) in enumerate(zip(terms, step.inputs, strict=True)) if i != place
+        ]
         known = set(out).union(*(t for t, _ in others))
         if not plain or not set(term) <= known:
             raise step.missing(f'no rule for "{equation}"')
@@ -88,11 +90,11 @@ def spread(
     given, out = source[2:], made[2:]
     if None in given or None in out:
         raise step.missing("slides over an axis whose length is not known")
-    lengths = [n for n in given if n is not None]
+    lengths, ends = ([n for n in shape if n is not None] for shape in (given, out))
     reach = [
         (o - 1) * s + (k - 1) * d + 1
-        for o, s, k, d in zip((n for n in out if n is not None), strides, size, dilations, strict=True)
-    ]  # fmt: skip
+        for o, s, k, d in zip(ends, strides, size, dilations, strict=True)
+    ]
     # Zeros behind the input that the windows reach; where they reach less far, what is missing.
     end = [r - b - n for r, b, n in zip(reach, begin, lengths, strict=True)]
     short = [max(0, -e) for e in end]

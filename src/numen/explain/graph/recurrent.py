@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -33,11 +34,28 @@ class _Writer:
     def const(self, value: Array) -> str:
         self.count += 1
         made = f"{self.prefix}/{self.count}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), made))
+        self.constants.append(numpy_helper.from_array(np.array(value, order="C"), made))
         return made
 
     def ints(self, *values: int) -> str:
         return self.const(np.array(values, np.int64))
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """What a cell sees: its input's product with the weights, and what it remembers."""
+
+    given: str
+    h: str
+    c: str
+    weights: str
+    bias: str
+    units: int
+    acts: list[str]
+
+    def inner(self, writer: _Writer) -> str:
+        """What the last output adds."""
+        return writer.op("Add", writer.op("MatMul", self.h, self.weights), self.bias)
 
 
 def opened(
@@ -75,12 +93,15 @@ def opened(
     if outputs[0]:
         each = []
         for moment in range(moments):
-            ways_of = [writer.op("Unsqueeze", hidden[moment], writer.ints(0, 1)) for hidden, _, _ in found]
+            ways_of = [
+                writer.op("Unsqueeze", hidden[moment], writer.ints(0, 1)) for hidden, _, _ in found
+            ]
             each.append(writer.op("Concat", *ways_of, axis=1) if len(ways_of) > 1 else ways_of[0])
         writer.op("Concat", *each, into=outputs[0], axis=0)
     for place, name in enumerate(outputs[1:], 1):
         if name:
-            last = [writer.op("Unsqueeze", way[place], writer.ints(0)) for way in found]
+            states = [(h, c)[place - 1] for _, h, c in found]
+            last = [writer.op("Unsqueeze", state, writer.ints(0)) for state in states]
             writer.op("Concat", *last, into=name, axis=0)
     return writer.nodes, writer.constants
 
@@ -100,7 +121,9 @@ def _run(
     given = writer.op("Add", given, writer.const(bias[: parts * units]))
     recurrent = writer.const(values[r][way].T)
     inner = writer.const(bias[parts * units :])
-    acts = [str(a) if isinstance(a, str) else a.decode() for a in step.attributes.get("activations", [])]
+    acts = [
+        str(a) if isinstance(a, str) else a.decode() for a in step.attributes.get("activations", [])
+    ]
     own = len(acts) // max(1, 2 if step.attributes.get("direction") == "bidirectional" else 1)
     chosen = acts[way * own : (way + 1) * own] or list(_USUAL[step.kind])
     if not set(chosen) <= _ACTIVATIONS or step.attributes.get("clip"):
@@ -117,7 +140,7 @@ def _run(
     hidden = [""] * moments
     for moment in reversed(range(moments)) if backwards else range(moments):
         now = writer.op("Gather", given, writer.const(np.array(moment)), axis=0)
-        h, c = cell(writer, step, now, h, c, recurrent, inner, units, chosen)
+        h, c = cell(writer, step, _Moment(now, h, c, recurrent, inner, units, chosen))
         hidden[moment] = h
     return hidden, h, c
 
@@ -128,51 +151,38 @@ def _parts(writer: _Writer, whole: str, units: int, count: int) -> list[str]:
     return [writer.op("Slice", whole, cuts[n], cuts[n + 1], axis) for n in range(count)]
 
 
-def _gru(
-    writer: _Writer, step: Step, now: str, h: str, c: str, r: str, b: str, units: int,
-    acts: list[str],
-) -> tuple[str, str]:  # fmt: skip
+def _gru(writer: _Writer, step: Step, at: _Moment) -> tuple[str, str]:
     """Cho et al. 2014; `linear_before_reset` is the form that Keras and PyTorch have."""
-    update_x, reset_x, new_x = _parts(writer, now, units, 3)
+    update_x, reset_x, new_x = _parts(writer, at.given, at.units, 3)
     if not step.attributes.get("linear_before_reset", 0):
         raise step.missing("resets before it multiplies (linear_before_reset=0)")
-    update_h, reset_h, new_h = _parts(
-        writer, writer.op("Add", writer.op("MatMul", h, r), b), units, 3
-    )
-    update = writer.op(acts[0], writer.op("Add", update_x, update_h))
-    reset = writer.op(acts[0], writer.op("Add", reset_x, reset_h))
-    new = writer.op(acts[1], writer.op("Add", new_x, writer.op("Mul", reset, new_h)))
-    kept = writer.op("Mul", update, writer.op("Sub", h, new))
-    return writer.op("Add", new, kept), c
+    update_h, reset_h, new_h = _parts(writer, at.inner(writer), at.units, 3)
+    update = writer.op(at.acts[0], writer.op("Add", update_x, update_h))
+    reset = writer.op(at.acts[0], writer.op("Add", reset_x, reset_h))
+    new = writer.op(at.acts[1], writer.op("Add", new_x, writer.op("Mul", reset, new_h)))
+    kept = writer.op("Mul", update, writer.op("Sub", at.h, new))
+    return writer.op("Add", new, kept), at.c
 
 
-def _lstm(
-    writer: _Writer, step: Step, now: str, h: str, c: str, r: str, b: str, units: int,
-    acts: list[str],
-) -> tuple[str, str]:  # fmt: skip
-    """Hochreiter and Schmidhuber 1997, with a forget gate; ONNX's order is input, output, forget."""
+def _lstm(writer: _Writer, step: Step, at: _Moment) -> tuple[str, str]:
+    """Hochreiter and Schmidhuber 1997, forgetting; ONNX has gates as input, output, forget."""
     if len(step.inputs) > 7 and step.inputs[7]:
         raise step.missing("has peepholes")
-    whole = writer.op("Add", now, writer.op("Add", writer.op("MatMul", h, r), b))
-    enter, leave, forget, new = _parts(writer, whole, units, 4)
-    enter, leave, forget = (writer.op(acts[0], gate) for gate in (enter, leave, forget))
-    taken = writer.op("Mul", enter, writer.op(acts[1], new))
-    c = writer.op("Add", writer.op("Mul", forget, c), taken)
-    return writer.op("Mul", leave, writer.op(acts[2], c)), c
+    whole = writer.op("Add", at.given, at.inner(writer))
+    enter, leave, forget, new = _parts(writer, whole, at.units, 4)
+    enter, leave, forget = (writer.op(at.acts[0], gate) for gate in (enter, leave, forget))
+    taken = writer.op("Mul", enter, writer.op(at.acts[1], new))
+    c = writer.op("Add", writer.op("Mul", forget, at.c), taken)
+    return writer.op("Mul", leave, writer.op(at.acts[2], c)), c
 
 
-def _rnn(
-    writer: _Writer, step: Step, now: str, h: str, c: str, r: str, b: str, units: int,
-    acts: list[str],
-) -> tuple[str, str]:  # fmt: skip
+def _rnn(writer: _Writer, step: Step, at: _Moment) -> tuple[str, str]:
     """Elman 1990."""
-    inner = writer.op("Add", writer.op("MatMul", h, r), b)
-    return writer.op(acts[0], writer.op("Add", now, inner)), c
+    del step
+    return writer.op(at.acts[0], writer.op("Add", at.given, at.inner(writer))), at.c
 
 
-Cell = Callable[
-    [_Writer, Step, str, str, str, str, str, int, list[str]], tuple[str, str]
-]  # fmt: skip
+Cell = Callable[[_Writer, Step, _Moment], tuple[str, str]]
 _CELLS: Final[dict[str, Cell]] = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}
 _USUAL: Final = {"GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh"), "RNN": ("Tanh",)}
 KINDS: Final = frozenset(_CELLS)

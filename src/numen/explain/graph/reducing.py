@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -11,8 +12,23 @@ from numen.explain.graph.pooling import shared
 from numen.explain.graph.tape import Step, Tape, size
 
 
+@dataclass(frozen=True)
+class _Reduction:
+    """What a rule of a reduction needs; gradient and y keep the axes that were reduced."""
+
+    tape: Tape
+    x: str
+    gradient: str
+    y: str
+    axes: list[int]
+    count: int | None
+
+    def times(self, factor: str) -> str:
+        return self.tape.op("Mul", self.gradient, factor)
+
+
 def _axes(tape: Tape, step: Step) -> list[int]:
-    """Which axes are reduced; they stand in an attribute before opset 13 or 18, else in an input."""
+    """Which axes are reduced: an attribute says it before opset 13 or 18, afterwards an input."""
     rank = len(tape.shape(step, step.inputs[0]))
     said = step.attributes.get("axes")
     if said is None and len(step.inputs) > 1 and step.inputs[1]:
@@ -29,52 +45,51 @@ def _kept(tape: Tape, step: Step, name: str, axes: list[int]) -> str:
     return tape.op("Unsqueeze", name, tape.ints(axes))
 
 
-def _over(part: Callable[[Tape, Step, str, str, list[int]], str]) -> Callable[[Tape, Step, str], None]:
-    """A rule from what the gradient of a reduction, its axes kept, is multiplied by."""
+def _over(part: Callable[[_Reduction], str]) -> Callable[[Tape, Step, str], None]:
+    """A rule from the gradient of each number, before it is spread over those it was made of."""
 
     def rule(tape: Tape, step: Step, gradient: str) -> None:
-        axes = _axes(tape, step)
+        axes, x = _axes(tape, step), step.inputs[0]
         kept, y = (_kept(tape, step, name, axes) for name in (gradient, step.outputs[0]))
-        found = part(tape, step, kept, y, axes)
-        tape.push(step.inputs[0], tape.op("Expand", found, tape.op("Shape", step.inputs[0])))
+        lengths = [tape.shape(step, x)[axis] for axis in axes]
+        count = None if None in lengths else size(step, lengths, range(len(lengths)))
+        found = part(_Reduction(tape, x, kept, y, axes, count))
+        tape.push(x, tape.op("Expand", found, tape.op("Shape", x)))
 
     return rule
 
 
-def _sum(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    return gradient
+def _mean(of: _Reduction) -> str:
+    """Divides by how many there are, which may not be known before the model runs."""
+    if of.count is not None:
+        return of.times(of.tape.like(1 / of.count, of.x))
+    sizes = [of.tape.op("CastLike", of.tape.op("Size", name), of.x) for name in (of.y, of.x)]
+    return of.times(of.tape.op("Div", *sizes))
 
 
-def _mean(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    x = step.inputs[0]
-    count = size(step, tape.shape(step, x), axes)
-    return tape.op("Mul", gradient, tape.like(1 / count, x))
+def _extreme(of: _Reduction) -> str:
+    return shared(of.tape, of.x, of.y, of.gradient, of.tape.ints(of.axes))
 
 
-def _extreme(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    return shared(tape, step.inputs[0], y, gradient, tape.ints(axes))
-
-
-def _product(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
+def _product(of: _Reduction) -> str:
     """The product over each number; none may be 0."""
-    return tape.op("Mul", gradient, tape.op("Div", y, step.inputs[0]))
+    return of.times(of.tape.op("Div", of.y, of.x))
 
 
-def _length(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    return tape.op("Mul", gradient, tape.op("Div", step.inputs[0], y))
+def _length(of: _Reduction) -> str:
+    return of.times(of.tape.op("Div", of.x, of.y))
 
 
-def _squares(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    x = step.inputs[0]
-    return tape.op("Mul", gradient, tape.op("Mul", x, tape.like(2, x)))
+def _squares(of: _Reduction) -> str:
+    return of.times(of.tape.op("Mul", of.x, of.tape.like(2, of.x)))
 
 
-def _signs(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    return tape.op("Mul", gradient, tape.op("Sign", step.inputs[0]))
+def _signs(of: _Reduction) -> str:
+    return of.times(of.tape.op("Sign", of.x))
 
 
-def _log_sum_exp(tape: Tape, step: Step, gradient: str, y: str, axes: list[int]) -> str:
-    return tape.op("Mul", gradient, tape.op("Exp", tape.op("Sub", step.inputs[0], y)))
+def _log_sum_exp(of: _Reduction) -> str:
+    return of.times(of.tape.op("Exp", of.tape.op("Sub", of.x, of.y)))
 
 
 def _softmax(tape: Tape, step: Step, gradient: str) -> None:
@@ -99,26 +114,60 @@ def _batch_norm(tape: Tape, step: Step, gradient: str) -> None:
     tape.push(x, tape.op("Mul", gradient, tape.like(apart, x)))
 
 
-def _instance_norm(tape: Tape, step: Step, gradient: str) -> None:
-    """Each row's each channel to mean 0 and variance 1: Ioffe and Szegedy 2015, section 3."""
+def _scaled(tape: Tape, step: Step, gradient: str) -> str:
+    """The gradient of numbers before each channel's scale."""
     x, scale, _ = step.inputs
-    shape = tape.shape(step, x)
-    axes = tape.ints(range(2, len(shape)))
-    count = size(step, shape, range(2, len(shape)))
-    small = tape.like(step.attributes.get("epsilon", 1e-5), x)
-    each = tape.like(1 / count, x)
+    channel = tape.fixed(step, scale).reshape(-1, *(1,) * (len(tape.shape(step, x)) - 2))
+    return tape.op("Mul", gradient, tape.like(channel, x))
+
+
+def _standardised(
+    tape: Tape, step: Step, x: str, gradient: str, axes: list[int], count: int
+) -> str:
+    """Through numbers brought to mean 0 and variance 1 (Ioffe and Szegedy 2015, section 3).
+
+    Args:
+        tape: Where it is written.
+        step: The operator, of which epsilon is asked.
+        x: What is brought to them.
+        gradient: Of what came of it.
+        axes: Over which.
+        count: How many numbers these are.
+    """
+    over = tape.ints(axes)
+    kind = step.inputs[0]
 
     def mean(name: str) -> str:
-        return tape.op("Mul", tape.op("ReduceSum", name, axes, keepdims=1), each)
+        return tape.op("Mul", tape.op("ReduceSum", name, over, keepdims=1), each)
 
+    each, small = tape.like(1 / count, kind), tape.like(step.attributes.get("epsilon", 1e-5), kind)
     apart = tape.op("Sub", x, mean(x))
     spread = tape.op("Sqrt", tape.op("Add", mean(tape.op("Mul", apart, apart)), small))
     plain = tape.op("Div", apart, spread)
-    channel = tape.fixed(step, scale).reshape(-1, *(1,) * (len(shape) - 2))
-    scaled = tape.op("Mul", gradient, tape.like(channel, x))
-    along = tape.op("Mul", plain, mean(tape.op("Mul", scaled, plain)))
-    rest = tape.op("Sub", tape.op("Sub", scaled, mean(scaled)), along)
-    tape.push(x, tape.op("Div", rest, spread))
+    along = tape.op("Mul", plain, mean(tape.op("Mul", gradient, plain)))
+    rest = tape.op("Sub", tape.op("Sub", gradient, mean(gradient)), along)
+    return tape.op("Div", rest, spread)
+
+
+def _instance_norm(tape: Tape, step: Step, gradient: str) -> None:
+    x = step.inputs[0]
+    shape = tape.shape(step, x)
+    axes = [*range(2, len(shape))]
+    count = size(step, shape, axes)
+    tape.push(x, _standardised(tape, step, x, _scaled(tape, step, gradient), axes, count))
+
+
+def _group_norm(tape: Tape, step: Step, gradient: str) -> None:
+    """Wu and He 2018: channels of a group together."""
+    x, groups = step.inputs[0], step.attributes["num_groups"]
+    shape = tape.shape(step, x)
+    if tape.shape(step, step.inputs[1]) != (shape[1],):
+        raise step.missing("has a scale a group, as before opset 21")
+    count = size(step, shape, range(1, len(shape))) // groups
+    rows = tape.ints([0, groups, -1])
+    apart, given = (tape.op("Reshape", name, rows) for name in (x, _scaled(tape, step, gradient)))
+    found = _standardised(tape, step, apart, given, [2], count)
+    tape.push(x, tape.shaped_as(found, x))
 
 
 def _lp_norm(tape: Tape, step: Step, gradient: str) -> None:
@@ -145,6 +194,7 @@ def _cumulated(tape: Tape, step: Step, gradient: str) -> None:
 RULES: Final = {
     "BatchNormalization": _batch_norm,
     "CumSum": _cumulated,
+    "GroupNormalization": _group_norm,
     "InstanceNormalization": _instance_norm,
     "LogSoftmax": _log_softmax,
     "LpNormalization": _lp_norm,
@@ -155,7 +205,7 @@ RULES: Final = {
     "ReduceMean": _over(_mean),
     "ReduceMin": _over(_extreme),
     "ReduceProd": _over(_product),
-    "ReduceSum": _over(_sum),
+    "ReduceSum": _over(lambda of: of.gradient),
     "ReduceSumSquare": _over(_squares),
     "Softmax": _softmax,
 }

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from numen.core.signature import Array
 from numen.explain.graph.tape import Step, Tape
 
 
@@ -49,7 +50,7 @@ def _concat(tape: Tape, step: Step, gradient: str) -> None:
         start += length
 
 
-def _split(tape: Tape, step: Step, gradient: str) -> None:
+def _split(tape: Tape, step: Step, _gradient: str) -> None:
     axis = _axis(tape, step, step.inputs[0], step.attributes.get("axis", 0))
     parts = []
     for name in step.outputs:
@@ -83,20 +84,23 @@ def _slice(tape: Tape, step: Step, gradient: str) -> None:
     tape.push(source, gradient)
 
 
-def _placed(
-    tape: Tape, gradient: str, like: str, axis: int, taken: np.ndarray, length: int
-) -> str:
+def _placed(tape: Tape, gradient: str, like: str, axis: int, taken: np.ndarray, length: int) -> str:
     """The parts of a gradient at these places of an axis, zeros at the others."""
     rank = len(tape.shapes[like])
     if len(taken) and (np.diff(taken) == 1).all():
         pads = [0] * (2 * rank)
         pads[axis], pads[rank + axis] = int(taken[0]), int(length - 1 - taken[-1])
         return tape.op("Pad", gradient, tape.ints(pads), tape.like(0, like))
-    spread = np.zeros((len(taken), length))
-    spread[np.arange(len(taken)), taken] = 1
-    order = [n for n in range(rank) if n != axis] + [axis]
+    return _spread(tape, gradient, like, axis, taken, length)
+
+
+def _spread(tape: Tape, gradient: str, like: str, axis: int, taken: Array, length: int) -> str:
+    """The same by a matrix of 0 and 1, for places in any order, some of them twice."""
+    places = np.zeros((len(taken), length))
+    places[np.arange(len(taken)), taken] = 1
+    order = [n for n in range(len(tape.shapes[like])) if n != axis] + [axis]
     last = tape.op("Transpose", gradient, perm=order)
-    wide = tape.op("MatMul", last, tape.like(spread, like))
+    wide = tape.op("MatMul", last, tape.like(places, like))
     return tape.op("Transpose", wide, perm=np.argsort(order).tolist())
 
 
@@ -131,7 +135,8 @@ def _tile(tape: Tape, step: Step, gradient: str) -> None:
     source = step.inputs[0]
     shape = tape.shape(step, source)
     repeats = tape.fixed(step, step.inputs[1]).tolist()
-    sizes, axes = [], []
+    sizes: list[int] = []
+    axes: list[int] = []
     for n, times in zip(shape, repeats, strict=True):
         if times != 1:
             axes.append(len(sizes))
@@ -157,13 +162,7 @@ def _gather(tape: Tape, step: Step, gradient: str) -> None:
         gradient = tape.op("Unsqueeze", gradient, tape.ints([axis]))
     elif where.ndim > 1:
         raise step.missing("takes a table of places")
-    rank = len(tape.shape(step, source))
-    spread = np.zeros((len(taken), length))
-    spread[np.arange(len(taken)), taken] = 1
-    order = [n for n in range(rank) if n != axis] + [axis]
-    last = tape.op("Transpose", gradient, perm=order)
-    wide = tape.op("MatMul", last, tape.like(spread, source))
-    tape.push(source, tape.op("Transpose", wide, perm=np.argsort(order).tolist()))
+    tape.push(source, _spread(tape, gradient, source, axis, taken, length))
 
 
 def _resize(tape: Tape, step: Step, gradient: str) -> None:
@@ -176,7 +175,8 @@ def _resize(tape: Tape, step: Step, gradient: str) -> None:
         raise step.missing("does not repeat by a whole number")
     sizes = [0, 0]
     for a, b in pairs:
-        assert a is not None and b is not None
+        assert a is not None
+        assert b is not None
         sizes += [a, b // a]
     apart = tape.op("Reshape", gradient, tape.ints(sizes))
     axes = range(3, len(sizes), 2)

@@ -100,7 +100,7 @@ class Tape:
 
     def const(self, value: Any, kind: Any = None) -> str:
         """A constant; equal ones are kept once."""
-        array = np.ascontiguousarray(np.asarray(value, kind))
+        array = np.array(value, kind, order="C")
         key = (array.tobytes(), str(array.dtype), array.shape)
         if key not in self._known:
             made = self._known[key] = self.fresh("constant")
@@ -136,9 +136,10 @@ class Tape:
             raise step.missing(f'"{name}" is not constant')
         return self.values[name]
 
-    def seed(self, name: str, gradient: str) -> None:
-        """Says what the gradient of an output is."""
-        self._grads[name] = gradient
+    def begin(self, wrt: Iterable[str], seeds: Mapping[str, str]) -> None:
+        """Forgets all gradients but those of the ends; what is asked about is active."""
+        self.active = set(wrt)
+        self._grads = dict(seeds)
 
     def pull(self, name: str) -> str | None:
         """What the gradient of a tensor has come to; None where nothing depends on it."""
@@ -148,11 +149,6 @@ class Tape:
         """Adds to the gradient of a tensor."""
         before = self._grads.get(name)
         self._grads[name] = self.op("Add", before, gradient) if before else gradient
-
-    def forget(self) -> None:
-        """Begins anew, for another path through the graph."""
-        self._grads.clear()
-        self.active.clear()
 
     def summed_to(self, step: Step, gradient: str, source: str, shape: Shape | None = None) -> str:
         """Sums a gradient over the axes along which `source` was repeated to give the output.
