@@ -5,6 +5,7 @@ what lies in mapped files does not count, as the system takes it back when it ne
 child shows that the cap holds: under it, pandas cannot read the same file.
 
 python benchmarks/larger_than_memory.py --rows 4000000 --columns 32 --cap 512
+python benchmarks/larger_than_memory.py --model mlp --rows 8000000 --columns 128 --cap 2048 --rounds 1
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def capped(cap: int) -> int:
     return status("RssAnon")
 
 
-def train(path: str, cap: int, rounds: int) -> None:
+def train(path: str, cap: int, rounds: int, family: str) -> None:
     import lightgbm  # noqa: F401 (imports are not what is measured)
     import matplotlib.pyplot  # noqa: F401
 
@@ -62,6 +63,12 @@ def train(path: str, cap: int, rounds: int) -> None:
     import numen.runtime.onnx
     import numen.train.trees
 
+    more = {}
+    if family != "boosting":
+        from numen.train.keras.backend import load_keras
+
+        load_keras()
+        more["batch_size"] = 1024
     before = capped(cap)
     peak, done = [before], threading.Event()
 
@@ -73,7 +80,7 @@ def train(path: str, cap: int, rounds: int) -> None:
     begun = time.perf_counter()
     data = numen.Dataset.open(path)
     read = time.perf_counter() - begun
-    model = numen.train(data, "boosting", epochs=rounds)
+    model = numen.train(data, family, epochs=rounds, **more)
     took = time.perf_counter() - begun
     done.set()
     whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -104,13 +111,17 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4_000_000)
     parser.add_argument("--columns", type=int, default=32)
     parser.add_argument("--cap", type=int, default=512, help="MB beyond the imports")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", default="boosting", help="the family")
+    parser.add_argument("--rounds", type=int, default=5, help="of boosting, or epochs")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
         what, path = chosen.child
         cap = chosen.cap * MB
-        train(path, cap, chosen.rounds) if what == "numen" else whole(path, cap)
+        if what == "numen":
+            train(path, cap, chosen.rounds, chosen.model)
+        else:
+            whole(path, cap)
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.parquet"

@@ -37,6 +37,17 @@ class Gelu(OpRun):
         return (0.5 * x * (1 + np.vectorize(math.erf, otypes=[np.float64])(x / math.sqrt(2))),)
 
 
+class GroupNormalization(OpRun):
+    """Likewise."""
+
+    def _run(self, x, scale, bias, *, num_groups, epsilon=1e-5, stash_type=1):
+        apart = x.reshape(len(x), num_groups, -1)
+        spread = np.sqrt(apart.var(2, keepdims=True) + epsilon)
+        plain = ((apart - apart.mean(2, keepdims=True)) / spread).reshape(x.shape)
+        channels = (-1, *(1,) * (x.ndim - 2))
+        return (plain * scale.reshape(channels) + bias.reshape(channels),)
+
+
 class ConvTranspose(OpRun):
     """The library's own knows no groups: every output is the sum of what falls on its place."""
 
@@ -93,7 +104,9 @@ def _shape(array, size, strides):
 
 
 def evaluator(model: onnx.ModelProto) -> ReferenceEvaluator:
-    return ReferenceEvaluator(model, new_ops=[Erf, Gelu, ConvTranspose, MaxPool])
+    return ReferenceEvaluator(
+        model, new_ops=[Erf, Gelu, GroupNormalization, ConvTranspose, MaxPool]
+    )
 
 
 def model_of(

@@ -114,60 +114,25 @@ def _batch_norm(tape: Tape, step: Step, gradient: str) -> None:
     tape.push(x, tape.op("Mul", gradient, tape.like(apart, x)))
 
 
-def _scaled(tape: Tape, step: Step, gradient: str) -> str:
-    """The gradient of numbers before each channel's scale."""
+def _instance_norm(tape: Tape, step: Step, gradient: str) -> None:
+    """Each row's each channel to mean 0 and variance 1: Ioffe and Szegedy 2015, section 3."""
     x, scale, _ = step.inputs
-    channel = tape.fixed(step, scale).reshape(-1, *(1,) * (len(tape.shape(step, x)) - 2))
-    return tape.op("Mul", gradient, tape.like(channel, x))
-
-
-def _standardised(
-    tape: Tape, step: Step, x: str, gradient: str, axes: list[int], count: int
-) -> str:
-    """Through numbers brought to mean 0 and variance 1 (Ioffe and Szegedy 2015, section 3).
-
-    Args:
-        tape: Where it is written.
-        step: The operator, of which epsilon is asked.
-        x: What is brought to them.
-        gradient: Of what came of it.
-        axes: Over which.
-        count: How many numbers these are.
-    """
-    over = tape.ints(axes)
-    kind = step.inputs[0]
+    shape = tape.shape(step, x)
+    axes = tape.ints(range(2, len(shape)))
+    each = tape.like(1 / size(step, shape, range(2, len(shape))), x)
 
     def mean(name: str) -> str:
-        return tape.op("Mul", tape.op("ReduceSum", name, over, keepdims=1), each)
+        return tape.op("Mul", tape.op("ReduceSum", name, axes, keepdims=1), each)
 
-    each, small = tape.like(1 / count, kind), tape.like(step.attributes.get("epsilon", 1e-5), kind)
+    small = tape.like(step.attributes.get("epsilon", 1e-5), x)
     apart = tape.op("Sub", x, mean(x))
     spread = tape.op("Sqrt", tape.op("Add", mean(tape.op("Mul", apart, apart)), small))
     plain = tape.op("Div", apart, spread)
-    along = tape.op("Mul", plain, mean(tape.op("Mul", gradient, plain)))
-    rest = tape.op("Sub", tape.op("Sub", gradient, mean(gradient)), along)
-    return tape.op("Div", rest, spread)
-
-
-def _instance_norm(tape: Tape, step: Step, gradient: str) -> None:
-    x = step.inputs[0]
-    shape = tape.shape(step, x)
-    axes = [*range(2, len(shape))]
-    count = size(step, shape, axes)
-    tape.push(x, _standardised(tape, step, x, _scaled(tape, step, gradient), axes, count))
-
-
-def _group_norm(tape: Tape, step: Step, gradient: str) -> None:
-    """Wu and He 2018: channels of a group together."""
-    x, groups = step.inputs[0], step.attributes["num_groups"]
-    shape = tape.shape(step, x)
-    if tape.shape(step, step.inputs[1]) != (shape[1],):
-        raise step.missing("has a scale a group, as before opset 21")
-    count = size(step, shape, range(1, len(shape))) // groups
-    rows = tape.ints([0, groups, -1])
-    apart, given = (tape.op("Reshape", name, rows) for name in (x, _scaled(tape, step, gradient)))
-    found = _standardised(tape, step, apart, given, [2], count)
-    tape.push(x, tape.shaped_as(found, x))
+    channel = tape.fixed(step, scale).reshape(-1, *(1,) * (len(shape) - 2))
+    scaled = tape.op("Mul", gradient, tape.like(channel, x))
+    along = tape.op("Mul", plain, mean(tape.op("Mul", scaled, plain)))
+    rest = tape.op("Sub", tape.op("Sub", scaled, mean(scaled)), along)
+    tape.push(x, tape.op("Div", rest, spread))
 
 
 def _lp_norm(tape: Tape, step: Step, gradient: str) -> None:
@@ -194,7 +159,6 @@ def _cumulated(tape: Tape, step: Step, gradient: str) -> None:
 RULES: Final = {
     "BatchNormalization": _batch_norm,
     "CumSum": _cumulated,
-    "GroupNormalization": _group_norm,
     "InstanceNormalization": _instance_norm,
     "LogSoftmax": _log_softmax,
     "LpNormalization": _lp_norm,
