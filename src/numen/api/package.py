@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from numen.api.card import card
+from numen.api.explanation import explained
 from numen.core.bundle import CARD, GOLDEN, Bundle, Golden, pack_golden
 from numen.core.errors import ExportFailed
 from numen.core.manifest import (
@@ -160,6 +161,9 @@ def write_files(
 ) -> Bundle:
     """Writes a bundle of files that are there already; see `write_bundle`."""
     contents = {**files, GOLDEN: pack_golden(golden)}
+    exact = contents.get("predict.onnx")
+    if isinstance(exact, Path):
+        contents |= explained(manifest, exact, golden.inputs)
     if measure is not None:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
             metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))

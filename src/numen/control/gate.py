@@ -45,6 +45,7 @@ class Rule:
 OPEN: Final = None
 KNOWN: Final = Rule(anybody=True)
 PREDICT: Final = Rule("predict")
+EXPLAIN: Final = Rule("explain")
 READ: Final = Rule("read")
 MANAGE: Final = Rule("manage")
 KEYS: Final = Rule("manage", always=True)
@@ -64,6 +65,8 @@ RULES: Final[dict[str, Rule | None]] = {
     "/api/datasets": READ,
     **dict.fromkeys((f"{path}{tail}" for path in _V2 for tail in ("", "/ready", "/stats")), READ),
     **dict.fromkeys((f"{path}/infer" for path in _V2), PREDICT),
+    **dict.fromkeys((f"{path}/explain" for path in _V2), EXPLAIN),
+    **dict.fromkeys((f"{path}:explain" for path in _V1), EXPLAIN),
     "/v2/repository/models/{name}/load": MANAGE,
     "/v2/repository/models/{name}/unload": MANAGE,
     **dict.fromkeys((f"{path}:{verb}" for path in _V1 for verb in _VERBS), PREDICT),

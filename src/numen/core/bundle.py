@@ -32,6 +32,7 @@ from numen.core.signature import Array
 MANIFEST: Final = "manifest.json"
 GOLDEN: Final = "golden.npz"
 CARD: Final = "card.md"
+EXPLANATION: Final = "explanation"  # the folder of a bundle that says why the outer one answers so
 MAX_MANIFEST: Final = 4 << 20
 MAX_FILES: Final = 1_000
 MAX_BYTES: Final = 64 << 30
@@ -150,6 +151,19 @@ class Bundle:
         if all(file.path != name for file in self.manifest.files):
             raise NotFound(f'bundle {self.digest}: no file "{name}"')
         return self.path / name
+
+    def explanation(self) -> Bundle:
+        """The bundle inside that explains this one's answers.
+
+        Raises:
+            NotFound: There is none.
+        """
+        if all(file.path != f"{EXPLANATION}/{MANIFEST}" for file in self.manifest.files):
+            raise NotFound(
+                "the model has no explanation graph: it has no gradient, or was published before",
+                hint="explain it by perturbing its inputs",
+            )
+        return Bundle.open(self.path / EXPLANATION, verify=False)
 
     def golden(self) -> Golden:
         """The recorded samples.

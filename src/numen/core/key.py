@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from numen.core.errors import InvalidInput
-from numen.core.reference import check_name
+from numen.core.reference import EXPLAINS, check_name
 
 Action: TypeAlias = Literal["predict", "explain", "read", "manage"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
@@ -57,6 +57,12 @@ class Key:
 
     def allows(self, model: str, action: Action) -> bool:
         """Whether its scope covers an action on a model; "" is all models together."""
+        explained = model.removesuffix(EXPLAINS)
+        if explained != model and action == "predict":
+            return self.allows(explained, "explain") or self._covers(model, action)
+        return self._covers(model, action)
+
+    def _covers(self, model: str, action: Action) -> bool:
         return action in self.actions and (EVERY in self.models or model in self.models)
 
     def state(self, now: float) -> str:

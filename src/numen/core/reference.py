@@ -11,6 +11,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _ALIAS = re.compile(r"[a-z](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
 DEFAULT_ALIAS = "champion"
+EXPLAINS = ".explain"  # behind a model's name: the model that says why it answers so
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,16 @@ Listed: TypeAlias = Endpoint | Cold
 
 @dataclass(frozen=True, slots=True)
 class LiveModel:
-    """The listed versions of one model; `aliases` name versions, `default` is meant by none."""
+    """The listed versions of one model; `aliases` name versions, `default` is meant by none.
+
+    One that `explains` another stands beside it, and is not shown where models are listed.
+    """
 
     name: str
     versions: Mapping[str, Listed]
     aliases: Mapping[str, str]
     default: Listed
+    explains: bool = False
 
     def find(self, version: str | None) -> Listed:
         """What is listed for a version number or an alias.
@@ -95,8 +99,12 @@ class LiveModel:
 
 @dataclass(slots=True)
 class Table:
-    """What is to be live: versions by model and number, aliases, and each model's default."""
+    """What is to be live: versions by model and number, aliases, and each model's default.
+
+    Those that explain others are named.
+    """
 
     versions: dict[str, dict[str, Listed]] = field(default_factory=dict)
     aliases: dict[str, dict[str, str]] = field(default_factory=dict)
     defaults: dict[str, str] = field(default_factory=dict)
+    explaining: set[str] = field(default_factory=set)

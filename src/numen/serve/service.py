@@ -18,6 +18,7 @@ from typing import Protocol
 from numen.core.errors import DeadlineExceeded, Internal, NotFound, NotReady, NumenError
 from numen.core.message import Answer, Done, Grant, Outcome, Request, Trace
 from numen.core.observe import logger, origin
+from numen.core.reference import EXPLAINS
 from numen.serve.admission import Admission
 from numen.serve.batcher import Batcher
 from numen.serve.fleet import Fleet, Tally
@@ -63,14 +64,34 @@ class Service:
         self.leaving = False
         self._placed = False
         self._models: Mapping[str, LiveModel] = MappingProxyType({})
+        self._shown = self._models
         self._waking: dict[Cold, asyncio.Task[Endpoint]] = {}
         self._awaiting: set[asyncio.Task[None]] = set()  # the loop alone would forget them
         self._counts: dict[str, dict[str, Stats]] = {}
 
     @property
     def models(self) -> Mapping[str, LiveModel]:
-        """The listed models by name."""
-        return self._models
+        """The listed models by name, but for those that explain others."""
+        return self._shown
+
+    def explaining(self, name: str) -> Mapping[str, Listed]:
+        """The versions of the model that explains another, by number."""
+        model = self._models.get(name + EXPLAINS)
+        return model.versions if model is not None and model.explains else {}
+
+    def model(self, name: str) -> LiveModel:
+        """A listed model, also one that explains another.
+
+        Raises:
+            NotFound: It is not live.
+            NotReady: Nothing is live yet.
+        """
+        model = self._models.get(name)
+        if model is None:
+            if not self._placed:
+                raise NotReady("models are still being loaded", hint="try again in a moment")
+            raise NotFound(f"model {name[:64]!r} is not live", hint=f"live: {self._some()}")
+        return model
 
     @property
     def ready(self) -> bool:
@@ -112,13 +133,14 @@ class Service:
     def swap(self, table: Table) -> None:
         """Replaces what is live, whole. Endpoints no longer listed finish their work and close."""
         before = self.endpoints()
-        self._models = MappingProxyType(
+        self._place(
             {
                 name: LiveModel(
                     name,
                     MappingProxyType(dict(versions)),
                     MappingProxyType(dict(table.aliases.get(name, {}))),
                     versions[table.defaults[name]],
+                    name in table.explaining,
                 )
                 for name, versions in table.versions.items()
             }
@@ -128,6 +150,11 @@ class Service:
             if id(endpoint) not in kept:
                 endpoint.batcher.close()
         self._placed = True
+
+    def _place(self, models: dict[str, LiveModel]) -> None:
+        self._models = MappingProxyType(models)
+        shown = {name: model for name, model in models.items() if not model.explains}
+        self._shown = MappingProxyType(shown)
 
     def close(self) -> None:
         """Lets all models finish and close."""
@@ -141,15 +168,10 @@ class Service:
             NotFound: It is not live.
             NotReady: Nothing is live yet.
         """
-        model = self._models.get(name)
-        if model is None:
-            if not self._placed:
-                raise NotReady("models are still being loaded", hint="try again in a moment")
-            raise NotFound(f"model {name[:64]!r} is not live", hint=f"live: {self._some()}")
-        return model.find(version)
+        return self.model(name).find(version)
 
     def _some(self) -> str:
-        names = sorted(self._models)
+        names = sorted(self._shown)
         return ", ".join(names[:20]) + (", …" if len(names) > 20 else "") or "none"
 
     async def awake(
@@ -242,7 +264,7 @@ class Service:
         versions = MappingProxyType({**model.versions, before.version: after})
         default = after if model.default is before else model.default
         changed = replace(model, versions=versions, default=default)
-        self._models = MappingProxyType({**self._models, before.name: changed})
+        self._place({**self._models, before.name: changed})
         return True
 
     def submit(self, endpoint: Endpoint, request: Request, done: Done) -> None:

@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from numen.core.bundle import Bundle
 from numen.core.errors import Conflict, Internal, NotFound, NotReady, NumenError
 from numen.core.observe import logger
-from numen.core.reference import Reference
+from numen.core.reference import EXPLAINS, Reference
 from numen.core.settings import Settings
 from numen.registry import Model, Registry
 from numen.serve.live import Cold, Endpoint, Listed, Table
@@ -184,14 +185,7 @@ class Keeper:
         if time.monotonic() < self._away.get(key, 0):
             raise NotReady(f"model {version.name}: its store is away", hint="try again later")
         try:
-            opened = open_model(
-                version.name,
-                str(version.version),
-                self._registry.open(version),
-                max_rows=self._settings.max_batch,
-                threads=self._settings.threads,
-                cache=self._prepared,
-            )
+            opened = self._opened(version.name, version, self._registry.open(version))
         except OSError as error:
             if key not in self._away:
                 _log.error("cannot serve %s@%s: %s", *key, error)
@@ -204,6 +198,16 @@ class Keeper:
             raise
         self._away.pop(key, None)
         return opened
+
+    def _opened(self, name: str, version: ModelVersion, bundle: Bundle) -> Opened:
+        return open_model(
+            name,
+            str(version.version),
+            bundle,
+            max_rows=self._settings.max_batch,
+            threads=self._settings.threads,
+            cache=self._prepared,
+        )
 
     def _wanted(self, published: Mapping[str, Model], orders: Orders, strict: bool) -> _Wanted:
         wanted = _Wanted({}, {}, {})
@@ -267,7 +271,41 @@ class Keeper:
             default = wanted.defaults[name]
             # A default that would not open and was nothing before is the newest that did.
             table.defaults[name] = default if default in versions else max(versions, key=int)
+        self._add_explaining(table, wanted)
         return table
+
+    def _add_explaining(self, table: Table, wanted: _Wanted) -> None:
+        """Beside every model one that explains it, opened by the first who asks.
+
+        Whether a version has an explanation is known when it is looked for.
+        """
+        for name in [*table.versions]:
+            beside = name + EXPLAINS
+            if beside in table.versions:
+                continue  # somebody published a model of that name
+            before = self._service.explaining(name)
+            table.versions[beside] = {
+                number: before.get(number)
+                or Cold(beside, number, partial(self._open_explanation, version))
+                for number in table.versions[name]
+                if (version := wanted.versions.get((name, int(number)))) is not None
+            }
+            if table.defaults[name] not in table.versions[beside]:
+                del table.versions[beside]
+                continue
+            there = table.versions[beside]
+            table.aliases[beside] = {a: n for a, n in table.aliases[name].items() if n in there}
+            table.defaults[beside] = table.defaults[name]
+            table.explaining.add(beside)
+
+    def _open_explanation(self, version: ModelVersion) -> Opened:
+        """Opens what explains a version. Blocks.
+
+        Raises:
+            NotFound: It has none.
+        """
+        bundle = self._registry.open(version).explanation()
+        return self._opened(version.name + EXPLAINS, version, bundle)
 
     def _hold(self, wanted: _Wanted, there: Mapping[Key, Listed]) -> None:
         """Lets what stands for a version that does not open stand for what it did before."""

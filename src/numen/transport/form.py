@@ -6,6 +6,7 @@ an answer's text says around the values is made once for every shape of the outp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -53,6 +54,11 @@ class Form:
     def all_binary(self) -> Form:
         """The same with all outputs as binary tensors."""
         return Form(self._endpoint, self.id, [(spec, True) for spec, _ in self._wanted])
+
+    def without(self, starts: Sequence[str]) -> Form:
+        """The same without the outputs that begin so."""
+        wanted = [each for each in self._wanted if not each[0].name.startswith(tuple(starts))]
+        return Form(self._endpoint, self.id, wanted, self.seconds)
 
     def write(self, outputs: dict[str, Array]) -> tuple[bytes, int | None]:
         """Writes an answer.

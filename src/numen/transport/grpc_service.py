@@ -135,7 +135,7 @@ class Servicer:
         endpoint = await self._find(caller, message)
         answer = INFERENCE.ModelMetadataResponse(
             name=endpoint.name,
-            versions=sorted(self.service.models[endpoint.name].versions, key=int),
+            versions=sorted(self.service.model(endpoint.name).versions, key=int),
             platform=_PLATFORM,
         )
         for specs, tensors in (

@@ -17,6 +17,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from numen.core.errors import InvalidInput
 from numen.core.message import Request as Call
+from numen.core.reference import EXPLAINS
 from numen.core.signature import Array, Signature, TensorSpec
 from numen.serve.live import Endpoint, Listed, LiveModel
 from numen.serve.service import Service
@@ -87,23 +88,25 @@ def router(service: Service) -> APIRouter:
         "regress": (regress, REGRESS_DOC),
     }.items():
         _add_verb(routes, service, verb, read, doc)
+    _add_verb(routes, service, "explain", _predict, _PREDICT_DOC, beside=EXPLAINS)
     _add_looks(routes, service)
     return routes
 
 
 def _add_verb(
     routes: APIRouter, service: Service, verb: str,
-    read: Callable[[bytes, Endpoint], Decoded], doc: dict[str, Any],
+    read: Callable[[bytes, Endpoint], Decoded], doc: dict[str, Any], *, beside: str = "",
 ) -> None:  # fmt: skip
     async def run(request: Request, name: str, version: str | None) -> Response:
         head = Head(request.headers.raw)
         deadline = head.deadline()
         body = await request.body()
-        endpoint = await service.awake(name, version, deadline)
+        service.find(name, version)  # of what is not there it is said by its own name
+        endpoint = await service.awake(name + beside, version, deadline)
         head.check_json()
         arrays, write = read(body, endpoint)
         answer = await caller.predict(
-            service, request, Call(name, arrays, version, deadline=deadline)
+            service, request, Call(name + beside, arrays, version, deadline=deadline)
         )
         return Response(write(answer.outputs), media_type="application/json")
 
@@ -131,19 +134,19 @@ def _add_looks(routes: APIRouter, service: Service) -> None:
     @routes.get("/{name:plain}", summary="Status", responses=_MISSING)
     async def status(name: str) -> dict[str, Any]:
         service.find(name)
-        return _status(service.models[name])
+        return _status(service.model(name))
 
     @routes.get(
         "/{name}/versions/{version:plain}", summary="Status of a version", responses=_MISSING
     )
     async def version_status(name: str, version: str) -> dict[str, Any]:
         found = service.find(name, version)
-        return _status(service.models[name], found)
+        return _status(service.model(name), found)
 
     @routes.get("/{name}/labels/{label:plain}", summary="Status of a label", responses=_MISSING)
     async def label_status(name: str, label: str) -> dict[str, Any]:
         found = service.find(name, label)
-        return _status(service.models[name], found)
+        return _status(service.model(name), found)
 
     @routes.get("/{name}/metadata", summary="Metadata", responses=_MISSING)
     async def metadata(name: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from numen.serve.service import Service
 from numen.serve.stats import Histogram, Stats
 from numen.transport import v2
 from numen.transport.caller import Head, predict, served
+from numen.transport.explain import explain
 from numen.transport.status import responses
 
 _TENSOR: Final[dict[str, Any]] = {
@@ -132,7 +133,7 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
         endpoint = await service.awake(name, version)
         return {
             "name": endpoint.name,
-            "versions": sorted(service.models[name].versions, key=int),
+            "versions": sorted(service.model(name).versions, key=int),
             "platform": "onnxruntime_onnx",
             "inputs": [_tensor(spec) for spec in endpoint.signature.inputs],
             "outputs": [_tensor(spec) for spec in endpoint.signature.outputs],
@@ -162,6 +163,13 @@ def router(service: Service, repository: Repository | None) -> APIRouter:
             return Response(reply, media_type="application/json", headers=headers)
         headers["inference-header-content-length"] = str(header_length)
         return Response(reply, media_type="application/octet-stream", headers=headers)
+
+    @_model_route(
+        routes.post, "/explain", summary="Explain an answer", responses=_ERRORS,
+        openapi_extra=_INFER_DOC, response_class=Response,
+    )  # fmt: skip
+    async def why(request: Request, name: str, version: str | None = None) -> Response:
+        return await explain(service, request, name, version)
 
     if repository is not None:
         _add_repository(routes, repository)

@@ -1,0 +1,124 @@
+"""`/v2/models/{m}/explain`: why a model answers so, as numbers or as a picture.
+
+What explains a model is live beside it as `{m}.explain`, with a queue of its own; this door asks it
+under the model's own name, and gives its outputs as `attribution:INPUT`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from fastapi import Request, Response
+
+from numen.core.errors import InvalidInput
+from numen.core.manifest import ColumnsInput, ImageInput
+from numen.core.message import Answer
+from numen.core.reference import EXPLAINS
+from numen.core.signature import Array, Arrays
+from numen.explain import picture
+from numen.serve.live import Endpoint
+from numen.serve.service import Service
+from numen.transport import v2
+from numen.transport.caller import Head, predict, served
+
+ATTRIBUTION: Final = "attribution:"
+USUAL: Final = "integrated-gradients"
+METHODS: Final = (USUAL, "saliency", "gradient-x-input")
+
+
+async def explain(service: Service, request: Request, name: str, version: str | None) -> Response:
+    """Answers a request of the protocol's form.
+
+    Raises:
+        InvalidInput: It is malformed, or a parameter is not known.
+        NotFound: There is no such model, or nothing that explains it.
+    """
+    head = Head(request.headers.raw)
+    service.find(name, version)
+    until = head.deadline()
+    body = await request.body()
+    endpoint = await service.awake(name + EXPLAINS, version, until)
+    call, form = v2.decode_call(head, body, endpoint, until)
+    method = _method(body[: head.binary] if head.binary else body)
+    answer = await predict(service, request, call)
+    outputs = _of(method, answer.outputs)
+    headers = served(answer)
+    if "image/png" in request.headers.get("accept", ""):
+        drawn = draw(endpoint, call.inputs, outputs, answer, method)
+        return Response(drawn, media_type="image/png", headers=headers)
+    reply, header_length = form.without(METHODS).write(outputs)
+    if header_length is None:
+        return Response(reply, media_type="application/json", headers=headers)
+    headers["inference-header-content-length"] = str(header_length)
+    return Response(reply, media_type="application/octet-stream", headers=headers)
+
+
+def _method(text: bytes) -> str:
+    said: dict[str, Any] = orjson.loads(text).get("parameters") or {} if text else {}
+    method = said.get("method", USUAL)
+    if method not in METHODS:
+        raise InvalidInput(
+            f"method: expected one of {', '.join(METHODS)}, received {method!r}",
+            field="method",
+        )
+    for fixed in ("target", "steps", "baseline"):
+        if fixed in said:
+            raise InvalidInput(
+                f"{fixed}: an explanation that is served is of the model's answer, along a path "
+                "that was fixed when the model was published",
+                hint="leave it out",
+                field=fixed,
+            )
+    return str(method)
+
+
+def _of(method: str, outputs: Arrays) -> dict[str, Array]:
+    """The outputs with the attributions of one method."""
+    chosen = dict(outputs)
+    for name in outputs:
+        if method != USUAL and name.startswith(ATTRIBUTION):
+            chosen[name] = outputs[f"{method}:{name.removeprefix(ATTRIBUTION)}"]
+    return chosen
+
+
+def draw(endpoint: Endpoint, inputs: Arrays, outputs: Arrays, answer: Answer, method: str) -> bytes:
+    """The first row's attributions as a PNG.
+
+    Raises:
+        InvalidInput: They are of no kind that is drawn.
+    """
+    manifest = endpoint.manifest
+    how = manifest.preprocess
+    (spec, *_) = manifest.signature.inputs
+    values = np.asarray(outputs[f"{ATTRIBUTION}{spec.name}"][0])
+    given = inputs[spec.name][0]
+    kind = answer.variant if answer.degraded else method
+    title = f"{_answer(endpoint, outputs)} · {kind}"
+    if isinstance(how, ImageInput):
+        pixels = (np.asarray(given, float) - how.offset) / (how.scale or 1)
+        if how.layout == "chw":
+            pixels, values = pixels.transpose(1, 2, 0), values.transpose(1, 2, 0)
+        plain = pixels.reshape(how.shape).clip(0, 255).astype(np.uint8)
+        return picture.heat(plain, values.reshape(how.shape), title)
+    if "tokens" in outputs:
+        tokens = [str(token) for token in outputs["tokens"][0] if str(token)]
+        return picture.words(tokens, values[: len(tokens)], title)
+    if isinstance(how, ColumnsInput) and values.ndim == 1:
+        names = [f"{column.name} {part}".strip() for column in how.columns for part in column.parts]
+        return picture.bars(names, values, [f"{value:g}" for value in given], title)
+    raise InvalidInput(
+        "no picture is drawn of such an input", hint="ask for application/json", field="Accept"
+    )
+
+
+def _answer(endpoint: Endpoint, outputs: Arrays) -> str:
+    how = endpoint.manifest.postprocess
+    if how is None:
+        return endpoint.name.removesuffix(EXPLAINS)
+    scores = np.asarray(outputs[how.output][0]).reshape(-1)
+    labels = getattr(how, "labels", None)
+    if labels is None:
+        return f"{scores[0]:.4g}"
+    return str(labels[int(scores.argmax())])

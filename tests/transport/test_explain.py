@@ -1,0 +1,132 @@
+"""Why a model answers so: asked of a real server, for models of pictures, texts and columns."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http
+from PIL import Image
+
+import numen
+from parts import start_server, stop
+from train.kinds import labels, pictures, quantity, text
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    folder: Path = tmp_path_factory.mktemp("why")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMEN_HOME", str(folder / "home"))
+        for name, kind, family in (
+            ("shades", pictures, "cnn"), ("said", text, "text-cnn"), ("price", quantity, "mlp"),
+            ("tags", labels, "forest"),
+        ):  # fmt: skip
+            (folder / name).mkdir()
+            numen.train(kind(folder / name), family, name=name, epochs=3)
+        address, process = start_server(folder / "home")
+        yield address
+        stop(process)
+
+
+def asked(name, x, datatype="FP32", **parameters):
+    data = x.reshape(-1).tolist()
+    tensor = {"name": name, "shape": list(x.shape), "datatype": datatype, "data": data}
+    return {"inputs": [tensor], "parameters": parameters}
+
+
+def outputs(reply):
+    assert reply.status_code == 200, reply.text
+    return {
+        each["name"]: np.array(each["data"]).reshape(each["shape"])
+        for each in reply.json()["outputs"]
+    }
+
+
+def test_attributions_add_up_to_how_far_the_answer_is_from_the_baselines(url) -> None:
+    x = np.random.default_rng(0).integers(0, 255, (5, 12, 12)).astype(float)
+    said = outputs(httpx.post(f"{url}/v2/models/shades/explain", json=asked("image", x)))
+    assert said.keys() == {"probabilities", "attribution:image"}
+    black = httpx.post(f"{url}/v2/models/shades/infer", json=asked("image", np.zeros((1, 12, 12))))
+    best = said["probabilities"].argmax(1)
+    gap = said["probabilities"].max(1) - outputs(black)["probabilities"][0][best]
+    np.testing.assert_allclose(said["attribution:image"].sum((1, 2)), gap, atol=5e-3)
+    assert np.abs(gap).max() > 0.01
+
+
+def test_saliency_is_the_slope_of_the_score(url) -> None:
+    x = np.array([[0.5, -1.0]])
+    said = outputs(
+        httpx.post(f"{url}/v2/models/price/explain", json=asked("features", x, method="saliency"))
+    )
+    for place in range(2):
+        moved = np.repeat(x, 2, 0)
+        moved[0, place] += 0.01
+        moved[1, place] -= 0.01
+        values = outputs(httpx.post(f"{url}/v2/models/price/infer", json=asked("features", moved)))[
+            "value"
+        ][:, 0]
+        steep = abs(values[0] - values[1]) / 0.02
+        assert said["attribution:features"][0, place] == pytest.approx(steep, rel=0.05, abs=0.02)
+
+
+def test_of_a_text_each_piece_has_its_share(url) -> None:
+    x = np.array([["it was great"]], object)
+    said = outputs(httpx.post(f"{url}/v2/models/said/explain", json=asked("text", x, "BYTES")))
+    assert [token for token in said["tokens"][0] if token] == ["it", "was", "great"]
+    assert np.abs(said["attribution:text"][0, :3]).min() > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("shades", asked("image", np.full((1, 12, 12), 40.0))),
+        ("said", asked("text", np.array([["so cold"]], object), "BYTES")),
+        ("price", asked("features", np.array([[1.0, 2.0]]))),
+    ],
+)
+def test_a_picture_is_drawn_for_those_who_ask(url, model, body) -> None:
+    reply = httpx.post(
+        f"{url}/v2/models/{model}/explain", json=body, headers={"accept": "image/png"}
+    )
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "image/png")
+    picture = np.asarray(Image.open(io.BytesIO(reply.content)).convert("RGB"), int)
+    assert picture.shape[1] > 300
+    assert (picture.max(-1) - picture.min(-1)).max() > 60  # some of it is coloured
+
+
+def test_any_client_of_the_protocol_can_call_it_as_a_model(url) -> None:
+    client = tritonclient.http.InferenceServerClient(url.removeprefix("http://"))
+    tensor = tritonclient.http.InferInput("features", [1, 2], "FP32")
+    tensor.set_data_from_numpy(np.array([[1.0, 2.0]], np.float32))
+    answer = client.infer("price.explain", [tensor])
+    assert answer.as_numpy("attribution:features").shape == (1, 2)
+    assert client.get_model_metadata("price.explain")["versions"] == ["1"]
+    rows = httpx.post(f"{url}/v1/models/price:explain", json={"instances": [[1, 2]]}).json()
+    assert rows["predictions"][0]["attribution:features"] == pytest.approx(
+        answer.as_numpy("attribution:features")[0].tolist()
+    )
+
+
+def test_it_is_not_listed_among_the_models(url) -> None:
+    listed = httpx.post(f"{url}/v2/repository/index").json()
+    assert sorted(each["name"] for each in listed) == ["price", "said", "shades", "tags"]
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "status", "code"),
+    [
+        ("shades", {"method": "magic"}, 400, "invalid_input"),
+        ("shades", {"target": 1}, 400, "invalid_input"),
+        ("tags", {}, 404, "not_found"),
+        ("nobody", {}, 404, "not_found"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(url, model, parameters, status, code) -> None:
+    body = asked("image", np.zeros((1, 12, 12)), **parameters)
+    reply = httpx.post(f"{url}/v2/models/{model}/explain", json=body)
+    assert (reply.status_code, reply.json()["code"]) == (status, code)
+    assert ".explain" not in reply.json()["error"]
