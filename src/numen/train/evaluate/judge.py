@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 1_024  # predicted at once
 _MOST: Final = 1 << 29  # bytes of predictions that are held
+_TABLE: Final = 1 << 28  # bytes of columns that are held for slices; of more, there are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def judge(
         predict: A batch to float[rows, labels] of probabilities, or to float[rows, k].
         split: The rows.
         labels: The classes, or None for a quantity.
-        how: What the rows are; columns are kept for slicing.
+        how: What the rows are; columns are kept for slicing, if they are no more than 256 MB.
         group: Where an order is judged, by which groups, int64[rows].
         several: A row carries any number of the labels.
         quantities: What several quantities are called.
@@ -116,6 +117,8 @@ def judge(
             hint="evaluate a part of the rows",
         )
     columns = how.columns if isinstance(how, ColumnsInput | WindowInput) else ()
+    if len(split) * sum(column.width for column in columns) * 4 > _TABLE:
+        columns = ()  # a set that is read in parts is not held whole to be sliced
     outputs, targets, tables = [], [], []
     for batch in split.batches(_ROWS):
         output = predict(batch)
