@@ -149,9 +149,8 @@ def main() -> None:
                     least = wanted.get(rows)
                     reached &= least is None or ours / theirs >= least
                     asked = f"  (wanted {least:g}x)" if least else ""
-                    print(
-                        f"  {rows:>3} rows {ours:>10,.0f} : {theirs:>8,.0f} = {ours / theirs:.1f}x{asked}"
-                    )
+                    ratio = f"{ours / theirs:.1f}x{asked}"
+                    print(f"  {rows:>3} rows {ours:>10,.0f} : {theirs:>8,.0f} = {ratio}")
     sys.exit(not reached)
 
 
