@@ -45,14 +45,15 @@ def convert(booster: Any, signature: Signature) -> onnx.ModelProto:
         _grow(ensemble, tree["tree_structure"], place % each, share)
     if not trees:
         ensemble.tree()
-        ensemble.leaf({})
+        ensemble.leaf({}, 1.0)
     return ensemble.write(signature, lambda graph, raw: _finish(graph, raw, account))
 
 
 def _grow(ensemble: Ensemble, node: dict[str, Any], target: int, share: float) -> int:
     """Adds a node and all below it; returns its number."""
     if "leaf_value" in node:
-        return ensemble.leaf({target: node["leaf_value"] * share})
+        rows = node.get("leaf_count", 1.0)  # a tree of one leaf does not say
+        return ensemble.leaf({target: node["leaf_value"] * share}, rows)
     feature, kind, default_left = node["split_feature"], node["missing_type"], node["default_left"]
     if node["decision_type"] == "==":
         # Membership of a set: a chain of questions that share the answer yes.

@@ -50,9 +50,15 @@ class Ensemble:
         """
         return self._node(mode, feature, value, missing_true)
 
-    def leaf(self, values: dict[int, float]) -> int:
-        """Adds a leaf that gives these values by target, and returns its number."""
-        number = self._node("LEAF", 0, 0.0, False)
+    def leaf(self, values: dict[int, float], cover: float) -> int:
+        """Adds a leaf and returns its number.
+
+        Args:
+            values: What it gives, by target.
+            cover: How many rows came to it in training, as whoever grew it counts them; what is
+                not known of a row goes both ways of a test in these shares.
+        """
+        number = self._node("LEAF", 0, 0.0, False, cover)
         for target, value in values.items() or {0: 0.0}.items():
             row = (self._tree, number, target, value)
             for name, part in zip(_LEAF, row, strict=True):
@@ -107,9 +113,11 @@ class Ensemble:
         onnx.checker.check_model(model)
         return model
 
-    def _node(self, mode: str, feature: int, value: float, missing_true: bool) -> int:
+    def _node(
+        self, mode: str, feature: int, value: float, missing_true: bool, cover: float = 0.0
+    ) -> int:
         number, self._next = self._next, self._next + 1
-        row = (self._tree, number, feature, mode, value, 0, 0, int(missing_true))
+        row = (self._tree, number, feature, mode, value, 0, 0, int(missing_true), cover)
         for name, part in zip(_NODE, row, strict=True):
             self._nodes[name].append(part)
         return number
@@ -153,6 +161,7 @@ _NODE: Final = (
     "nodes_truenodeids",
     "nodes_falsenodeids",
     "nodes_missing_value_tracks_true",
+    "nodes_hitrates",
 )
 _LEAF: Final = ("target_treeids", "target_nodeids", "target_ids", "target_weights")
 

@@ -59,7 +59,8 @@ def _by_trees(model: Any, signature: Signature) -> onnx.ModelProto:
             if tree.children_left[node] < 0:
                 values = np.asarray(tree.value[node]).reshape(-1) / len(model.estimators_)
                 kept = {places[i]: float(v) for i, v in enumerate(values) if v}
-                numbers.append(ensemble.leaf(kept))
+                rows = float(tree.weighted_n_node_samples[node])
+                numbers.append(ensemble.leaf(kept, rows))
             else:
                 missing = bool(tree.missing_go_to_left[node])
                 cut = round_down(tree.threshold[node])

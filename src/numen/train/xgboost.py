@@ -225,7 +225,7 @@ def convert(booster: Any, signature: Signature) -> onnx.ModelProto:
         ensemble.tree()
         _grow(ensemble, tree, target)
     ensemble.tree()
-    ensemble.leaf(dict(enumerate(_base(account, objective, targets))))
+    ensemble.leaf(dict(enumerate(_base(account, objective, targets))), 1.0)
     return ensemble.write(signature, lambda graph, raw: _finish(graph, raw, objective))
 
 
@@ -241,7 +241,7 @@ def _grow(ensemble: Ensemble, tree: dict[str, Any], target: int) -> None:
     for node, cut in enumerate(tree["split_conditions"]):
         feature, missing_left = tree["split_indices"][node], bool(tree["default_left"][node])
         if left[node] < 0:
-            numbers.append([ensemble.leaf({target: cut})])
+            numbers.append([ensemble.leaf({target: cut}, tree["sum_hessian"][node])])
         elif node in chosen:
             # Membership of a set: a chain of questions that share the answer yes.
             numbers.append(
