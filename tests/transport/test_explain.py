@@ -23,10 +23,11 @@ def url(tmp_path_factory):
         patch.setenv("NUMEN_HOME", str(folder / "home"))
         for name, kind, family in (
             ("shades", pictures, "cnn"), ("said", text, "text-cnn"), ("price", quantity, "mlp"),
-            ("tags", labels, "forest"),
+            ("tags", labels, "forest"), ("grown", quantity, "boosting"), ("wood", pictures, "forest"),
         ):  # fmt: skip
             (folder / name).mkdir()
-            numen.train(kind(folder / name), family, name=name, epochs=3)
+            epochs = {"epochs": 3} if family not in ("boosting", "forest") else {}
+            numen.train(kind(folder / name), family, name=name, **epochs)
         address, process = start_server(folder / "home")
         yield address
         stop(process)
@@ -80,12 +81,42 @@ def test_of_a_text_each_piece_has_its_share(url) -> None:
     assert np.abs(said["attribution:text"][0, :3]).min() > 0
 
 
+def test_any_label_can_be_asked_about_by_place_or_name(url) -> None:
+    x = np.random.default_rng(1).integers(0, 255, (2, 12, 12)).astype(float)
+    for model in ("shades", "wood"):
+        by_place = [
+            outputs(
+                httpx.post(f"{url}/v2/models/{model}/explain", json=asked("image", x, target=n))
+            )
+            for n in range(2)
+        ]
+        usual = outputs(httpx.post(f"{url}/v2/models/{model}/explain", json=asked("image", x)))
+        best = usual["probabilities"].argmax(1)
+        values = np.stack([each["attribution:image"] for each in by_place])
+        assert np.abs(values[0] - values[1]).max() > 0
+        np.testing.assert_allclose(
+            usual["attribution:image"], values[best, np.arange(2)], atol=1e-6
+        )
+        named = asked("image", x, target="light")
+        reply = outputs(httpx.post(f"{url}/v2/models/{model}/explain", json=named))
+        np.testing.assert_allclose(reply["attribution:image"], values[1], atol=1e-6)
+
+
+def test_of_trees_it_is_exact(url) -> None:
+    x = np.array([[0.5, -1.0], [2.0, 0.0], [0.0, 1.0]])
+    said = outputs(httpx.post(f"{url}/v2/models/grown/explain", json=asked("features", x)))
+    total = said["attribution:features"].sum(1) + said["expected"]
+    np.testing.assert_allclose(total, said["value"][:, 0], atol=1e-5)
+    assert np.abs(said["attribution:features"]).max() > 0.1
+
+
 @pytest.mark.parametrize(
     ("model", "body"),
     [
         ("shades", asked("image", np.full((1, 12, 12), 40.0))),
         ("said", asked("text", np.array([["so cold"]], object), "BYTES")),
         ("price", asked("features", np.array([[1.0, 2.0]]))),
+        ("grown", asked("features", np.array([[1.0, 2.0]]))),
     ],
 )
 def test_a_picture_is_drawn_for_those_who_ask(url, model, body) -> None:
@@ -113,14 +144,24 @@ def test_any_client_of_the_protocol_can_call_it_as_a_model(url) -> None:
 
 def test_it_is_not_listed_among_the_models(url) -> None:
     listed = httpx.post(f"{url}/v2/repository/index").json()
-    assert sorted(each["name"] for each in listed) == ["price", "said", "shades", "tags"]
+    assert sorted(each["name"] for each in listed) == [
+        "grown",
+        "price",
+        "said",
+        "shades",
+        "tags",
+        "wood",
+    ]
 
 
 @pytest.mark.parametrize(
     ("model", "parameters", "status", "code"),
     [
         ("shades", {"method": "magic"}, 400, "invalid_input"),
-        ("shades", {"target": 1}, 400, "invalid_input"),
+        ("wood", {"method": "saliency"}, 400, "invalid_input"),
+        ("shades", {"steps": 8}, 400, "invalid_input"),
+        ("shades", {"target": 2}, 400, "invalid_input"),
+        ("shades", {"target": "nobody"}, 400, "invalid_input"),
         ("tags", {}, 404, "not_found"),
         ("nobody", {}, 404, "not_found"),
     ],

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from msgspec.structs import replace
 
 from numen.core.bundle import EXPLANATION, GOLDEN, Bundle, Golden, pack_golden
 from numen.core.manifest import Classification, ImageInput, Manifest, Variant
 from numen.core.observe import logger
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
-from numen.runtime.base import make
+from numen.explain import TARGET
+from numen.runtime.base import open_variant
 
 _LARGEST: Final = 64 << 20  # bytes of a graph; the weights of larger ones would be kept thrice
 _log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Variants of one way to explain, and their files."""
+
+    variants: tuple[Variant, ...]
+    files: dict[str, bytes]
 
 
 def explained(manifest: Manifest, graph: Path, samples: Arrays) -> dict[str, Path | bytes]:
@@ -28,32 +40,69 @@ def explained(manifest: Manifest, graph: Path, samples: Arrays) -> dict[str, Pat
         samples: Recorded inputs.
 
     Returns:
-        Nothing for a graph that has no derivative, is of several answers at once, or is large.
+        Nothing for a graph of several answers at once, a large one, or one of a kind that cannot be
+        explained.
     """
     if find_spec("onnx") is None:  # extra `train`; a graph that is published as it is needs none
         return {}
     import onnx
-
-    from numen.explain.graph import INTEGRATED, SALIENCY, Underivable, served, write
 
     how = manifest.postprocess
     several = isinstance(how, Classification) and how.several
     if several or graph.stat().st_size > _LARGEST or len(manifest.signature.outputs) != 1:
         return {}
     (output,) = manifest.signature.outputs
+    if not isinstance(how, Classification) and (how is None or (output.row or (1,)) != (1,)):
+        return {}
+    model = onnx.load(graph)
+    for way in _WAYS:
+        made = way(model, manifest, samples)
+        if made is not None:
+            return _files(manifest, made, samples)
+    return {}
+
+
+def _by_gradient(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
+    """Integrated gradients, and their slope alone where there is no time for them."""
+    from numen.explain.graph import INTEGRATED, SALIENCY, Underivable, served, write
+
     try:
-        explanation = write(onnx.load(graph), output.name)
-        if how is None or (not isinstance(how, Classification) and (output.row or (1,)) != (1,)):
-            return {}
-        baselines = {name: _baseline(manifest, samples[name]) for name in explanation.inputs}
-        graphs = {
-            f"{method}.onnx": served(explanation, baselines, method).SerializeToString()
-            for method in (INTEGRATED, SALIENCY)
-        }
-        return _files(manifest, graphs, samples)
+        explanation = write(model, manifest.signature.outputs[0].name)
     except Underivable as error:
         _log.info("no explanation by gradients: %s", error)
-        return {}
+        return None
+    baselines = {name: _baseline(manifest, samples[name]) for name in explanation.inputs}
+    methods = (INTEGRATED, SALIENCY)
+    return _Way(
+        tuple(Variant(method, "onnx", f"{method}.onnx") for method in methods),
+        {
+            f"{method}.onnx": served(explanation, baselines, method).SerializeToString()
+            for method in methods
+        },
+    )
+
+
+def _by_trees(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
+    """Shapley values, exactly."""
+    from numen.explain.trees.reading import Unreadable, read
+
+    try:
+        (rows,) = samples.values()
+        paths = read(model, rows)
+    except (Unreadable, ValueError) as error:
+        _log.info("no explanation of trees: %s", error)
+        return None
+    labels = manifest.signature.outputs[0].shape[-1] or 1
+    if len(paths.base) not in ({1, 2} if labels == 2 else {labels}):
+        return None
+    files = {"tree-shap.npz": paths.pack(), "tree-shap.onnx": model.SerializeToString()}
+    return _Way((Variant("tree-shap", "trees", "tree-shap.npz"),), files)
+
+
+_WAYS: Final[tuple[Callable[[Any, Manifest, Arrays], _Way | None], ...]] = (
+    _by_gradient,
+    _by_trees,
+)
 
 
 def _baseline(manifest: Manifest, samples: Array) -> Array:
@@ -70,36 +119,34 @@ def _baseline(manifest: Manifest, samples: Array) -> Array:
     return np.asarray(total / np.maximum(there.sum(0, keepdims=True), 1))
 
 
-def _files(
-    manifest: Manifest, graphs: dict[str, bytes], samples: Arrays
-) -> dict[str, Path | bytes]:
+def _files(manifest: Manifest, way: _Way, samples: Arrays) -> dict[str, Path | bytes]:
+    """The inner bundle's, made by running it once."""
+    inner = Manifest(
+        signature=manifest.signature,
+        variants=way.variants,
+        preprocess=manifest.preprocess,
+        postprocess=manifest.postprocess,
+        batched=manifest.batched,
+        framework=manifest.framework,
+        family=manifest.family,
+    )
     with tempfile.TemporaryDirectory() as work:
-        first, *_ = graphs
-        path = Path(work) / first
-        path.write_bytes(graphs[first])
-        runtime = make("onnx")
-        runtime.open(path)
+        draft = Bundle.write(Path(work) / "draft", inner, dict(way.files))
+        runtime = open_variant(draft)
         try:
-            outputs = runtime.predict(samples)
+            asked = any(spec.name == TARGET for spec in runtime.signature.inputs)
+            rows = len(next(iter(samples.values())))
+            given = dict(samples) | ({TARGET: np.full(rows, -1)} if asked else {})
+            outputs = runtime.predict(given)
+            more = (TensorSpec(TARGET, "int64", (None,), otherwise=-1),) if asked else ()
             signature = Signature(
-                manifest.signature.inputs, tuple(_open(spec) for spec in runtime.signature.outputs)
+                (*manifest.signature.inputs, *more),
+                tuple(_open(spec) for spec in runtime.signature.outputs),
             )
         finally:
             runtime.close()
-        inner = Manifest(
-            signature=signature,
-            variants=tuple(Variant(name.removesuffix(".onnx"), "onnx", name) for name in graphs),
-            preprocess=manifest.preprocess,
-            postprocess=manifest.postprocess,
-            batched=manifest.batched,
-            framework=manifest.framework,
-            family=manifest.family,
-        )
-        files: dict[str, Path | bytes] = {
-            **graphs,
-            GOLDEN: pack_golden(Golden(dict(samples), outputs)),
-        }
-        bundle = Bundle.write(Path(work) / "bundle", inner, files)
+        files: dict[str, Path | bytes] = {**way.files, GOLDEN: pack_golden(Golden(given, outputs))}
+        bundle = Bundle.write(Path(work) / "bundle", replace(inner, signature=signature), files)
         return {
             f"{EXPLANATION}/{place.name}": place.read_bytes() for place in bundle.path.iterdir()
         }

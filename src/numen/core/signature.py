@@ -49,12 +49,14 @@ class TensorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         dtype: A NumPy name (`float32`, `int64`, …) or `string`.
         shape: Sizes, batch first; None where any size goes. `(None, 28, 28)`.
         missing: Whether NaN may stand for a missing value.
+        otherwise: What every number is where a request leaves the input out; None if it may not.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
     missing: bool = False
+    otherwise: float | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in _DATATYPE_OF:
@@ -160,6 +162,20 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
 
+    @property
+    def required(self) -> tuple[TensorSpec, ...]:
+        """The inputs that no request may leave out."""
+        return tuple(spec for spec in self.inputs if spec.otherwise is None)
+
+    def complete(self, arrays: Arrays, rows: int) -> dict[str, Array]:
+        """Accepted arrays in the signature's order, and for what was left out its value."""
+        return {
+            spec.name: arrays[spec.name]
+            if spec.name in arrays or spec.otherwise is None
+            else np.full((rows, *(size or 1 for size in spec.row)), spec.otherwise, spec.numpy)
+            for spec in self.inputs
+        }
+
     def input(self, name: str) -> TensorSpec:
         """The input called `name`.
 
@@ -194,7 +210,8 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             InvalidInput: One is not finite (or missing, where it may not be).
         """
         for spec in self.inputs:
-            spec.check_values(arrays[spec.name])
+            if spec.name in arrays:
+                spec.check_values(arrays[spec.name])
 
     def check_form(self, arrays: Arrays) -> int:
         """Accepts the types and sizes of `arrays` and returns their common number of rows.
@@ -210,7 +227,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             array = arrays.get(spec.name)
             if array is None:
                 self._check_names(arrays)
-                raise AssertionError("names agree, so nothing is missing")
+                continue  # it may be left out
             have = spec.check_form(array)
             if rows and have != rows:
                 raise InvalidInput(
@@ -228,7 +245,7 @@ class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise InvalidInput(
                     f'input "{name}" is unknown: expected {expected}', field=str(name)
                 )
-        for spec in self.inputs:
+        for spec in self.required:
             if spec.name not in arrays:
                 raise InvalidInput(
                     f'input "{spec.name}" is missing: expected {expected}', field=spec.name

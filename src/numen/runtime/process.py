@@ -311,10 +311,11 @@ def read_numbers(manifest: Manifest, value: Any) -> dict[str, Array]:
     Raises:
         InvalidInput: They are not of that shape, not numbers, or the model has several inputs.
     """
-    if len(manifest.signature.inputs) != 1:
-        names = ", ".join(spec.name for spec in manifest.signature.inputs)
+    required = manifest.signature.required
+    if len(required) != 1:
+        names = ", ".join(spec.name for spec in required)
         raise InvalidInput(f"this model takes several inputs ({names})", hint="use /v2/…/infer")
-    spec = manifest.signature.inputs[0]
+    (spec,) = required
     wanted = "text" if spec.dtype == "string" else "numbers"
     try:
         array = np.asarray(value)

@@ -28,7 +28,7 @@ from numen.core.errors import (
 )
 from numen.core.message import Answer, Done, Outcome, Request
 from numen.core.observe import logger
-from numen.core.signature import Array
+from numen.core.signature import Array, Arrays
 from numen.serve.ladder import Rung
 from numen.serve.opening import Opened
 from numen.serve.queue import Queue, Work
@@ -212,7 +212,7 @@ class Batcher:
 
     def _run_one(self, rung: Rung, work: Work) -> Outcome:
         try:
-            outputs = self._predict(rung, work.request.inputs, work.rows)
+            outputs = self._predict(rung, self._given(work), work.rows)
         except NumenError as error:
             return error
         return Answer(self._name, self._version, outputs, rung.variant, rung.degraded)
@@ -236,8 +236,9 @@ class Batcher:
         return [refused.get(place) or next(rest) for place in range(len(batch))]
 
     def _run_together(self, rung: Rung, batch: list[Work]) -> list[Outcome]:
+        given = [self._given(work) for work in batch]
         inputs = {
-            spec.name: np.concatenate([work.request.inputs[spec.name] for work in batch])
+            spec.name: np.concatenate([each[spec.name] for each in given])
             for spec in self._signature.inputs
         }
         outputs = self._predict(rung, inputs, sum(work.rows for work in batch))
@@ -252,7 +253,13 @@ class Batcher:
             at = end
         return outcomes
 
-    def _predict(self, rung: Rung, inputs: dict[str, Array], rows: int) -> dict[str, Array]:
+    def _given(self, work: Work) -> Arrays:
+        inputs = work.request.inputs
+        if len(inputs) == len(self._signature.inputs):  # as nearly always
+            return inputs
+        return self._signature.complete(inputs, work.rows)
+
+    def _predict(self, rung: Rung, inputs: Arrays, rows: int) -> dict[str, Array]:
         self._signature.check_values(inputs)
         try:
             outputs = rung.runtime.predict(inputs)
@@ -323,5 +330,7 @@ def _give_way() -> None:
 
 def _alike(left: Request, right: Request) -> bool:
     return all(
-        array.shape[1:] == right.inputs[name].shape[1:] for name, array in left.inputs.items()
+        array.shape[1:] == right.inputs[name].shape[1:]
+        for name, array in left.inputs.items()
+        if name in right.inputs
     )

@@ -205,7 +205,7 @@ def _rows(value: Any, signature: Signature) -> dict[str, Array]:
     if not named:
         (spec,) = _single(signature, "instances")
         return tensors.in_columns({spec.name: _tensor(value, spec)}, signature)
-    columns: dict[str, list[Any]] = {spec.name: [] for spec in signature.inputs}
+    columns: dict[str, list[Any]] = {spec.name: [] for spec in signature.required}
     for place, row in enumerate(value):
         fields = row.as_dict() if isinstance(row, JsonObject) else None
         if fields is None or fields.keys() != columns.keys():
@@ -217,7 +217,7 @@ def _rows(value: Any, signature: Signature) -> dict[str, Array]:
             columns[name].append(item)
     made = {
         spec.name: _tensor(tensors.json_array(columns[spec.name]), spec)
-        for spec in signature.inputs
+        for spec in signature.required
     }
     return tensors.in_columns(made, signature)
 
@@ -235,13 +235,14 @@ def _columns(value: Any, signature: Signature) -> dict[str, Array]:
 
 
 def _single(signature: Signature, form: str) -> tuple[TensorSpec, ...]:
-    if len(signature.inputs) != 1:
-        names = ", ".join(spec.name for spec in signature.inputs)
+    required = signature.required
+    if len(required) != 1:
+        names = ", ".join(spec.name for spec in required)
         raise InvalidInput(
             f'"{form}": this model takes several inputs, expected each by name ({names})',
             field=form,
         )
-    return signature.inputs
+    return required
 
 
 def _tensor(value: Any, spec: TensorSpec) -> Array:

@@ -133,7 +133,7 @@ def _decode(body: bytes, manifest: Manifest, signature: str, method: str) -> dic
             {name: _single(value, name) for name, value in row.items()} for row in rows
         ]
         return encode_fields(plain, how)
-    names = {spec.name for spec in manifest.signature.inputs}
+    names = {spec.name for spec in manifest.signature.required}
     for place, row in enumerate(rows):
         if row.keys() != names:
             raise InvalidInput(
@@ -143,7 +143,7 @@ def _decode(body: bytes, manifest: Manifest, signature: str, method: str) -> dic
             )
     return {
         spec.name: np.concatenate([_feature(row[spec.name], spec, manifest) for row in rows])
-        for spec in manifest.signature.inputs
+        for spec in manifest.signature.required
     }
 
 

@@ -235,7 +235,7 @@ def _binary_size(parameters: Any, name: str) -> int | None:
 
 
 def _decode_raw(body: bytes, endpoint: Endpoint) -> tuple[Request, Form]:
-    specs = endpoint.signature.inputs
+    specs = endpoint.signature.required
     if len(specs) != 1 or specs[0].dtype == "string" or None in specs[0].row:
         raise InvalidInput(
             f"model {endpoint.name}: a raw request needs a single input of fixed size",

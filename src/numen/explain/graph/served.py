@@ -1,7 +1,7 @@
-"""An explanation graph as a model of its own: it takes what the model takes and needs no more.
+"""An explanation graph as a model of its own: it takes what the model takes, and `target`.
 
-It explains what the model answers, the likeliest label or the one value, from a baseline and along
-points that are in the graph.
+That is the place of the label that is explained, or -1 for the likeliest. The baseline and the
+points on the way from it are in the graph.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.signature import Array
+from numen.explain import ATTRIBUTION, TARGET
 from numen.explain.graph.write import (
     BASELINE,
     INTEGRATED,
@@ -21,13 +22,12 @@ from numen.explain.graph.write import (
     NOISE,
     PRODUCT,
     SALIENCY,
-    TARGET,
     WEIGHTS,
     Explanation,
 )
 
 STEPS: Final = 32  # points of the Gauss-Legendre rule between baseline and input
-ATTRIBUTION: Final = "attribution:"
+_ASKED: Final = "target:asked"
 _CHEAP: Final = (SALIENCY, PRODUCT)  # of one gradient, which costs little beside a path of them
 
 
@@ -57,7 +57,6 @@ def served(
         if given is not None:
             kind = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
             graph.initializer.append(numpy_helper.from_array(given.astype(kind), info.name))
-        if given is not None or info.name == TARGET:
             graph.input.remove(info)
     _choose(graph, explanation.output)
     kept = {explanation.output, explanation.tokens}
@@ -79,14 +78,27 @@ def served(
 
 
 def _choose(graph: onnx.GraphProto, output: str) -> None:
-    """What is explained is what the model answers."""
+    """What is explained is what is asked about, or else what the model answers."""
     (info,) = (each for each in graph.output if each.name == output)
-    if len(info.type.tensor_type.shape.dim) > 1:
-        node = helper.make_node("ArgMax", [output], [TARGET], axis=1, keepdims=0)
+    sizes = [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+    answer = helper.make_node("Cast", [output], ["target:answer"], to=TensorProto.INT64)
+    if len(sizes) > 1:
+        answer = helper.make_node("ArgMax", [output], ["target:answer"], axis=1, keepdims=0)
+    made = [answer]
+    if sizes[1:] in ([], [1]):  # there is but one
+        answer.output[0] = TARGET
+        graph.input.remove(next(each for each in graph.input if each.name == TARGET))
     else:
-        node = helper.make_node("Cast", [output], [TARGET], to=TensorProto.INT64)
+        for node in graph.node:
+            node.input[:] = [_ASKED if name == TARGET else name for name in node.input]
+        graph.initializer.append(numpy_helper.from_array(np.array(0), "target:least"))
+        made += [
+            helper.make_node("Less", [TARGET, "target:least"], ["target:open"]),
+            helper.make_node("Where", ["target:open", "target:answer", TARGET], [_ASKED]),
+        ]
     place = next(n for n, each in enumerate(graph.node) if output in each.output)
-    graph.node.insert(place + 1, node)
+    for node in reversed(made):
+        graph.node.insert(place + 1, node)
 
 
 def _prune(graph: onnx.GraphProto) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from numen.explain import TARGET, TOKENS
 from numen.explain.graph.backward import derive
 from numen.explain.graph.forward import Forward, forward
 from numen.explain.graph.path import averaged, hoisted, repeated, straight
@@ -24,10 +25,8 @@ from numen.explain.graph.tape import Tape, Underivable
 SALIENCY, PRODUCT, SMOOTH, INTEGRATED = METHODS = (
     "saliency", "gradient-x-input", "smoothgrad", "integrated-gradients",
 )  # fmt: skip
-TARGET: Final = "target"
 NODES, WEIGHTS = PATH = ("path:nodes", "path:weights")
 NOISE, BASELINE = "noise:", "baseline:"
-TOKENS: Final = "tokens"
 _NOISY: Final = 0.15  # of an input's range: the deviation of SmoothGrad's noise
 _NAMING: Final = frozenset({"ArgMax", "ArgMin", "Equal", "OneHot"})
 _ENDS: Final = frozenset({"Softmax", "Sigmoid", "LogSoftmax"})

@@ -1,12 +1,12 @@
 """Shapley values of a tree ensemble, exactly, of many rows at once.
 
-The game is TreeSHAP's (Lundberg et al. 2020, "path-dependent"): a column that is not known goes both
-ways, as often as the rows did in training. A path of D columns to a leaf of value v is then worth
-v times the product over its columns of o (1 where the row has what is asked, else 0) for those that
-are known and of the share z for the others. The Shapley value of such a product is an integral
-over the part t of columns that are known,
+The game is TreeSHAP's (Lundberg et al. 2020, "path-dependent"): a column that is not known goes
+both ways, as often as the rows did in training. A path of D columns to a leaf of value v is then
+worth v times the product over its columns of o (1 where the row has what is asked, else 0) for
+those that are known and of the share z for the others. The Shapley value of such a product is an
+integral over the part t, from 0 to 1, of columns that are known,
 
-    phi_j = v (o_j - z_j) * integral from 0 to 1 of the product over i != j of (t o_i + (1 - t) z_i),
+    phi_j = v (o_j - z_j) * integral over t of the product over i != j of (t o_i + (1 - t) z_i),
 
 of a polynomial of degree D - 1, so Gauss-Legendre's rule of D / 2 points (rounded up) gives it
 exactly. No path depends on another, so all are computed at once, as arrays. There are only 2^D
@@ -105,7 +105,8 @@ class Shapley:
         owner = np.concatenate(owners)
 
         def of(array: Array, otherwise: float) -> Array:
-            return np.where(flat < 0, array.dtype.type(otherwise), array[flat])
+            made: Array = np.where(flat < 0, array.dtype.type(otherwise), array[flat])
+            return made
 
         rule = of(paths.rule, INTERVAL)
         odd = np.flatnonzero(rule != INTERVAL)
@@ -226,7 +227,7 @@ def _table(share: Array) -> Array:
 
 
 def _worth_of(group: _Group, met: Array, made: Array) -> None:
-    """Puts what `_worth` gives into `made`, float32[rows, slots]; from the table if there is one."""
+    """Puts what `_worth` gives, or its table, into `made`, float32[rows, slots]."""
     deep, paths = group.share.shape
     known = met.reshape(-1, deep, paths)
     target = made.reshape(-1, paths, deep)
