@@ -58,7 +58,7 @@ class Ensemble:
             cover: How many rows came to it in training, as whoever grew it counts them; what is
                 not known of a row goes both ways of a test in these shares.
         """
-        number = self._node("LEAF", 0, 0.0, False, cover)
+        number = self._node("LEAF", 0, 0.0, False, float(cover))
         for target, value in values.items() or {0: 0.0}.items():
             row = (self._tree, number, target, value)
             for name, part in zip(_LEAF, row, strict=True):
