@@ -45,9 +45,15 @@ DOORS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/v2/models/stats", None, "read", False),
     ("POST", "/v2/repository/index", None, "read", False),
     ("POST", "/v2/repository/models/linear/load", None, "manage", True),
+    ("POST", "/v2/models/linear/explain", INFER, "explain", True),
+    ("POST", "/v2/models/linear/versions/1/explain", INFER, "explain", True),
     ("POST", "/v1/models/linear:predict", V1, "predict", True),
     ("POST", "/v1/models/linear/versions/1:predict", V1, "predict", True),
     ("POST", "/v1/models/linear/labels/champion:predict", V1, "predict", True),
+    *(
+        ("POST", f"/v1/models/linear{which}:explain", V1, "explain", True)
+        for which in ("", "/versions/1", "/labels/champion")
+    ),
     *(
         ("POST", f"/v1/models/linear{which}:{verb}", EXAMPLES, "predict", True)
         for which in ("", "/versions/1", "/labels/champion")
@@ -176,8 +182,9 @@ def test_a_good_key_is_let_in_however_it_is_sent(house: House, good: str, door: 
         (("x-api-key", good), ("authorization", "Basic cHJveHk6cHJveHk=")),
     ):
         reply = house.ask(door, *given)
-        # Let in, though this model gives nothing to regress, and there is nothing to roll back to.
-        why = {"rollback": 409, "0000": 404, ":regress": 400}
+        # Let in, though this model gives nothing to regress, nothing explains it, and there is
+        # nothing to roll back to.
+        why = {"rollback": 409, "0000": 404, ":regress": 400, "explain": 404}
         also = {status for part, status in why.items() if part in door[1]}
         assert reply.status_code in {200} | also, (given, reply.text)
 

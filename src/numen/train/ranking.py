@@ -18,7 +18,6 @@ from numen.data.reading import ColumnKind, Reading
 from numen.train.recipe import Recipe
 
 LAMBDARANK: Final = "lambdarank"
-PLACES: Final = (5, 10)  # the first places that are judged
 HIGHEST: Final = 30  # grade; LightGBM and XGBoost have the same bound
 _PAIRWISE: Final = "pairwiselogistic"
 _HINT: Final = 'say [read] group = "the column of the query, the match or the session"'

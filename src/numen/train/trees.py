@@ -23,6 +23,7 @@ from numen.data.dataset import Dataset, Split
 from numen.train import ranking
 from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.boosted import class_count, convert
+from numen.train.evaluate.ranking import PLACES
 from numen.train.parts import Draws, Parts
 from numen.train.ranking import LAMBDARANK
 from numen.train.recipe import Recipe, params_of, refuse
@@ -239,7 +240,7 @@ class _Fit:
 def _objective(loss: str, data: Dataset) -> dict[str, Any]:
     if loss == LAMBDARANK:
         ranking.check(data)
-        return {"objective": "lambdarank", "metric": ["ndcg"], "eval_at": list(ranking.PLACES)}
+        return {"objective": "lambdarank", "metric": ["ndcg"], "eval_at": list(PLACES)}
     labels = data.labels
     check_loss(loss, _QUANTITY, labels)
     if labels is None:

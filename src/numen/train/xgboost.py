@@ -25,6 +25,7 @@ from numen.train import ranking
 from numen.train.base import Run, Trained, expect_numbers, expect_one
 from numen.train.binned import Draws, binned
 from numen.train.ensemble import Ensemble, Finish
+from numen.train.evaluate.ranking import PLACES
 from numen.train.ranking import LAMBDARANK
 from numen.train.recipe import Recipe, params_of, refuse
 from numen.train.rounds import ROUNDS, Rounds, check_loss, figures
@@ -167,7 +168,7 @@ def _objective(loss: str, data: Dataset) -> dict[str, Any]:
     if loss == LAMBDARANK:
         ranking.check(data)
         return {
-            "objective": _QUANTITY[loss], "eval_metric": [f"ndcg@{k}" for k in ranking.PLACES],
+            "objective": _QUANTITY[loss], "eval_metric": [f"ndcg@{k}" for k in PLACES],
         }  # fmt: skip
     labels = data.labels
     check_loss(loss, _QUANTITY, labels)

@@ -82,7 +82,7 @@ def _simple(model: onnx.ModelProto) -> onnx.ModelProto:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # whatever the runtime makes of it
-            raise Underivable(f"explain: the graph cannot be opened: {error}") from error
+            raise Underivable(f"the graph cannot be opened: {error}") from error
         return onnx.load(options.optimized_model_filepath)
 
 

@@ -16,14 +16,13 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from numen.core.errors import ExportFailed
 from numen.core.signature import Array
 
 Shape = tuple[int | None, ...]
 
 
-class Underivable(ExportFailed):
-    """A graph, or a part of it, that has no derivative."""
+class Underivable(Exception):
+    """A graph, or a part of it, has no derivative."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,7 @@ class Step:
     def missing(self, why: str) -> Underivable:
         """The error that says why this operator has no derivative here."""
         called = f' "{self.name}"' if self.name else ""
-        return Underivable(
-            f"explain: operator {self.kind}{called}: {why}",
-            hint="explain the model by perturbing its inputs: --method kernel",
-        )
+        return Underivable(f"operator {self.kind}{called}: {why}")
 
 
 class Tape:

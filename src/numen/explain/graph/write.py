@@ -169,7 +169,7 @@ def _first_float(found: Forward) -> str:
     for info in found.model.graph.output:
         if found.kinds.get(info.name, np.dtype("i8")).kind == "f":
             return str(info.name)
-    raise Underivable("explain: the graph gives no numbers with a point")
+    raise Underivable("the graph gives no numbers with a point")
 
 
 def _sources(found: Forward, output: str) -> list[_Source]:
@@ -181,10 +181,7 @@ def _sources(found: Forward, output: str) -> list[_Source]:
         elif output in found.behind([name]):
             sources.append(_Source(name, name))
     if not sources:
-        raise Underivable(
-            "explain: no input is a number or looked up in a table of vectors",
-            hint="explain the model by perturbing its inputs: --method kernel",
-        )
+        raise Underivable("no input is a number or looked up in a table of vectors")
     return sources
 
 
