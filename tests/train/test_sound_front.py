@@ -7,7 +7,8 @@ import onnxruntime
 import pytest
 
 from numen.core.signature import TensorSpec
-from numen.train.sound import band_places, frames, log_mel, mel_filters
+from numen.core.sound import resample
+from numen.train.sound import at_rate, band_places, frames, log_mel, mel_filters
 from numen.train.voices import Variation, varied
 
 
@@ -33,6 +34,18 @@ def test_onnx_does_what_numpy_does(rate: int, samples: int, bands: int) -> None:
     np.testing.assert_allclose(received, made, atol=1e-4)
     (one,) = session.run(None, {"audio": x[1:2]})
     np.testing.assert_allclose(one, made[1:2], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("rate", "to", "samples"),
+    [(8_000, 16_000, 1000), (44_100, 16_000, 5001), (16_000, 8_000, 777), (48_000, 16_000, 3),
+     (11_025, 16_000, 999), (16_000, 16_000, 50)],
+)  # fmt: skip
+def test_another_rate_is_what_files_are_brought_to(rate: int, to: int, samples: int) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (2, samples)).astype(np.float32)
+    graph = at_rate(TensorSpec("sound", "float32", (None, samples)), rate, to)
+    (found,) = onnxruntime.InferenceSession(graph.SerializeToString()).run(None, {"sound": x})
+    np.testing.assert_allclose(found, [resample(row, rate, to) for row in x], atol=2e-6)
 
 
 def test_only_operators_that_engines_know() -> None:

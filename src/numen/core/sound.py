@@ -61,8 +61,7 @@ def resample(samples: Array, rate: int, to: int) -> Array:
     Returns:
         `float32[ceil(n * to / rate)]`; frequencies that the lower rate cannot hold are gone.
     """
-    ratio = Fraction(to, rate).limit_denominator(max(1, int(_FINEST * min(1, rate / to))))
-    up, down = ratio.numerator, ratio.denominator
+    up, down = _ratio(rate, to)
     if up == down or not len(samples):
         return samples.astype(np.float32)
     phases = _filter(up, down)
@@ -78,6 +77,32 @@ def resample(samples: Array, rate: int, to: int) -> Array:
         place = made[first::up]
         place[:] = windows[base::down][: len(place)] @ phases[phase]
     return made
+
+
+def convolution(rate: int, to: int) -> tuple[Array, int, int]:
+    """What `resample` does, as one convolution: for graphs, which know no polyphase filters.
+
+    Args:
+        rate: Samples a second.
+        to: Samples a second wanted; not the same.
+
+    Returns:
+        The kernel, `float32[up, taps]`: the outputs of one step in their order; how many samples a
+        step goes on; how many zeros stand before the first sample.
+    """
+    up, down = _ratio(rate, to)
+    phases = _filter(up, down)
+    half, taps = _CROSSINGS * max(up, down), phases.shape[1]
+    places = [divmod(first * down + half, up) for first in range(up)]
+    kernel = np.zeros((up, places[-1][0] + taps), np.float32)
+    for row, (base, phase) in zip(kernel, places, strict=True):
+        row[base : base + taps] = phases[phase]
+    return kernel, down, taps - 1
+
+
+def _ratio(rate: int, to: int) -> tuple[int, int]:
+    ratio = Fraction(to, rate).limit_denominator(max(1, int(_FINEST * min(1, rate / to))))
+    return ratio.numerator, ratio.denominator
 
 
 @lru_cache(maxsize=16)

@@ -1,6 +1,6 @@
-"""What is done to a sound before a network sees it: its log-mel spectrogram.
+"""What is done to a sound before a network sees it: another rate, its log-mel spectrogram.
 
-In NumPy to train, as two convolutions of ONNX to serve. It has the same loudness for every
+In NumPy to train, as convolutions of ONNX to serve. The spectrogram has the same loudness for every
 recording and is 0 where there is silence, wherever that was filled up.
 """
 
@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from onnx import helper, numpy_helper
 
 from numen.core.signature import Array, TensorSpec
+from numen.core.sound import convolution
 from numen.train.front import Front
 
 Vary = Callable[[Array, np.random.Generator], Array]
@@ -29,6 +30,47 @@ _FAINTEST: Final = 1e-7  # power a recording's loudest band must have to count a
 _NOTHING: Final = 1e-15  # keeps the logarithm of silence finite
 _CHUNK: Final = 64  # rows whose frames are held at once
 _OPSET: Final = 17
+
+
+def at_rate(source: TensorSpec, rate: int, to: int) -> onnx.ModelProto:
+    """A sound at another rate, as `numen.core.sound.resample` has it.
+
+    Args:
+        source: The sound, `float32[?, samples]`.
+        rate: Its samples a second.
+        to: Samples a second wanted.
+
+    Returns:
+        Gives `heard`, `float32[?, ceil(samples * to / rate)]`.
+    """
+    (samples,) = source.row
+    assert samples is not None
+    if rate == to:
+        heard = TensorSpec("heard", "float32", source.shape)
+        return _model([_node("Identity", [source.name], "heard")], source, heard, {})
+    kernel, step, before = convolution(rate, to)
+    up, taps = kernel.shape
+    count = -(-samples * up // step)
+    steps = -(-count // up)
+    after = max(0, (steps - 1) * step + taps - before - samples)
+    constants = {
+        "around": np.array([0, before, 0, after]),
+        "channel": np.array([0, 1, -1]),
+        "kernel": kernel[:, None],
+        "row": np.array([0, -1]),
+        "from": np.array([0]),
+        "until": np.array([count]),
+        "axis": np.array([1]),
+    }
+    nodes = [
+        _node("Pad", [source.name, "around"], "padded"),
+        _node("Reshape", ["padded", "channel"], "lone"),
+        _node("Conv", ["lone", "kernel"], "phases", strides=[step]),
+        _node("Transpose", ["phases"], "turned", perm=[0, 2, 1]),
+        _node("Reshape", ["turned", "row"], "joined"),
+        _node("Slice", ["joined", "from", "until", "axis"], "heard"),
+    ]
+    return _model(nodes, source, TensorSpec("heard", "float32", (None, count)), constants)
 
 
 def frames(samples: int, rate: int) -> int:
@@ -145,8 +187,8 @@ def _graph(
         "one": np.float32(1),
     }
     nodes = [
-        _node("Reshape", [source.name, "channel"], "sound"),
-        _node("Conv", ["sound", "waves"], "parts", strides=[step]),
+        _node("Reshape", [source.name, "channel"], "lone"),
+        _node("Conv", ["lone", "waves"], "parts", strides=[step]),
         _node("Mul", ["parts", "parts"], "squares"),
         _node("Conv", ["squares", "bands"], "power"),
         _node("Add", ["power", "nothing"], "more"),
@@ -159,8 +201,14 @@ def _graph(
         _node("Relu", ["raised"], "levelled"),
         _node("Transpose", ["levelled"], target.name, perm=[0, 2, 1]),
     ]
+    return _model(nodes, source, target, constants)
+
+
+def _model(
+    nodes: list[onnx.NodeProto], source: TensorSpec, target: TensorSpec, constants: dict[str, Any]
+) -> onnx.ModelProto:
     graph = helper.make_graph(
-        nodes, "log-mel", [_info(source)], [_info(target)],
+        nodes, "sound", [_info(source)], [_info(target)],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )  # fmt: skip
     return helper.make_model(

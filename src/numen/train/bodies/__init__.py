@@ -27,17 +27,19 @@ class Body:
     """A network up to what its last layer would be given.
 
     Attributes:
-        graph: One input, texts `string[?, 1]` or pictures `float32[?, 3, height, width]`; one
-            output `FEATURES`, `float32[?, width]`.
+        graph: One input, texts `string[?, 1]`, pictures `float32[?, 3, height, width]` or sounds
+            `float32[?, samples]`; one output `FEATURES`, `float32[?, width]`.
         licence: Of its weights, as SPDX writes it.
         mean: Taken off each channel of pixels from 0 to 1.
         std: What each channel is divided by after that.
+        rate: Samples a second that a sound must have.
     """
 
     graph: onnx.ModelProto
     licence: str
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    rate: int = 0
 
 
 def names() -> list[str]:

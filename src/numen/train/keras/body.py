@@ -19,7 +19,7 @@ from onnx.utils import Extractor
 
 from numen.core.bundle import Bundle
 from numen.core.errors import ExportFailed, InvalidInput, NotFound
-from numen.core.manifest import ImageInput
+from numen.core.manifest import AudioInput, ImageInput
 from numen.core.signature import TensorSpec, format_shape
 from numen.data.dataset import Dataset
 from numen.train import bodies
@@ -32,6 +32,7 @@ from numen.train.keras.graph import IR_VERSION, OPSET, Graph
 from numen.train.keras.passed import encoder
 from numen.train.recipe import Recipe, params_of
 from numen.train.shapes import inferred
+from numen.train.sound import at_rate
 
 _MEASURED: Final = 4096  # rows by which features are brought to one size
 # What stands between a network's last dense layer and its output.
@@ -73,10 +74,10 @@ def front(data: Dataset, recipe: Recipe) -> Front:
             field="body",
         )
     how: ImageInput | None = None
-    licence = ""
+    licence, rate = "", 0
     if recipe.body in bodies.names():
         known = bodies.load(recipe.body)
-        body, licence = known.graph, known.licence
+        body, licence, rate = known.graph, known.licence, known.rate
         params = msgspec.structs.replace(
             params, mean=params.mean or known.mean, std=params.std or known.std
         )
@@ -86,6 +87,9 @@ def front(data: Dataset, recipe: Recipe) -> Front:
     given = _spec(body)
     if isinstance(data.preprocess, ImageInput) and given.dtype != "string":
         body = joined(_pictures(data.preprocess, given, params, how), body, given.name, "pixels/")
+    elif isinstance(data.preprocess, AudioInput) and rate:
+        heard = at_rate(data.spec, data.preprocess.rate, rate)
+        body = joined(heard, body, given.name, "heard/")
     elif given.shape != data.spec.shape or given.dtype != data.spec.dtype:
         raise InvalidInput(f"body: it takes {given}, the data give {data.spec}", field="body")
     elif given.name != data.spec.name:
