@@ -249,6 +249,7 @@ def graphql(house: House, query: str, secret: str = "") -> httpx.Response:
     [
         ('{ model(name: "linear") { name } }', "read"),
         ('{ predict(model: "linear", fields: {}) { label } }', "predict"),
+        ('{ explain(model: "linear", fields: {}) { answer } }', "explain"),
         ('mutation { predict(model: "linear", fields: {}) { label } }', "predict"),
         ('mutation { promote(model: "linear", version: "1", alias: "a") { name } }', "manage"),
         ('mutation { rollback(model: "linear", alias: "none") { name } }', "manage"),

@@ -20,6 +20,7 @@ from numen.core.manifest import (
     TextInput,
 )
 from numen.core.signature import Array
+from numen.explain.explanation import Explainer, Explanation
 from numen.runtime import process
 from numen.runtime.base import Runtime, open_variant
 from numen.store.catalog import ModelVersion
@@ -79,6 +80,45 @@ class Model:
     def classify(self, x: Any, top: int = 5) -> list[dict[str, Any]]:
         """As `predict`, in words: label, probability and the `top` best, an object a row."""
         return process.describe(self.manifest, self._run(self._inputs(x)), top)
+
+    def explain(
+        self, x: Any, method: str | None = None, target: str | int | None = None
+    ) -> Explanation:
+        """Why the model answers so.
+
+        Args:
+            x: As of `predict`.
+            method: One of `explainer.methods`; the usual one when None.
+            target: The label that is asked about, by name or by place; the likeliest when None.
+
+        Returns:
+            Numbers by row, and pictures: `model.explain(x).plot()`.
+
+        Raises:
+            InvalidInput: The model does not take such a value, or method or target is not known.
+            NotFound: Nothing explains a model of its kind.
+        """
+        inputs = self._inputs(x)
+        rows = self.manifest.signature.check(inputs)
+        explainer = self.explainer
+        chosen = explainer.method(method)
+        given = explainer.about(inputs, target)
+        outputs = self._explaining.predict(explainer.signature.complete(given, rows))
+        return explainer.explanation(chosen, given, outputs)
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """What may be asked of its explanation.
+
+        Raises:
+            NotFound: Nothing explains a model of its kind.
+        """
+        inner = self.bundle.explanation()
+        return Explainer(inner.manifest, inner.manifest.signature)
+
+    @cached_property
+    def _explaining(self) -> Runtime:
+        return open_variant(self.bundle.explanation())
 
     def evaluate(self, split: Split, by: Sequence[str] = (), seed: int = 0) -> Report:
         """Measures the model on labelled rows.

@@ -34,7 +34,13 @@ def plan_of(
     table |= {key: value for key, value in (("family", family), ("name", name)) if value}
     known = {field.name for field in msgspec.structs.fields(Recipe)}
     table |= {key: value for key, value in options.items() if key in known - {"params"}}
-    extra = {key: value for key, value in options.items() if key not in known}
+    extra: dict[str, Any] = {}
+    for key, value in options.items():
+        section, dot, inner = key.partition(".")
+        if dot and section in known:  # such as read.target
+            table[section] = {**(table.get(section) or {}), inner: value}
+        elif key not in known:
+            extra[key] = value
     table["params"] = {**table.get("params", {}), **options.get("params", {}), **extra}
     made = recipes.make(table)
     if made.name:

@@ -12,6 +12,7 @@ from numen.cli import (
     data,
     demo,
     doctor,
+    explain,
     jobs,
     keys,
     label,
@@ -57,6 +58,7 @@ app.command("compress")(quality.compress)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
 app.command("bench")(bench.bench)
 data.app.command("drift")(quality.drift)
 data.app.command("label")(label.label)

@@ -14,20 +14,21 @@ from rich.markup import escape
 from numen.cli import show
 from numen.cli.complete import references
 from numen.core.errors import InvalidInput
-from numen.core.manifest import TextInput
+from numen.core.manifest import Manifest, TextInput
+
+Input = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT", help="A picture, WAV, text, .json, .txt or .npy file, JSON, or -."
+    ),
+]
 
 
 def predict(
     model: Annotated[
         str, typer.Argument(help="name, name@3 or name@alias.", autocompletion=references)
     ],
-    input_: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT",
-            help="A picture, WAV, text, .json, .txt or .npy file, JSON, or -.",
-        ),
-    ],
+    input_: Input,
     top: Annotated[int, typer.Option(help="How many labels to show.", min=1)] = 5,
     as_json: show.Json = False,
 ) -> None:
@@ -35,8 +36,7 @@ def predict(
     from numen.api.workspace import load
 
     loaded = load(model)
-    texts = isinstance(loaded.manifest.preprocess, TextInput)
-    rows = loaded.classify(_text(input_) if texts else _read(input_), top)
+    rows = loaded.classify(given(input_, loaded.manifest), top)
     if as_json:
         show.print_json(rows[0] if len(rows) == 1 else rows)
         return
@@ -48,6 +48,15 @@ def predict(
             _bars((score["label"], score["probability"]) for score in row["top"])
         else:
             show.out.print(row)
+
+
+def given(said: str, manifest: Manifest) -> Any:
+    """What an INPUT says: a file's contents, JSON, standard input, or a text as it is typed.
+
+    Raises:
+        InvalidInput: It cannot be read.
+    """
+    return _text(said) if isinstance(manifest.preprocess, TextInput) else _read(said)
 
 
 def _bars(scores: Iterable[tuple[str, float]], said: Collection[str] = ()) -> None:

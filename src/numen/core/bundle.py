@@ -160,8 +160,9 @@ class Bundle:
         """
         if all(file.path != f"{EXPLANATION}/{MANIFEST}" for file in self.manifest.files):
             raise NotFound(
-                "the model has no explanation graph: it has no gradient, or was published before",
-                hint="explain it by perturbing its inputs",
+                "nothing explains this model: it is of a kind that has no explanation, or was "
+                "published by a numen that made none",
+                hint="docs/explanation.md says which kinds have one; publish it again",
             )
         return Bundle.open(self.path / EXPLANATION, verify=False)
 

@@ -1,4 +1,4 @@
-"""Pictures of attributions: a heat map over an image, signed bars of columns, coloured words.
+"""Pictures of attributions: heat over an image, signed bars, coloured words, moments, steps.
 
 Colours run from blue (against the answer) over nothing to orange (for it), in equal steps of
 lightness and chroma in OKLab (Ottosson 2020), which most colour-blind people tell apart too.
@@ -22,6 +22,7 @@ _SIDE: Final = 320
 _PAD: Final = 16
 _INK, _FAINT, _PAPER = (26, 26, 30), (110, 110, 118), (255, 255, 255)
 _TOP: Final = 12  # columns that are shown
+_MOMENTS: Final = 100  # of a sound
 
 
 def colours(share: Array) -> Array:
@@ -53,23 +54,26 @@ def shares(values: Array) -> Array:
     return np.clip(np.nan_to_num(values) / most, -1, 1) if most else np.zeros_like(sizes)
 
 
+def over(image: Array, values: Array) -> Array:
+    """uint8[h, w, 3] of an image, uint8[h, w] or [h, w, 3], behind the colours of its values."""
+    grey = image if image.ndim == 2 else image.mean(-1)
+    share = shares(values)
+    size = np.abs(share)[..., None]
+    # The image stays behind as a pale shade, so that colour alone says how much.
+    pale = np.repeat(255 - (255 - grey[..., None].astype(float)) * 0.35, 3, -1)
+    mixed: Array = (pale * (1 - size) + colours(share) * size).round().astype(np.uint8)
+    return mixed
+
+
 def heat(image: Array, values: Array, title: str = "") -> bytes:
     """A PNG of an image with what spoke for the answer and against it.
 
     Args:
         image: uint8[h, w] or [h, w, 3].
-        values: float[h, w], or of each channel float[h, w, 3]; these are summed.
+        values: float[h, w].
         title: Stands above.
     """
-    if values.ndim == 3:
-        values = values.sum(-1)
-    grey = image if image.ndim == 2 else image.mean(-1)
-    share = shares(values)
-    tint = colours(share).astype(float)
-    size = np.abs(share)[..., None]
-    # The image stays behind as a pale shade, so that colour alone says how much.
-    pale = np.repeat(255 - (255 - grey[..., None].astype(float)) * 0.35, 3, -1)
-    mixed = Image.fromarray((pale * (1 - size) + tint * size).round().astype(np.uint8))
+    mixed = Image.fromarray(over(image, values))
     scale = max(1, round(_SIDE / max(image.shape[:2])))
     wide = mixed.resize((mixed.width * scale, mixed.height * scale), Image.Resampling.NEAREST)
     page = Image.new("RGB", (wide.width + 2 * _PAD, wide.height + 2 * _PAD + 52), _PAPER)
@@ -80,21 +84,15 @@ def heat(image: Array, values: Array, title: str = "") -> bytes:
     return _png(page)
 
 
-def bars(names: Sequence[str], values: Array, said: Sequence[str] = (), title: str = "") -> bytes:
+def bars(said: Sequence[str], values: Array, title: str = "") -> bytes:
     """A PNG of signed bars, the largest first; what is left is summed.
 
     Args:
-        names: Of the columns.
+        said: What stands beside each bar, such as `age = 61`.
         values: float[columns].
-        said: What each column's value is, shown beside its name.
         title: Stands above.
     """
-    order = np.argsort(-np.abs(values), kind="stable")
-    shown = [int(place) for place in order[:_TOP]]
-    rows = [(f"{names[n]} = {said[n]}" if said else names[n], float(values[n])) for n in shown]
-    if len(order) > _TOP:
-        rest = float(values[order[_TOP:]].sum())
-        rows.append((f"{len(order) - _TOP} others", rest))
+    rows = largest(said, values, _TOP)
     width, row, label = 640, 26, 230
     page = Image.new("RGB", (width, len(rows) * row + 2 * _PAD + 30), _PAPER)
     draw = ImageDraw.Draw(page)
@@ -111,6 +109,73 @@ def bars(names: Sequence[str], values: Array, said: Sequence[str] = (), title: s
         anchor, gap = ("ls", 5) if value >= 0 else ("rs", -5)
         draw.text((end + gap, top + 16), f"{value:+.3g}", _FAINT, _font(12), anchor=anchor)
     draw.line((middle, _PAD + 26, middle, page.height - _PAD), _FAINT)
+    return _png(page)
+
+
+def largest(said: Sequence[str], values: Array, most: int) -> list[tuple[str, float]]:
+    """The `most` largest by size, the largest first, and the sum of the others."""
+    order = np.argsort(-np.abs(values), kind="stable")
+    rows = [(said[n], float(values[n])) for n in order[:most]]
+    if len(order) > most:
+        rows.append((f"{len(order) - most} others", float(values[order[most:]].sum())))
+    return rows
+
+
+def short(value: object) -> str:
+    """A column's value as it stands beside a bar."""
+    return "missing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def wave(samples: Array, values: Array, title: str = "") -> bytes:
+    """A PNG of a sound, each of its moments in its colour.
+
+    Args:
+        samples: float[samples], from -1 to 1.
+        values: float[samples], summed by moment.
+        title: Stands above.
+    """
+    count = min(_MOMENTS, len(samples))
+    edges = np.linspace(0, len(samples), count + 1).astype(int)[:-1]
+    loud = np.maximum.reduceat(np.abs(samples), edges)
+    share = shares(np.add.reduceat(values, edges))
+    width, height = count * 6, 160
+    page = Image.new("RGB", (width + 2 * _PAD, height + 2 * _PAD + 52), _PAPER)
+    draw = ImageDraw.Draw(page)
+    draw.text((_PAD, _PAD - 2), _fitted(title, width, 15), _INK, _font(15))
+    middle = _PAD + 24 + height // 2
+    for place, (size, part) in enumerate(zip(loud / (loud.max() or 1), share, strict=True)):
+        left, reach = _PAD + place * 6, 1 + round(float(size) * (height // 2 - 4))
+        around = tuple(int(c) for c in colours(np.array(part)))
+        draw.rectangle((left, _PAD + 24, left + 5, _PAD + 23 + height), around)
+        draw.rectangle((left + 2, middle - reach, left + 3, middle + reach), _INK)
+    _legend(page, draw, _PAD, page.height - _PAD - 12, width)
+    return _png(page)
+
+
+def grid(names: Sequence[str], values: Array, title: str = "") -> bytes:
+    """A PNG of columns by steps, each cell in its colour; the columns that say most.
+
+    Args:
+        names: Of the columns.
+        values: float[columns, steps].
+        title: Stands above.
+    """
+    order = np.argsort(-np.abs(values).sum(1), kind="stable")[:_TOP]
+    share = colours(shares(values[order]))
+    label, row = 170, 24
+    cell = max(4, min(28, 460 // values.shape[1]))
+    width = label + cell * values.shape[1]
+    page = Image.new("RGB", (width + 2 * _PAD, len(order) * row + 2 * _PAD + 56), _PAPER)
+    draw = ImageDraw.Draw(page)
+    draw.text((_PAD, _PAD - 2), _fitted(title, width, 15), _INK, _font(15))
+    for place, column in enumerate(order):
+        top = _PAD + 28 + place * row
+        draw.text((_PAD, top + 3), _fitted(names[column], label - 12, 13), _INK, _font(13))
+        for step, tint in enumerate(share[place]):
+            left = _PAD + label + step * cell
+            box = (left, top, left + cell - 2, top + row - 3)
+            draw.rectangle(box, tuple(int(c) for c in tint))
+    _legend(page, draw, _PAD, page.height - _PAD - 12, width)
     return _png(page)
 
 

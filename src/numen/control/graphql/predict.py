@@ -137,7 +137,7 @@ async def run(
     """
     begin = time.perf_counter()
     endpoint = await service.awake(model, version)
-    inputs = await _read(endpoint, given)
+    inputs = await read(endpoint, given)
     answer = await service.predict(Request(model, inputs, version, grant=grant))
     return Prediction(
         model=answer.model,
@@ -148,12 +148,16 @@ async def run(
     )
 
 
-async def _read(endpoint: Endpoint, given: dict[str, Any]) -> dict[str, Array]:
+async def read(endpoint: Endpoint, given: dict[str, Any]) -> dict[str, Array]:
+    """A model's inputs from the one of `inputs`, `image`, `upload` and `fields` that was sent.
+
+    Raises:
+        InvalidInput: None was sent, or more, or the model does not take it.
+    """
     names = [name for name, value in given.items() if value is not None]
     if len(names) != 1:
         raise InvalidInput(
-            f"predict: expected exactly one of {', '.join(given)}, "
-            f"received {', '.join(names) or 'none'}",
+            f"expected exactly one of {', '.join(given)}, received {', '.join(names) or 'none'}",
             field=names[1] if names else next(iter(given)),
         )
     (name,) = names

@@ -19,8 +19,10 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from numen import registry as published
+from numen.control.graphql import explain as why
 from numen.control.graphql import predict as run
 from numen.control.graphql.context import Asked, Context
+from numen.control.graphql.explain import Explanation
 from numen.control.graphql.fields import documented, finite
 from numen.control.graphql.jobs import JobChanges, JobLooks, Subscription
 from numen.control.graphql.limits import REMEMBERED, Limits
@@ -115,6 +117,26 @@ async def _predict(
     return await run.run(info.context.service, model, version, given, grant)
 
 
+async def _explain(
+    info: Asked,
+    model: str,
+    version: str | None = None,
+    inputs: list[TensorInput] | None = None,
+    image: str | None = None,
+    upload: Upload | None = None,
+    fields: JSON | None = None,
+    method: str | None = None,
+    target: str | None = None,
+) -> Explanation:
+    given: dict[str, Any] = {"inputs": inputs, "image": image, "upload": upload, "fields": fields}
+    grant = info.context.admit(model, "explain")
+    return await why.run(info.context.service, model, version, given, method, target, grant)
+
+
+_EXPLAIN = (
+    "Why a live model answers so, of exactly one of: inputs, image, upload, fields, as of predict. "
+    "target is the label that is asked about; else it is the likeliest."
+)
 _PREDICT = (
     "Runs a live model on exactly one of: inputs, image (base64, as a data URL or plain), "
     "upload (multipart), fields (an object, or one a row)."
@@ -126,6 +148,7 @@ class Query(JobLooks):
     """What can be looked up."""
 
     predict: Prediction = strawberry.field(resolver=_predict, description=_PREDICT)
+    explain: Explanation = strawberry.field(resolver=_explain, description=_EXPLAIN)
 
     @documented
     async def models(self, info: Asked) -> list[Model]:
@@ -151,6 +174,7 @@ class Mutation(JobChanges):
     """What can be changed, and the predictions that bring a file."""
 
     predict: Prediction = strawberry.field(resolver=_predict, description=_PREDICT)
+    explain: Explanation = strawberry.field(resolver=_explain, description=_EXPLAIN)
 
     @documented
     async def promote(self, info: Asked, model: str, version: str, alias: str) -> Model:
