@@ -38,6 +38,7 @@ from numen.serve.stats import Stats
 ON_LOOP: Final = 0.0005
 # The running thread's place behind the event loop, which only reads and writes.
 _NICE: Final = 5
+_BEHIND: Final = 19  # of one that lets other models go first
 _log = logger(__name__)
 
 
@@ -49,9 +50,12 @@ class Batcher:
         max_rows: Most rows a batch; one request may still bring more.
         max_queue: Most rows waiting; beyond that requests are refused.
         stats: Where runs are counted.
+        behind: Whether other models go before this one: it runs when they leave the core.
     """
 
-    def __init__(self, opened: Opened, *, max_rows: int, max_queue: int, stats: Stats):
+    def __init__(
+        self, opened: Opened, *, max_rows: int, max_queue: int, stats: Stats, behind: bool = False
+    ):
         manifest = opened.bundle.manifest
         self._name = opened.name
         self._version = opened.version
@@ -71,7 +75,12 @@ class Batcher:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         full = opened.ladder.best.pace.expect(self._max_rows)
-        self._executor = ThreadPoolExecutor(1, "numen-run", _give_way) if full > ON_LOOP else None
+        nice = _BEHIND if behind else _NICE
+        self._executor = (
+            ThreadPoolExecutor(1, "numen-run", _give_way, (nice,))
+            if behind or full > ON_LOOP
+            else None
+        )
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -321,11 +330,11 @@ class Batcher:
                 _log.exception("the runtime failed to close")
 
 
-def _give_way() -> None:
+def _give_way(nice: int) -> None:
     """Lets the event loop go before this thread where both want the same core."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _alike(left: Request, right: Request) -> bool:

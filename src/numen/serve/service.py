@@ -127,7 +127,10 @@ class Service:
         """Makes an opened model ready to be put into a table."""
         # What a version has done goes on being counted when it comes back.
         stats = self._counts.setdefault(opened.name, {}).setdefault(opened.version, Stats())
-        batcher = Batcher(opened, max_rows=self.max_rows, max_queue=self.max_queue, stats=stats)
+        batcher = Batcher(
+            opened, max_rows=self.max_rows, max_queue=self.max_queue, stats=stats,
+            behind=opened.name.endswith(EXPLAINS),
+        )  # fmt: skip
         return Endpoint(opened.name, opened.version, opened.bundle, batcher, stats, cold)
 
     def swap(self, table: Table) -> None:
