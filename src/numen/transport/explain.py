@@ -18,7 +18,7 @@ from numen.core.manifest import ColumnsInput, ImageInput
 from numen.core.message import Answer
 from numen.core.reference import EXPLAINS
 from numen.core.signature import Array, Arrays
-from numen.explain import ATTRIBUTION, TARGET, picture
+from numen.explain import ATTRIBUTION, TARGET, UNCERTAINTY, picture
 from numen.serve.live import Endpoint
 from numen.serve.service import Service
 from numen.transport import v2
@@ -60,7 +60,7 @@ async def explain(service: Service, request: Request, name: str, version: str | 
 def methods(endpoint: Endpoint) -> list[str]:
     """What explains a model: the usual way first."""
     beside = (spec.name.partition(":") for spec in endpoint.signature.outputs)
-    names = [name for name, colon, _ in beside if colon and f"{name}:" != ATTRIBUTION]
+    names = [n for n, colon, _ in beside if colon and f"{n}:" not in (ATTRIBUTION, UNCERTAINTY)]
     return [endpoint.manifest.variants[0].name, *dict.fromkeys(names)]
 
 
