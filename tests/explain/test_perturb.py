@@ -11,7 +11,7 @@ import pytest
 
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import AudioInput, Column, ColumnsInput, ImageInput, WindowInput
-from numen.explain.perturb import METHODS, Numbers, Plan, Words, last
+from numen.explain.perturb import METHODS, Numbers, Plan, Words
 from numen.explain.perturb.kernel import _pairs
 from numen.explain.perturb.planning import plans
 from numen.explain.perturb.players import groups_of
@@ -44,7 +44,7 @@ def by_definition(value, players: int) -> np.ndarray:
 @pytest.mark.parametrize("players", range(1, 9))
 def test_kernel_shap_is_the_definition_where_all_sets_are_asked(players) -> None:
     value = game(players, players, (3,))
-    made = last(METHODS["kernel-shap"](value, players, 1 << players))
+    made = METHODS["kernel-shap"](value, players, 1 << players)
     assert made.evaluations == 1 << players
     np.testing.assert_allclose(made.values, by_definition(value, players), atol=1e-10)
     assert (made.errors == 0).all()
@@ -54,7 +54,7 @@ def test_kernel_shap_is_the_definition_where_all_sets_are_asked(players) -> None
 def test_of_many_players_all_sets_are_asked_where_they_may_be() -> None:
     for players in range(2, 13):
         pairs = _pairs(players, (1 << players) // 2 - 1, 0)
-        sets = np.concatenate([each for whole in pairs.whole for each in (whole, ~whole)])
+        sets = np.concatenate([pairs.sets, ~pairs.sets])
         assert len(np.unique(sets, axis=0)) == len(sets) == (1 << players) - 2
 
 
@@ -71,7 +71,7 @@ def test_sampled_values_are_within_their_errors_of_the_definition(
     far = []
     for seed in range(40):
         value = game(players, seed)
-        made = last(METHODS[method](value, players, evaluations, seed))
+        made = METHODS[method](value, players, evaluations, seed=seed)
         assert made.evaluations <= evaluations
         assert made.values.sum() == pytest.approx(made.everything - made.nothing, abs=1e-12)
         far += list((made.values - by_definition(value, players)) / made.errors)
@@ -83,7 +83,7 @@ def test_sampled_values_are_within_their_errors_of_the_definition(
 def test_the_least_that_is_asked_adds_up_too(method) -> None:
     for players in (4, 9, 20):
         value = game(players)
-        made = last(METHODS[method](value, players, 0))
+        made = METHODS[method](value, players, 0)
         assert made.evaluations <= 4 * players
         assert made.values.sum() == pytest.approx(made.everything - made.nothing, abs=1e-12)
         assert np.isfinite(made.errors).all()
@@ -92,10 +92,9 @@ def test_the_least_that_is_asked_adds_up_too(method) -> None:
 @pytest.mark.parametrize("method", ["kernel-shap", "permutation", "rise"])
 def test_more_evaluations_come_nearer_and_say_so(method) -> None:
     value = game(12, 5)
-    errors = [each.errors.mean() for each in METHODS[method](value, 12, 3000)]
-    errors = [error for error in errors if not np.isnan(error)]
-    assert len(errors) > 3
-    assert errors[-1] < errors[0] / 2
+    errors = [METHODS[method](value, 12, count).errors.mean() for count in (200, 800, 3200)]
+    assert errors[0] > errors[1] * 1.5
+    assert errors[1] > errors[2] * 1.5
 
 
 def test_they_answer_when_the_time_is_over() -> None:
@@ -106,8 +105,8 @@ def test_they_answer_when_the_time_is_over() -> None:
         return value(sets)
 
     for method in ("kernel-shap", "permutation", "rise"):
-        made = last(METHODS[method](slow, 12, 3000), seconds=0.0)
-        whole = last(METHODS[method](value, 12, 3000))
+        made = METHODS[method](slow, 12, 3000, seconds=0.0)
+        whole = METHODS[method](value, 12, 3000)
         assert made.evaluations < whole.evaluations
         assert np.isfinite(made.values).all()
 
@@ -115,15 +114,15 @@ def test_they_answer_when_the_time_is_over() -> None:
 def test_the_same_seed_draws_the_same() -> None:
     value = game(12, 5)
     for method in METHODS.values():
-        one, other = (last(method(value, 12, 300, seed=3)) for _ in range(2))
+        one, other = (method(value, 12, 300, seed=3) for _ in range(2))
         np.testing.assert_array_equal(one.values, other.values)
-    drawn = [last(METHODS["kernel-shap"](value, 12, 300, seed=n)).values for n in range(2)]
+    drawn = [METHODS["kernel-shap"](value, 12, 300, seed=n).values for n in range(2)]
     assert np.abs(drawn[0] - drawn[1]).max() > 0
 
 
 def test_rise_is_the_mean_of_the_sets_that_a_player_is_in() -> None:
     value = game(6, 2)
-    made = last(METHODS["rise"](value, 6, 20_000))
+    made = METHODS["rise"](value, 6, 20_000)
     sets = np.array(list(itertools.product([False, True], repeat=6)))
     wanted = np.array([value(sets[sets[:, n]]).mean() for n in range(6)])
     assert (np.abs(made.values - wanted) < 4 * made.errors).all()
@@ -143,7 +142,7 @@ def test_of_a_linear_function_a_column_is_worth_its_distance_from_the_mean() -> 
     wanted = weights * (row - background.mean(0))
     for method, evaluations in (("kernel-shap", 64), ("kernel-shap", 20), ("permutation", 50),
                                 ("occlusion", 0)):  # fmt: skip
-        made = last(METHODS[method](linear(players, row, weights), 6, evaluations))
+        made = METHODS[method](linear(players, row, weights), 6, evaluations)
         np.testing.assert_allclose(made.values, wanted, atol=1e-12)
         np.testing.assert_allclose(made.errors, 0, atol=1e-7)
         assert made.nothing == pytest.approx((background @ weights).mean())
@@ -151,7 +150,7 @@ def test_of_a_linear_function_a_column_is_worth_its_distance_from_the_mean() -> 
 
 def test_occlusion_is_what_is_lost_without_a_player() -> None:
     value = game(5, 4)
-    made = last(METHODS["occlusion"](value, 5, 0))
+    made = METHODS["occlusion"](value, 5, 0)
     assert made.evaluations == 7
     for player in range(5):
         without = np.ones((1, 5), bool)
@@ -181,7 +180,7 @@ def test_a_column_is_one_player_however_many_numbers_it_is() -> None:
         ((5, 9), None, 35),
         ((4000,), AudioInput("x", 8000, 4000), 32),
         ((9,), None, 9),
-        ((5000,), None, 256),
+        ((5000,), None, 128),
     ],
 )
 def test_parts_are_connected_and_of_about_the_same_size(shape, how, count) -> None:

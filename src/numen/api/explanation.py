@@ -122,7 +122,7 @@ def _by_perturbing(model: Any, manifest: Manifest, samples: Arrays) -> _Way | No
     made = plans(manifest.preprocess, samples[source.name], len(files["perturb.onnx"]) // 4)
     files |= {f"perturb.{plan.method}.npz": plan.pack() for plan in made}
     variants = (Variant(p.method, "perturb", f"perturb.{p.method}.npz") for p in made)
-    return _Way(tuple(variants), files, rows=4)
+    return _Way(tuple(variants), files, rows=2)
 
 
 _WAYS: Final[tuple[Callable[[Any, Manifest, Arrays], _Way | None], ...]] = (

@@ -16,7 +16,7 @@ import numpy as np
 from numen.core.errors import CorruptBundle, InvalidInput
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY
-from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words, last
+from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
 from numen.runtime.onnx import OnnxRuntime
 
 _NUMBERS: Final = 1 << 20  # of inputs that run together: some megabytes
@@ -97,7 +97,7 @@ class PerturbRuntime:
                     answers[begin : begin + step, part] = said.T
             return answers
 
-        return last(METHODS[self._plan.method](value, players.count, self._plan.evaluations))
+        return METHODS[self._plan.method](value, players.count, self._plan.evaluations)
 
     def _answers(self, made: Array, asked: Array) -> Array:
         """float64[rows, n] of inputs `[rows, n, copies, …]`."""

@@ -1,10 +1,11 @@
-"""What estimators are asked about and what they answer.
+"""What estimators are asked about, what they answer, and how long they go on.
 
 A game has players, who are there or not; its value is asked of many sets of them at once.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -43,10 +44,18 @@ def ends(value: Value, players: int) -> tuple[Array, Array]:
     return everything, nothing
 
 
-def rounds(count: int, first: int) -> Iterator[slice]:
-    """Parts of so many draws, each as large as all before it, so that stopping loses little."""
+def rounds(count: int, first: int, seconds: float | None) -> Iterator[slice]:
+    """Parts of what is to be asked: all at once, or until the time is over.
+
+    Each part is then as large as all before it, so that few are needed and stopping loses little;
+    the first is asked however late it is.
+    """
+    if seconds is None:
+        yield slice(0, count)
+        return
+    until = time.monotonic() + seconds
     done = 0
-    while done < count:
+    while done < count and (not done or time.monotonic() < until):
         upto = min(count, max(first, 2 * done))
         yield slice(done, upto)
         done = upto

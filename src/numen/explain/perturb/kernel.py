@@ -29,25 +29,15 @@ from numen.explain.perturb.game import Estimate, Value, ends, rounds
 _FEWEST: Final = 2  # draws, or nothing says how far they are apart
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """Which sets are asked, each standing for its complement too.
-
-    Attributes:
-        whole: bool[pairs, players] of each size all of whose sets are asked.
-        weights: Of a pair of each.
-        drawn: bool[pairs, players] of the other sizes, as often as they weigh.
-        rest: What all pairs of those sizes weigh together.
-    """
-
-    whole: tuple[Array, ...]
-    weights: tuple[float, ...]
-    drawn: Array
-    rest: float
-
-
-def kernel_shap(value: Value, players: int, evaluations: int, seed: int = 0) -> Iterator[Estimate]:
-    """Shapley values, better and better; they add up to the value of all less that of none.
+def kernel_shap(
+    value: Value,
+    players: int,
+    evaluations: int,
+    *,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> Estimate:
+    """Shapley values; they add up to the value of all less that of none.
 
     They are exact where all `2 ** players` sets may be asked.
 
@@ -55,94 +45,99 @@ def kernel_shap(value: Value, players: int, evaluations: int, seed: int = 0) -> 
         value: The game.
         players: How many it has.
         evaluations: Sets to ask at the most, but at least each player alone and all others.
+        seconds: When to stop before.
         seed: What is drawn is the same for the same one.
     """
     everything, nothing = ends(value, players)
     gap = everything - nothing
     if players < 2:
         values = np.broadcast_to(gap, (players, *gap.shape))
-        yield Estimate(values, np.zeros_like(values), everything, nothing, 2)
-        return
-    pairs = _pairs(players, evaluations // 2 - 1, seed)
-    fit = _Fit(value, players, gap)
+        return Estimate(values, np.zeros_like(values), everything, nothing, 2)
+    count = max(evaluations // 2 - 1, players)
+    sets = _pairs(players, count, seed).sets
+    apart = []
+    for part in rounds(len(sets), players, seconds):
+        answers = np.asarray(value(np.concatenate([sets[part], ~sets[part]])), float)
+        answers = answers.reshape(2, -1, gap.size)
+        apart.append(answers[0] - answers[1])
+    asked = sum(map(len, apart))
+    fit = _fit(players, count, seed, asked)
+    values, errors = (
+        each.reshape(players, *gap.shape) for each in fit(np.concatenate(apart), gap.reshape(-1))
+    )
+    return Estimate(values, errors, everything, nothing, 2 * asked + 2)
 
-    def estimate() -> Estimate:
-        values, errors = fit.solved(pairs.rest)
-        shape = (players, *gap.shape)
-        asked = 2 * fit.asked + 2
-        return Estimate(values.reshape(shape), errors.reshape(shape), everything, nothing, asked)
 
-    for sets, weight in zip(pairs.whole, pairs.weights, strict=True):
-        fit.ask(sets, weight)
-        yield estimate()
-    for part in rounds(len(pairs.drawn), players):
-        fit.ask(pairs.drawn[part], None)
-        yield estimate()
+@dataclass(frozen=True)
+class _Pairs:
+    """Which sets are asked, each standing for its complement too.
+
+    Attributes:
+        sets: bool[pairs, players]; those that were not drawn first, the weightiest first of all.
+        weights: float64[pairs] of those that were not drawn.
+        rest: What all pairs weigh together that are not among those.
+    """
+
+    sets: Array
+    weights: Array
+    rest: float
 
 
 class _Fit:
-    """Least squares of all pairs asked so far.
+    """Least squares of some pairs: the same for all games.
 
     Values are shifted by an equal share of the gap, so that what is fitted adds up to nothing; the
     direction in which all values grow alike is then free, and held down.
+
+    Args:
+        pairs: Pairs.
+        asked: How many were asked.
     """
 
-    def __init__(self, value: Value, players: int, gap: Array):
-        self._value = value
-        self._gap = gap.reshape(-1)
-        self._players = players
-        self._signs = [np.empty((0, players))]
-        self._apart = [np.empty((0, self._gap.size))]
-        self._weights = np.empty(0)
-        self._drawn = 0
-        self.asked = 0
+    def __init__(self, pairs: _Pairs, asked: int):
+        self._drawn = max(asked - len(pairs.weights), 0)
+        self._exact = asked == len(pairs.weights) and not pairs.rest
+        signs = np.where(pairs.sets[:asked], 1.0, -1.0)
+        weights = np.full(asked, pairs.rest / max(self._drawn, 1))
+        weights[: len(pairs.weights)] = pairs.weights[:asked]
+        self._middle = signs.mean(1, keepdims=True)
+        self._centred = signs - self._middle
+        weighed = self._centred * weights[:, None]
+        square = self._centred.T @ weighed
+        inverse = np.linalg.inv(square + np.trace(square) / len(square) ** 2)
+        self._pull = weighed @ inverse  # times how far its sets are apart: what a pair does
 
-    def ask(self, sets: Array, weight: float | None) -> None:
-        """Asks some sets and their complements; those without a weight were drawn."""
-        answers = np.asarray(self._value(np.concatenate([sets, ~sets])), float)
-        answers = answers.reshape(2, len(sets), -1)
-        self._apart.append(answers[0] - answers[1])
-        self._signs.append(np.where(sets, 1.0, -1.0))
-        self.asked += len(sets)
-        if weight is None:
-            self._drawn += len(sets)
-        else:
-            self._weights = np.append(self._weights, np.full(len(sets), weight))
-
-    def solved(self, rest: float) -> tuple[Array, Array]:
+    def __call__(self, apart: Array, gap: Array) -> tuple[Array, Array]:
         """float64[players, games]: values and their standard errors.
 
         Args:
-            rest: What all pairs weigh that are not asked whole.
+            apart: float64[pairs, games], how far each pair's values are apart.
+            gap: float64[games], what values add up to.
         """
-        signs, apart = np.concatenate(self._signs), np.concatenate(self._apart)
-        weights = np.full(self.asked, rest / max(self._drawn, 1))
-        weights[: len(self._weights)] = self._weights
-        middle = signs.mean(1, keepdims=True)
-        centred = signs - middle
-        weighed = centred * weights[:, None]
-        square = centred.T @ weighed
-        inverse = np.linalg.inv(square + np.trace(square) / self._players**2)
-        moved = apart - middle * self._gap
-        fitted = inverse @ (weighed.T @ moved)
-        values = fitted - fitted.mean(0) + self._gap / self._players
-        drawn, count = slice(len(self._weights), None), self._drawn
-        if not count:
-            every = self.asked == 2 ** (self._players - 1) - 1
-            return values, np.full(values.shape, 0.0 if every else np.nan)
-        residual = moved[drawn] - centred[drawn] @ fitted
-        pull = weighed[drawn] @ inverse  # what a pair does to the fit is this times its residual
+        moved = apart - self._middle * gap
+        fitted = self._pull.T @ moved
+        values = fitted - fitted.mean(0) + gap / len(fitted)
+        if self._drawn < _FEWEST:
+            return values, np.full(values.shape, 0.0 if self._exact else np.nan)
+        drawn = slice(-self._drawn, None)
+        residual = moved[drawn] - self._centred[drawn] @ fitted
+        pull, count = self._pull[drawn], self._drawn
         spread = (pull**2).T @ residual**2 - (pull.T @ residual) ** 2 / count
         return values, np.sqrt(np.maximum(spread, 0) * count / (count - 1))
 
 
-@lru_cache(32)
+@lru_cache(16)
+def _fit(players: int, count: int, seed: int, asked: int) -> _Fit:
+    return _Fit(_pairs(players, count, seed), asked)
+
+
+@lru_cache(16)
 def _pairs(players: int, count: int, seed: int) -> _Pairs:
     """Sizes asked whole while they are worth it, as `shap` does; the rest is drawn.
 
     Args:
         players: At least 2.
-        count: Pairs to ask.
+        count: Pairs to ask, at least as many.
         seed: Of what is drawn.
     """
     sizes = list(range(1, players // 2 + 1))
@@ -151,23 +146,22 @@ def _pairs(players: int, count: int, seed: int) -> _Pairs:
     weigh = [
         (players - 1) / (s * (players - s)) / (1 + a) for s, a in zip(sizes, alone, strict=True)
     ]
-    whole: list[Array] = []
+    sets: list[Array] = []
     left = count
     for n, size in enumerate(sizes):
         if n and left * weigh[n] / sum(weigh[n:]) < many[n]:
             break
-        whole.append(_sets(players, size))
+        sets.append(_sets(players, size))
         left -= many[n]
-    done = len(whole)
-    weights = tuple(weigh[n] / many[n] for n in range(done))
-    if done == len(sizes):
-        return _Pairs(tuple(whole), weights, np.empty((0, players), bool), 0.0)
-    random = np.random.default_rng(seed)
-    share = np.array(weigh[done:]) / sum(weigh[done:])
-    chosen = random.choice(sizes[done:], max(left, _FEWEST), p=share)
-    lots = random.random((len(chosen), players))
-    drawn = lots <= np.sort(lots, 1)[np.arange(len(lots)), chosen - 1][:, None]
-    return _Pairs(tuple(whole), weights, drawn, sum(weigh[done:]))
+    done = len(sets)
+    weights = np.repeat([weigh[n] / many[n] for n in range(done)], many[:done])
+    if done < len(sizes):
+        random = np.random.default_rng(seed)
+        share = np.array(weigh[done:]) / sum(weigh[done:])
+        chosen = random.choice(sizes[done:], max(left, _FEWEST), p=share)
+        lots = random.random((len(chosen), players))
+        sets.append(lots <= np.sort(lots, 1)[np.arange(len(lots)), chosen - 1][:, None])
+    return _Pairs(np.concatenate(sets), weights, sum(weigh[done:]))
 
 
 def _sets(players: int, size: int) -> Array:

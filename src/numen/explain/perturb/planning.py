@@ -19,8 +19,10 @@ _SETS: Final = 2048  # of players a row, where the model is small: all there are
 _OF_TEXTS: Final = 1024  # the same of texts, which take a graph longer than numbers do
 _FEWEST: Final = 64
 _COPIES: Final = 32
+_FEWEST_COPIES: Final = 4  # of fewer rows the mean says more
 _RUNS: Final = 1 << 15  # of the model for a row
-_WORK: Final = 1 << 27  # numbers of the model that all runs for a row may touch
+_WORK: Final = 1 << 26  # numbers of the model that all runs for a row may touch
+_MADE: Final = 32  # to make a number of an input takes as long as to touch so many
 
 
 def plans(how: Preprocess | None, samples: Array, size: int) -> tuple[Plan, Plan]:
@@ -31,7 +33,7 @@ def plans(how: Preprocess | None, samples: Array, size: int) -> tuple[Plan, Plan
         samples: `[rows, …]`, recorded inputs; of texts object[rows, 1].
         size: Numbers that the model consists of.
     """
-    runs = min(_RUNS, _WORK // max(size, 1))
+    runs = min(_RUNS, _WORK // (size + _MADE * samples[0].size))
     if samples.dtype.kind not in "fiub":
         none = np.empty(0, np.int64)
         sets = max(_FEWEST, min(_OF_TEXTS, runs))
@@ -39,12 +41,13 @@ def plans(how: Preprocess | None, samples: Array, size: int) -> tuple[Plan, Plan
     groups = groups_of(samples.shape[1:], how).astype(np.int64)
     players = int(groups.max()) + 1
     sets = min(1 << min(players, 20), _SETS)
-    copies = min(max(1, runs // sets), _COPIES, len(samples))
-    sets = max(min(sets, runs // copies), _FEWEST, 2 * players + 2)
-    typical = _typical(how, samples)[None]
-    whole = samples[:copies] if copies > 1 and not _silent(how) else typical
+    copies = min(runs // sets, _COPIES, len(samples))
+    typical = background = _typical(how, samples)[None]
+    if copies >= _FEWEST_COPIES and not _silent(how):
+        background = samples[:copies]
+    sets = max(min(sets, runs // len(background)), _FEWEST, 2 * players + 2)
     return (
-        Plan("kernel-shap", sets, groups, whole),
+        Plan("kernel-shap", sets, groups, background),
         Plan("occlusion", 0, groups, typical),
     )
 

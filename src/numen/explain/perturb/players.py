@@ -24,7 +24,7 @@ from numen.core.manifest import (
 from numen.core.signature import Array
 
 MOST: Final = 64  # words of a text, steps and columns of a window; more share a player
-_WIDEST: Final = 256  # columns of a table; more share one
+_WIDEST: Final = 128  # columns of a table; more share one
 _SIDE: Final = 7  # patches along each side of a picture
 _PIECES: Final = 32  # of a sound
 # Scripts that are written without spaces have no other word than their characters.
