@@ -68,7 +68,7 @@ def probe(folder: Path, group: str, name: str) -> dict[str, object]:
 def test_an_outsiders_plugin_is_found_and_loaded_only_when_asked_for(outside: Path) -> None:
     said = probe(outside, "numen.runtimes", "good")
     assert said == {
-        "known": ["broken", "good", "lookup", "needy", "odd.name", "onnx", "trees"],
+        "known": ["broken", "good", "lookup", "needy", "odd.name", "onnx", "perturb", "trees"],
         "loaded": "Good",
     }
     assert probe(outside, "numen.runtimes", "odd.name")["loaded"] == "Good"

@@ -13,7 +13,7 @@ from PIL import Image
 
 import numen
 from parts import start_server, stop
-from train.kinds import labels, pictures, quantity, text
+from train.kinds import columns, labels, pictures, quantity, text
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,11 @@ def url(tmp_path_factory):
         for name, kind, family in (
             ("shades", pictures, "cnn"), ("said", text, "text-cnn"), ("price", quantity, "mlp"),
             ("tags", labels, "forest"), ("grown", quantity, "boosting"), ("wood", pictures, "forest"),
+            ("edge", columns, "svm"), ("line", quantity, "linear"), ("bag", text, "words"),
+            ("read", columns, "mlp"), ("seen", pictures, "linear"),
         ):  # fmt: skip
             (folder / name).mkdir()
-            epochs = {"epochs": 3} if family not in ("boosting", "forest") else {}
+            epochs = {"epochs": 3} if family in ("cnn", "text-cnn", "mlp") else {}
             numen.train(kind(folder / name), family, name=name, **epochs)
         address, process = start_server(folder / "home")
         yield address
@@ -83,7 +85,7 @@ def test_of_a_text_each_piece_has_its_share(url) -> None:
 
 def test_any_label_can_be_asked_about_by_place_or_name(url) -> None:
     x = np.random.default_rng(1).integers(0, 255, (2, 12, 12)).astype(float)
-    for model in ("shades", "wood"):
+    for model in ("shades", "wood", "seen"):
         by_place = [
             outputs(
                 httpx.post(f"{url}/v2/models/{model}/explain", json=asked("image", x, target=n))
@@ -110,6 +112,56 @@ def test_of_trees_it_is_exact(url) -> None:
     assert np.abs(said["attribution:features"]).max() > 0.1
 
 
+@pytest.mark.parametrize("model", ["edge", "read"])  # neither has a gradient: it reads categories
+def test_columns_that_are_switched_off_and_on_add_up(url, model) -> None:
+    x = np.array([[0.5, -1.0, 0], [2.0, 0.0, 2], [0.0, 1.0, 1]])
+    said = outputs(httpx.post(f"{url}/v2/models/{model}/explain", json=asked("features", x)))
+    total = said["attribution:features"].sum(1) + said["expected"]
+    np.testing.assert_allclose(total, said["probabilities"].max(1), atol=1e-5)
+    assert (said["uncertainty:features"] == 0).all()  # all sets of three columns were asked
+    assert np.abs(said["attribution:features"]).max() > 0.01
+    infer = outputs(httpx.post(f"{url}/v2/models/{model}/infer", json=asked("features", x)))
+    np.testing.assert_allclose(said["probabilities"], infer["probabilities"], atol=1e-6)
+
+
+def test_of_a_line_a_column_is_worth_how_far_it_is_from_usual(url) -> None:
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    said = outputs(httpx.post(f"{url}/v2/models/line/explain", json=asked("features", x)))
+    values = said["attribution:features"]
+    np.testing.assert_allclose(values.sum(1) + said["expected"], said["value"][:, 0], atol=1e-4)
+    np.testing.assert_allclose(values[1] - values[0], [3, 0], atol=0.1)
+    np.testing.assert_allclose(values[2] - values[0], [0, -1], atol=0.1)
+
+
+def test_of_a_text_as_numbers_of_words_each_word_has_its_share(url) -> None:
+    x = np.array([["it was GREAT,  lovely"], ["sad"], [" "]], object)
+    said = outputs(httpx.post(f"{url}/v2/models/bag/explain", json=asked("text", x, "BYTES")))
+    assert said["tokens"].tolist() == [
+        ["it", "was", "GREAT,", "lovely"],
+        ["sad", *[""] * 3],
+        [""] * 4,
+    ]
+    values = said["attribution:text"]
+    np.testing.assert_allclose(
+        values.sum(1) + said["expected"], said["probabilities"].max(1), atol=1e-5
+    )
+    assert values[0, 2:].min() > np.abs(values[0, :2]).max()
+    assert (values[1, 1:] == 0).all()
+
+
+def test_patches_of_a_picture_add_up_and_say_how_sure_they_are(url) -> None:
+    x = np.random.default_rng(2).integers(0, 255, (2, 12, 12)).astype(float)
+    said = outputs(httpx.post(f"{url}/v2/models/seen/explain", json=asked("image", x)))
+    total = said["attribution:image"].sum((1, 2)) + said["expected"]
+    np.testing.assert_allclose(total, said["probabilities"].max(1), atol=1e-5)
+    assert said["uncertainty:image"].shape == x.shape
+    assert 0 < said["uncertainty:image"].max() < np.abs(said["attribution:image"]).max()
+    again = outputs(httpx.post(f"{url}/v2/models/seen/explain", json=asked("image", x[1:])))
+    np.testing.assert_allclose(
+        again["attribution:image"][0], said["attribution:image"][1], atol=1e-6
+    )
+
+
 @pytest.mark.parametrize(
     ("model", "body"),
     [
@@ -117,6 +169,9 @@ def test_of_trees_it_is_exact(url) -> None:
         ("said", asked("text", np.array([["so cold"]], object), "BYTES")),
         ("price", asked("features", np.array([[1.0, 2.0]]))),
         ("grown", asked("features", np.array([[1.0, 2.0]]))),
+        ("edge", asked("features", np.array([[1.0, 2.0, 1]]))),
+        ("bag", asked("text", np.array([["so cold"]], object), "BYTES")),
+        ("seen", asked("image", np.full((1, 12, 12), 40.0))),
     ],
 )
 def test_a_picture_is_drawn_for_those_who_ask(url, model, body) -> None:
@@ -145,13 +200,8 @@ def test_any_client_of_the_protocol_can_call_it_as_a_model(url) -> None:
 def test_it_is_not_listed_among_the_models(url) -> None:
     listed = httpx.post(f"{url}/v2/repository/index").json()
     assert sorted(each["name"] for each in listed) == [
-        "grown",
-        "price",
-        "said",
-        "shades",
-        "tags",
-        "wood",
-    ]
+        "bag", "edge", "grown", "line", "price", "read", "said", "seen", "shades", "tags", "wood",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -159,6 +209,8 @@ def test_it_is_not_listed_among_the_models(url) -> None:
     [
         ("shades", {"method": "magic"}, 400, "invalid_input"),
         ("wood", {"method": "saliency"}, 400, "invalid_input"),
+        ("seen", {"method": "uncertainty"}, 400, "invalid_input"),
+        ("seen", {"target": 2}, 400, "invalid_input"),
         ("shades", {"steps": 8}, 400, "invalid_input"),
         ("shades", {"target": 2}, 400, "invalid_input"),
         ("shades", {"target": "nobody"}, 400, "invalid_input"),

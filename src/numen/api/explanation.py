@@ -25,10 +25,17 @@ _log = logger(__name__)
 
 @dataclass(frozen=True)
 class _Way:
-    """Variants of one way to explain, and their files."""
+    """Variants of one way to explain, and their files.
+
+    Attributes:
+        variants: The exact one first.
+        files: Contents by their paths.
+        rows: How many samples are recorded with it: fewer where each takes long.
+    """
 
     variants: tuple[Variant, ...]
     files: dict[str, bytes]
+    rows: int | None = None
 
 
 def explained(manifest: Manifest, graph: Path, samples: Arrays) -> dict[str, Path | bytes]:
@@ -99,9 +106,29 @@ def _by_trees(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
     return _Way((Variant("tree-shap", "trees", "tree-shap.npz"),), files)
 
 
+def _by_perturbing(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
+    """What parts of an input are worth to the answer, and only what is lost without each."""
+    from numen.explain.perturb.planning import plans
+
+    (source, *others), (output,) = manifest.signature.inputs, manifest.signature.outputs
+    if others or not manifest.batched or output.numpy.kind != "f":
+        return None
+    known = (
+        source.row == (1,) if source.dtype == "string" else source.row and None not in source.row
+    )
+    if not known:
+        return None
+    files = {"perturb.onnx": model.SerializeToString()}
+    made = plans(manifest.preprocess, samples[source.name], len(files["perturb.onnx"]) // 4)
+    files |= {f"perturb.{plan.method}.npz": plan.pack() for plan in made}
+    variants = (Variant(p.method, "perturb", f"perturb.{p.method}.npz") for p in made)
+    return _Way(tuple(variants), files, rows=2)
+
+
 _WAYS: Final[tuple[Callable[[Any, Manifest, Arrays], _Way | None], ...]] = (
     _by_gradient,
     _by_trees,
+    _by_perturbing,
 )
 
 
@@ -121,6 +148,7 @@ def _baseline(manifest: Manifest, samples: Array) -> Array:
 
 def _files(manifest: Manifest, way: _Way, samples: Arrays) -> dict[str, Path | bytes]:
     """The inner bundle's, made by running it once."""
+    samples = {name: array[: way.rows] for name, array in samples.items()}
     inner = Manifest(
         signature=manifest.signature,
         variants=way.variants,

@@ -10,3 +10,4 @@ TARGET: Final = "target"
 ATTRIBUTION: Final = "attribution:"
 TOKENS: Final = "tokens"  # the pieces of a text, where that is cut in the graph
 EXPECTED: Final = "expected"  # what attributions add up from: the answer when nothing is known
+UNCERTAINTY: Final = "uncertainty:"  # standard errors of attributions that were sampled

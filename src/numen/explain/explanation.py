@@ -29,7 +29,7 @@ from numen.core.manifest import (
     places,
 )
 from numen.core.signature import Array, Arrays, Signature
-from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, picture
+from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY, picture
 
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -50,7 +50,7 @@ class Explainer:
     def methods(self) -> list[str]:
         """How it explains: the usual way first."""
         beside = (spec.name.partition(":") for spec in self.signature.outputs)
-        names = [name for name, colon, _ in beside if colon and f"{name}:" != ATTRIBUTION]
+        names = [n for n, colon, _ in beside if colon and f"{n}:" not in (ATTRIBUTION, UNCERTAINTY)]
         return [self.manifest.variants[0].name, *dict.fromkeys(names)]
 
     def method(self, asked: Any = None) -> str:

@@ -1,0 +1,141 @@
+"""The perturb runtime: a model's answers, and what parts of its input are worth to them.
+
+The file is an `.npz` of a plan, called GRAPH.METHOD.npz; the prediction graph lies beside it as
+GRAPH.onnx. Any graph of one input and one output of numbers will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from numen.core.errors import CorruptBundle, InvalidInput
+from numen.core.signature import Array, Arrays, Signature, TensorSpec
+from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY
+from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
+from numen.runtime.onnx import OnnxRuntime
+
+_NUMBERS: Final = 1 << 20  # of inputs that run together: some megabytes
+_TEXTS: Final = 1 << 10  # texts that run together
+
+
+class PerturbRuntime:
+    """Runs one graph as often as a plan says."""
+
+    def __init__(self) -> None:
+        self._graph = OnnxRuntime()
+        self._signature = Signature((), ())
+
+    def open(self, path: Path, *, threads: int = 1) -> None:
+        """Loads plan and graph; see `Runtime.open`."""
+        self._plan = Plan.load(path)
+        self._graph.open(path.with_suffix("").with_suffix(".onnx"), threads=threads)
+        known = self._graph.signature
+        if len(known.inputs) != 1 or len(known.outputs) != 1:
+            raise CorruptBundle(f"{path.name}: expected a graph of one input and one output")
+        (rows,), (output,) = known.inputs, known.outputs
+        self._rows, self._output = rows, output
+        self._one = output.row in ((), (1,))
+        target = TensorSpec(TARGET, "int64", (None,), otherwise=-1)
+        shape = (None, None) if self._plan.texts else rows.shape
+        tokens = (TensorSpec(TOKENS, "string", shape),) if self._plan.texts else ()
+        self._signature = Signature(
+            (rows,) if self._one else (rows, target),
+            (
+                output,
+                TensorSpec(f"{ATTRIBUTION}{rows.name}", "float32", shape),
+                TensorSpec(f"{UNCERTAINTY}{rows.name}", "float32", shape),
+                TensorSpec(EXPECTED, "float32", (None,)),
+                *tokens,
+            ),
+        )
+
+    @property
+    def signature(self) -> Signature:
+        """What the graph takes and `target`; what the graph gives and attributions."""
+        return self._signature
+
+    def predict(self, inputs: Arrays) -> dict[str, Array]:
+        """Runs a batch; see `Runtime.predict`."""
+        given = inputs[self._rows.name]
+        outputs = self._graph.predict({self._rows.name: given})
+        asked = self._asked(inputs, outputs[self._output.name])
+        values, errors, expected, words = [], [], [], []
+        for part, players in self._plan.players(given):
+            made = self._estimate(players, given[part], asked[part])
+            expected.append(made.nothing)
+            values += list(players.spread(made.values))
+            errors += list(players.spread(made.errors))
+            words += [players.words] if isinstance(players, Words) else []
+        even = partial(_padded, fill=0.0) if words else np.stack
+        found = {
+            f"{ATTRIBUTION}{self._rows.name}": even(values).astype(np.float32),
+            f"{UNCERTAINTY}{self._rows.name}": even(errors).astype(np.float32),
+            EXPECTED: np.concatenate(expected).astype(np.float32),
+        }
+        if words:
+            found[TOKENS] = _padded(words, "")
+        return {**outputs, **found}
+
+    def _estimate(self, players: Players, rows: Array, asked: Array) -> Estimate:
+        """What the players of some rows are worth to the numbers asked about."""
+        most = _TEXTS if self._plan.texts else max(1, _NUMBERS // rows[0].size)
+        step = max(1, most // players.copies)
+
+        def value(sets: Array) -> Array:
+            several = max(1, step // len(sets))
+            answers = np.empty((len(sets), len(rows)))
+            for first in range(0, len(rows), several):
+                part = slice(first, first + several)
+                for begin in range(0, len(sets), step):
+                    made = players.apply(rows[part], sets[begin : begin + step])
+                    said = self._answers(made, asked[part])
+                    answers[begin : begin + step, part] = said.T
+            return answers
+
+        return METHODS[self._plan.method](value, players.count, self._plan.evaluations)
+
+    def _answers(self, made: Array, asked: Array) -> Array:
+        """float64[rows, n] of inputs `[rows, n, copies, …]`."""
+        flat = made.reshape(-1, *made.shape[3:])
+        answers = self._graph.predict({self._rows.name: flat})[self._output.name]
+        answers = answers.reshape(*made.shape[:3], -1)
+        chosen = np.take_along_axis(answers, asked[:, None, None, None], 3)
+        return np.asarray(chosen[..., 0].mean(2, dtype=np.float64))
+
+    def _asked(self, inputs: Arrays, answers: Array) -> Array:
+        """int64[rows], the place of the number that each row is asked about."""
+        scores = answers.reshape(len(answers), -1)
+        likeliest: Array = scores.argmax(1)
+        if self._one:
+            return likeliest
+        target = inputs[TARGET]
+        if target.max(initial=0) >= scores.shape[1]:
+            raise InvalidInput(
+                f'input "{TARGET}": expected the place of one of {scores.shape[1]} labels, '
+                f"received {target.max()}",
+                field=TARGET,
+            )
+        return np.asarray(np.where(target < 0, likeliest, target))
+
+    def close(self) -> None:
+        """Drops the session."""
+        self._graph.close()
+
+
+def _padded(rows: Sequence[Sequence[Any]], fill: Any) -> Array:
+    """`[rows, words]` of what texts' words have; shorter texts are filled up behind.
+
+    Args:
+        rows: Of each text what its words have.
+        fill: What stands behind; there is some where no text has words.
+    """
+    kind = object if isinstance(fill, str) else float
+    made = np.full((len(rows), max([1, *map(len, rows)])), fill, kind)
+    for n, row in enumerate(rows):
+        made[n, : len(row)] = row
+    return made
