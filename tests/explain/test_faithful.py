@@ -24,7 +24,6 @@ def test_what_is_named_first_by_a_true_explanation_takes_the_answer_with_it() ->
     assert true["deletion"] < true["deletion_random"] - 0.2
     false = deletion(score, rows(-GIVEN * WEIGHTS))
     assert false["deletion"] > false["deletion_random"] + 0.2
-    assert false["deletion_random"] == pytest.approx(true["deletion_random"])
 
 
 def test_an_answer_that_hangs_on_nothing_tells_nothing() -> None:

@@ -7,30 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
+from numen.core.bundle import EXPLANATION
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import Classification, Manifest
 from numen.train.evaluate.report import EVALUATION, METRICS, Report
 
+T = TypeVar("T")
 _LABELS: Final = 50
 _WEAK: Final = 10
 _COLUMNS: Final = 100
 
 
-def card(manifest: Manifest, evaluation: Path | bytes | None = None) -> str:
+def card(
+    manifest: Manifest,
+    evaluation: Path | bytes | None = None,
+    explanation: Path | bytes | None = None,
+) -> str:
     """The card.
 
     Args:
         manifest: What the bundle says.
         evaluation: The report of its test rows as JSON, where there is one.
+        explanation: The manifest of what explains it, where something does.
 
     Raises:
         CorruptBundle: The report is not what numen writes.
     """
-    report = _read(evaluation)
+    report = None if evaluation is None else _read(evaluation, Report, EVALUATION)
     lines = [f"# {manifest.family or 'Model'}", "", "## Intended use", ""]
     lines += ["## Facts", "", *_facts(manifest), ""]
     lines += _inputs(manifest)
@@ -38,19 +45,19 @@ def card(manifest: Manifest, evaluation: Path | bytes | None = None) -> str:
         lines += _metrics(manifest, report)
     if report is not None:
         lines += _weak(report) + _calibration(manifest, report)
+    if explanation is not None:
+        lines += _explanation(_read(explanation, Manifest, EXPLANATION))
     if len(manifest.variants) > 1:
         lines += _variants(manifest)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _read(evaluation: Path | bytes | None) -> Report | None:
-    if evaluation is None:
-        return None
+def _read(said: Path | bytes, kind: type[T], where: str) -> T:
     try:
-        text = evaluation.read_bytes() if isinstance(evaluation, Path) else evaluation
-        return msgspec.json.decode(text, type=Report)
+        text = said.read_bytes() if isinstance(said, Path) else said
+        return msgspec.json.decode(text, type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptBundle(f"{EVALUATION}: {error}") from error
+        raise CorruptBundle(f"{where}: {error}") from error
 
 
 def _facts(manifest: Manifest) -> Iterable[str]:
@@ -124,6 +131,26 @@ def _calibration(manifest: Manifest, report: Report) -> list[str]:
     lines += [f"Confidence and accuracy are {report.ece:.4f} apart on average (ECE, 10 bins)."]
     if "temperature" in manifest.metrics:
         lines += [f"Scores are divided by {manifest.metrics['temperature']:.4g} in the graph."]
+    return [*lines, ""]
+
+
+def _explanation(inner: Manifest) -> list[str]:
+    """How the model is explained, and how far that was found to be true on recorded samples."""
+    found = inner.metrics
+    lines = ["## Explanation", "", f"- Method: {inner.variants[0].name}"]
+    if "deletion" in found:
+        lines.append(
+            "- When what it names is taken away, the most important first, "
+            f"{found['deletion']:.3f} of the answer is left on average; in any order "
+            f"{found['deletion_random']:.3f}"
+        )
+    if "stability" in found:
+        lines.append(f"- Alike after a little noise: {found['stability']:.3f} of 1")
+    if "randomised" in found:
+        lines.append(
+            f"- Alike when the weights are shuffled: {found['randomised']:.3f}; what was learnt "
+            "should be gone, so near 0"
+        )
     return [*lines, ""]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replace_
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +14,14 @@ from typing import Any, Final
 import numpy as np
 from msgspec.structs import replace
 
+from numen.api.faithfulness import deletion, rows_of, shuffled, stability
 from numen.core.bundle import EXPLANATION, GOLDEN, Bundle, Golden, pack_golden
-from numen.core.manifest import Classification, ImageInput, Manifest, Variant
+from numen.core.manifest import AudioInput, Classification, ImageInput, Manifest, Variant
 from numen.core.observe import logger
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.explain import TARGET
-from numen.runtime.base import open_variant
+from numen.explain.faithful import alike
+from numen.runtime.base import Runtime, open_variant
 
 _LARGEST: Final = 64 << 20  # bytes of a graph; the weights of larger ones would be kept thrice
 _log = logger(__name__)
@@ -31,11 +35,14 @@ class _Way:
         variants: The exact one first.
         files: Contents by their paths.
         rows: How many samples are recorded with it: fewer where each takes long.
+        unlearnt: The same way of the model with weights in an order of chance, which an explanation
+            of what was learnt must not look like.
     """
 
     variants: tuple[Variant, ...]
     files: dict[str, bytes]
     rows: int | None = None
+    unlearnt: Callable[[], _Way | None] | None = None
 
 
 def explained(manifest: Manifest, graph: Path, samples: Arrays) -> dict[str, Path | bytes]:
@@ -65,12 +72,17 @@ def explained(manifest: Manifest, graph: Path, samples: Arrays) -> dict[str, Pat
     for way in _WAYS:
         made = way(model, manifest, samples)
         if made is not None:
-            return _files(manifest, made, samples)
+            return _files(manifest, made, graph, samples)
     return {}
 
 
 def _by_gradient(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
     """Integrated gradients, and their slope alone where there is no time for them."""
+    made = _gradient(model, manifest, samples)
+    return made and replace_(made, unlearnt=lambda: _gradient(shuffled(model), manifest, samples))
+
+
+def _gradient(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
     from numen.explain.graph import INTEGRATED, SALIENCY, Underivable, served, write
 
     try:
@@ -137,8 +149,7 @@ def _baseline(manifest: Manifest, samples: Array) -> Array:
     if samples.dtype.kind not in "fiu":
         return np.zeros((1, 1))
     shape = (1, *samples.shape[1:])
-    tabular = manifest.preprocess is None or not isinstance(manifest.preprocess, ImageInput)
-    if not tabular or samples.ndim != 2:
+    if isinstance(manifest.preprocess, ImageInput | AudioInput) or samples.ndim != 2:
         return np.zeros(shape)
     rows = samples.astype(np.float64)
     there = ~np.isnan(rows)
@@ -146,10 +157,27 @@ def _baseline(manifest: Manifest, samples: Array) -> Array:
     return np.asarray(total / np.maximum(there.sum(0, keepdims=True), 1))
 
 
-def _files(manifest: Manifest, way: _Way, samples: Arrays) -> dict[str, Path | bytes]:
-    """The inner bundle's, made by running it once."""
+def _files(manifest: Manifest, way: _Way, graph: Path, samples: Arrays) -> dict[str, Path | bytes]:
+    """The inner bundle's, made by running it once and seeing how far it can be trusted."""
     samples = {name: array[: way.rows] for name, array in samples.items()}
-    inner = Manifest(
+    with tempfile.TemporaryDirectory() as work:
+        with _opened(manifest, way, Path(work)) as runtime:
+            given, outputs = _run(runtime, samples)
+            signature = Signature(
+                (*manifest.signature.inputs, *_asked(runtime)),
+                tuple(_open(spec) for spec in runtime.signature.outputs),
+            )
+            metrics = _trust(manifest, way, runtime, graph, given, outputs)
+        files: dict[str, Path | bytes] = {**way.files, GOLDEN: pack_golden(Golden(given, outputs))}
+        inner = replace(_inner(manifest, way), signature=signature, metrics=metrics)
+        bundle = Bundle.write(Path(work) / "bundle", inner, files)
+        return {
+            f"{EXPLANATION}/{place.name}": place.read_bytes() for place in bundle.path.iterdir()
+        }
+
+
+def _inner(manifest: Manifest, way: _Way) -> Manifest:
+    return Manifest(
         signature=manifest.signature,
         variants=way.variants,
         preprocess=manifest.preprocess,
@@ -158,26 +186,51 @@ def _files(manifest: Manifest, way: _Way, samples: Arrays) -> dict[str, Path | b
         framework=manifest.framework,
         family=manifest.family,
     )
-    with tempfile.TemporaryDirectory() as work:
-        draft = Bundle.write(Path(work) / "draft", inner, dict(way.files))
-        runtime = open_variant(draft)
-        try:
-            asked = any(spec.name == TARGET for spec in runtime.signature.inputs)
-            rows = len(next(iter(samples.values())))
-            given = dict(samples) | ({TARGET: np.full(rows, -1)} if asked else {})
-            outputs = runtime.predict(given)
-            more = (TensorSpec(TARGET, "int64", (None,), otherwise=-1),) if asked else ()
-            signature = Signature(
-                (*manifest.signature.inputs, *more),
-                tuple(_open(spec) for spec in runtime.signature.outputs),
-            )
-        finally:
-            runtime.close()
-        files: dict[str, Path | bytes] = {**way.files, GOLDEN: pack_golden(Golden(given, outputs))}
-        bundle = Bundle.write(Path(work) / "bundle", replace(inner, signature=signature), files)
-        return {
-            f"{EXPLANATION}/{place.name}": place.read_bytes() for place in bundle.path.iterdir()
-        }
+
+
+@contextmanager
+def _opened(manifest: Manifest, way: _Way, work: Path) -> Iterator[Runtime]:
+    """The way's first variant, as a bundle opens it."""
+    draft = Bundle.write(work / "draft", _inner(manifest, way), dict(way.files))
+    runtime = open_variant(draft)
+    try:
+        yield runtime
+    finally:
+        runtime.close()
+
+
+def _asked(runtime: Runtime) -> tuple[TensorSpec, ...]:
+    """The input that names a label, where there are several."""
+    some = any(spec.name == TARGET for spec in runtime.signature.inputs)
+    return (TensorSpec(TARGET, "int64", (None,), otherwise=-1),) if some else ()
+
+
+def _run(runtime: Runtime, samples: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:
+    """What is asked of samples, and what comes out."""
+    rows = len(next(iter(samples.values())))
+    given = dict(samples) | {spec.name: np.full(rows, -1) for spec in _asked(runtime)}
+    return given, runtime.predict(given)
+
+
+def _trust(
+    manifest: Manifest, way: _Way, runtime: Runtime, graph: Path, given: Arrays, outputs: Arrays
+) -> dict[str, float]:
+    """How far the explanation can be trusted; see `numen.api.faithfulness`."""
+    if len(manifest.signature.inputs) != 1:
+        return {}
+    (source,) = manifest.signature.inputs
+    baseline = _baseline(manifest, given[source.name])
+    rows = rows_of(manifest, given, outputs, baseline)
+    metrics = deletion(manifest, graph, rows, outputs)
+    if rows.tokens is None and way.rows is None:
+        metrics["stability"] = stability(runtime, manifest, given, rows)
+    if way.unlearnt is not None and (other := way.unlearnt()) is not None:
+        with tempfile.TemporaryDirectory() as work, _opened(manifest, other, Path(work)) as blind:
+            _, unlearnt = _run(blind, {source.name: given[source.name][: len(rows)]})
+        metrics["randomised"] = alike(
+            rows.values, rows_of(manifest, given, unlearnt, baseline).values
+        )
+    return metrics
 
 
 def _open(spec: TensorSpec) -> TensorSpec:

@@ -1,16 +1,14 @@
-"""How far a model's explanation can be trusted, measured on recorded samples when it is published."""
+"""How far a model's explanation can be trusted, measured on its samples when it is published."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
-from numen.core.manifest import Classification, Manifest
+from numen.core.manifest import Manifest
 from numen.core.signature import Array, Arrays
 from numen.explain import ATTRIBUTION, TOKENS, faithful
 from numen.runtime.base import Runtime
@@ -20,37 +18,33 @@ _ROWS: Final = 8  # that are looked at
 _SEED: Final = 20_261_125
 
 
-def faithfulness(
-    manifest: Manifest, graph: Path, given: Arrays, outputs: Arrays, baseline: Array
+def deletion(
+    manifest: Manifest, graph: Path, rows: faithful.Rows, outputs: Arrays
 ) -> dict[str, float]:
     """Deletion of what the explanation names, beside deletion in any order.
 
     Args:
         manifest: Of the model.
         graph: It.
-        given: What was explained.
+        rows: What was explained.
         outputs: What the explanation gave.
-        baseline: What takes the place of a number that is taken away, `[1, …]`.
 
     Returns:
         See `numen.explain.faithful.deletion`.
     """
     (source,), (output,) = manifest.signature.inputs, manifest.signature.outputs
     answers = outputs[output.name].reshape(len(outputs[output.name]), -1)
-    one = answers.shape[1] == 1
-    asked = np.zeros(len(answers), int) if one else answers.argmax(1)
+    asked = answers.argmax(1)
     model = OnnxRuntime()
     model.open(graph)
-    # One probability speaks of the second of two labels; the first is what it is not.
-    about = isinstance(manifest.postprocess, Classification) and one
     try:
 
-        def score(rows: Array, row: int) -> Array:
-            made = model.predict({source.name: rows})[output.name]
-            chosen: Array = made.reshape(len(rows), -1)[:, asked[row]].astype(float)
-            return 1 - chosen if about and answers[row, 0] < 0.5 else chosen
+        def score(made: Array, row: int) -> Array:
+            said = model.predict({source.name: made})[output.name]
+            chosen: Array = said.reshape(len(made), -1)[:, asked[row]].astype(float)
+            return chosen
 
-        return faithful.deletion(score, rows_of(manifest, given, outputs, baseline))
+        return faithful.deletion(score, rows)
     finally:
         model.close()
 
@@ -63,8 +57,11 @@ def rows_of(manifest: Manifest, given: Arrays, outputs: Arrays, baseline: Array)
     return faithful.Rows(given[source.name][:_ROWS], values, tokens, baseline)
 
 
-def shuffled(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network with each layer's weights in an order of chance: it has learnt nothing."""
+def shuffled(model: Any) -> Any:
+    """The ONNX graph with each layer's weights in an order of chance: it has learnt nothing."""
+    import onnx
+    from onnx import numpy_helper
+
     source = np.random.default_rng(_SEED)
     made = onnx.ModelProto()
     made.CopyFrom(model)
@@ -76,7 +73,7 @@ def shuffled(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-def moved(runtime: Runtime, manifest: Manifest, given: Arrays, rows: faithful.Rows) -> float:
+def stability(runtime: Runtime, manifest: Manifest, given: Arrays, rows: faithful.Rows) -> float:
     """How alike the explanation stays when its input is moved a little, to 1."""
     (source,) = manifest.signature.inputs
     return faithful.stability(partial(_values, runtime, source.name, given), rows)

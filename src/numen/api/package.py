@@ -13,7 +13,7 @@ import numpy as np
 
 from numen.api.card import card
 from numen.api.explanation import explained
-from numen.core.bundle import CARD, GOLDEN, Bundle, Golden, pack_golden
+from numen.core.bundle import CARD, EXPLANATION, GOLDEN, MANIFEST, Bundle, Golden, pack_golden
 from numen.core.errors import ExportFailed
 from numen.core.manifest import (
     Classification,
@@ -169,5 +169,6 @@ def write_files(
             metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
         manifest = msgspec.structs.replace(manifest, metrics=metrics)
         contents |= found
-    contents[CARD] = card(manifest, contents.get(EVALUATION)).encode()
+    said = contents.get(f"{EXPLANATION}/{MANIFEST}")
+    contents[CARD] = card(manifest, contents.get(EVALUATION), said).encode()
     return Bundle.write(target, manifest, contents)

@@ -151,36 +151,43 @@ class Explanation:
             return f"{how.target} = {scores[0]:.4g}"
         asked = int(self.inputs[TARGET][row]) if TARGET in self.inputs else -1
         place = asked if asked >= 0 else int(scores.argmax())
-        likely = scores if len(how.labels) == len(scores) else np.array([1 - scores[0], scores[0]])
-        return f"{how.labels[place]} ({likely[place]:.1%})"
+        # A single probability is that of the last label.
+        label = how.labels[place if len(scores) > 1 else -1]
+        return f"{label} ({scores[place]:.1%})"
 
     def parts(self, row: int = 0) -> list[dict[str, Any]]:
         """A row's attributions by column or by token, in their order; nothing of other inputs.
 
         Returns:
-            Objects of `column`, `value` and `attribution`, or of `token` and `attribution`. The
-            numbers that one column became count together.
+            Objects of `column`, `value` and `attribution`, or of `token` and `attribution`, with an
+            `uncertainty`, a standard error, where it was sampled. The numbers that one column
+            became count together.
         """
         how = self.manifest.preprocess
-        values = np.asarray(self.values[row])
         if TOKENS in self.outputs:
-            tokens = (str(token) for token in self.outputs[TOKENS][row])
+            tokens = [str(token) for token in self.outputs[TOKENS][row]]
             return [
-                {"token": token, "attribution": float(value)}
-                for token, value in zip(tokens, values, strict=False)
+                {"token": token, **self._numbers(row, slice(place, place + 1))}
+                for place, token in enumerate(tokens)
                 if token
             ]
-        if not isinstance(how, ColumnsInput) or values.ndim != 1:
+        if not isinstance(how, ColumnsInput) or self.values.ndim != 2:
             return []
         given = self.inputs[self._input][row]
+        columns = ((slice(at, at + column.width), column) for at, column in places(how.columns))
         return [
             {
                 "column": column.name,
-                "value": _value(column, given[place : place + column.width]),
-                "attribution": float(values[place : place + column.width].sum()),
+                "value": _value(column, given[place]),
+                **self._numbers(row, place),
             }
-            for place, column in places(how.columns)
+            for place, column in columns
         ]
+
+    def _numbers(self, row: int, place: slice) -> dict[str, float]:
+        said = {"attribution": float(self.values[row, place].sum())}
+        errors = self.outputs.get(f"{UNCERTAINTY}{self._input}")
+        return said if errors is None else {**said, "uncertainty": float(errors[row, place].sum())}
 
     def as_dict(self, row: int = 0) -> dict[str, Any]:
         """A row's explanation as plain data: `answer`, `method`, `parts` or `values`."""

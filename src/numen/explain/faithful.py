@@ -78,27 +78,23 @@ def deletion(score: Score, rows: Rows, steps: int = STEPS, seed: int = _SEED) ->
         seed: Of the orders of chance.
 
     Returns:
-        `deletion` and `deletion_random`: the mean height of the curve from 1, the whole row, to 0,
-        nothing left, in the order of the attributions and in orders of chance. Nothing where no
-        row's answer hangs on its input.
+        `deletion` and `deletion_random`: the mean height of the curve between the lowest and the
+        highest answer to the row, 0 to 1, in the order of the attributions and in orders of chance.
+        Nothing where no row's answer hangs on its input.
     """
     source = np.random.default_rng(seed)
     spans, named, chance = [], [], []
     for row in range(len(rows)):
         places = rows.places(row)
-        if not len(places):
-            continue
-        ends = np.concatenate([rows.without(row, places[:0]), rows.without(row, places)])
-        whole, nothing = map(float, score(ends, row))
-        span = whole - nothing
-        spans.append(abs(span))
-        speaks = rows.values[row].reshape(-1)[places] * np.sign(span or 1)
-        order = places[np.argsort(-speaks, kind="stable")]
+        order = places[np.argsort(-rows.values[row].reshape(-1)[places], kind="stable")]
         orders = [order, *(source.permutation(places) for _ in range(_ORDERS))]
-        made = np.concatenate(
-            [rows.without(row, one[:count]) for one in orders for count in _counts(len(one), steps)]
-        )
-        heights = (score(made, row).reshape(len(orders), -1) - nothing) / (span or 1)
+        counts = _counts(len(places), steps)
+        less = [rows.without(row, one[:count]) for one in orders for count in counts]
+        ends = [rows.without(row, places[:0]), rows.without(row, places)]
+        heights = score(np.concatenate([*less, *ends]), row)
+        low, high = heights.min(), heights.max()
+        spans.append(high - low)
+        heights = ((heights - low) / (high - low or 1))[: -len(ends)].reshape(len(orders), -1)
         named.append(heights[0].mean())
         chance.append(heights[1:].mean())
     told = np.array(spans) > _LEAST * max(spans, default=0)
