@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
 from numen.core.bundle import Bundle
+from numen.core.errors import NotFound
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.core.signature import TensorSpec
+from numen.explain import ATTRIBUTION
 from numen.registry import Model, Registry
 from numen.serve.live import Endpoint
 from numen.serve.service import Service
@@ -98,6 +100,7 @@ def describe(model: Model, version: ModelVersion, bundle: Bundle) -> dict[str, A
         },
         "preprocess": _tagged(manifest.preprocess),
         "postprocess": _tagged(manifest.postprocess),
+        "explains": _explains(bundle),
         "metrics": manifest.metrics,
         "framework": manifest.framework,
         "family": manifest.family,
@@ -105,6 +108,17 @@ def describe(model: Model, version: ModelVersion, bundle: Bundle) -> dict[str, A
         "parity": manifest.parity,
         "licence": manifest.licence,
     }
+
+
+def _explains(bundle: Bundle) -> list[str]:
+    """The ways in which the model's answers are explained, the usual one first; often none."""
+    try:
+        inner = bundle.explanation().manifest
+    except NotFound:
+        return []
+    parts = (spec.name.partition(":") for spec in inner.signature.outputs)
+    others = [name for name, colon, _ in parts if colon and f"{name}:" != ATTRIBUTION]
+    return list(dict.fromkeys([inner.variants[0].name, *others]))
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
