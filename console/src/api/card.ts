@@ -82,6 +82,8 @@ export interface Card {
   signature: { inputs: TensorSpec[]; outputs: TensorSpec[] };
   preprocess: ImageInput | ColumnsInput | WindowInput | TextInput | AudioInput | null;
   postprocess: Classification | Regression | null;
+  /** The ways in which its answers are explained, the usual one first. */
+  explains?: string[];
   metrics: Record<string, number>;
   framework: string;
   family: string;

@@ -1,4 +1,5 @@
 // What the model says: the best answer large, and below it a bar for each label.
+import type { Why } from "../live/useWhy";
 import type { Classes, Reading } from "../model/decode";
 import { percent, quantity } from "../format";
 import { strings } from "../strings";
@@ -11,9 +12,10 @@ interface AnswerProps {
   /** Empty when the model gives a quantity. */
   labels: string[];
   reading: Reading | null;
+  why: Why<unknown>;
 }
 
-export function Answer({ labels, reading }: AnswerProps) {
+export function Answer({ labels, reading, why }: AnswerProps) {
   return (
     <div class="answer">
       {reading?.kind === "quantity" ? (
@@ -22,7 +24,7 @@ export function Answer({ labels, reading }: AnswerProps) {
         <Best {...bestOf(reading)} />
       )}
       {labels.length > 0 && (
-        <Bars labels={labels} classes={reading?.kind === "classes" ? reading : null} />
+        <Bars labels={labels} classes={reading?.kind === "classes" ? reading : null} why={why} />
       )}
       <Spoken text={spoken(reading)} />
     </div>

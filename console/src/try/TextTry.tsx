@@ -5,6 +5,10 @@ import { useModel } from "../live/useModel";
 import { textTensor } from "../model/encode";
 import { withTensor } from "../model/question";
 import { strings } from "../strings";
+import { Legend } from "../why/Legend";
+import { WhyPanel } from "../why/WhyPanel";
+import { WhySwitch } from "../why/WhySwitch";
+import { Words } from "../why/Words";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
@@ -14,7 +18,7 @@ const t = strings.attempt;
 const REST_MS = 120;
 
 export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput }) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask, forget } = useModel<null>(card, alive, onAway);
   const [text, setText] = useState("");
   const box = useRef<HTMLTextAreaElement>(null);
   const timer = useRef(0);
@@ -25,7 +29,7 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
     setText(now);
     clearTimeout(timer.current);
     if (!now.trim()) return forget();
-    timer.current = window.setTimeout(() => ask(withTensor(textTensor(how, now))), REST_MS);
+    timer.current = window.setTimeout(() => ask(withTensor(textTensor(how, now), null)), REST_MS);
   };
   const clear = () => {
     changed("");
@@ -36,6 +40,7 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
     <section class="try" aria-label={t.write}>
       <header class="try-head">
         <h2>{t.write}</h2>
+        <WhySwitch why={why} />
         <RoundTripTime trip={trip} />
       </header>
       <div class="side-by-side">
@@ -58,8 +63,16 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
             </button>
           </div>
         </div>
-        <Answer labels={labels} reading={reading} />
+        <Answer labels={labels} reading={reading} why={why} />
       </div>
+      <WhyPanel card={card} why={why}>
+        {why.told && (
+          <>
+            <Words {...why.told.attribution} />
+            <Legend attribution={why.told.attribution} />
+          </>
+        )}
+      </WhyPanel>
       <Refusal error={refusal} />
     </section>
   );

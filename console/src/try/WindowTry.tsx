@@ -2,9 +2,13 @@
 import { useState } from "preact/hooks";
 import type { WindowInput } from "../api/card";
 import { useModel } from "../live/useModel";
-import { withRows } from "../model/question";
+import { type Fields, withRows } from "../model/question";
 import { rowsOf } from "../model/rows";
 import { strings } from "../strings";
+import { Legend } from "../why/Legend";
+import { StepGrid } from "../why/StepGrid";
+import { WhyPanel } from "../why/WhyPanel";
+import { WhySwitch } from "../why/WhySwitch";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
@@ -13,7 +17,7 @@ import { RoundTripTime } from "./RoundTripTime";
 const t = strings.attempt;
 
 export function WindowTry({ card, alive, onAway, how }: Attempt & { how: WindowInput }) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask, forget } = useModel<Fields[]>(card, alive, onAway);
   const header = `${how.columns.map(({ name }) => name).join(",")}\n`;
   const [text, setText] = useState(header);
   const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
@@ -30,6 +34,7 @@ export function WindowTry({ card, alive, onAway, how }: Attempt & { how: WindowI
     <section class="try" aria-label={t.paste}>
       <header class="try-head">
         <h2>{t.paste}</h2>
+        <WhySwitch why={why} />
         <RoundTripTime trip={trip} />
       </header>
       <div class="side-by-side">
@@ -58,8 +63,16 @@ export function WindowTry({ card, alive, onAway, how }: Attempt & { how: WindowI
             </button>
           </div>
         </div>
-        <Answer labels={labels} reading={reading} />
+        <Answer labels={labels} reading={reading} why={why} />
       </div>
+      <WhyPanel card={card} why={why}>
+        {why.told && (
+          <>
+            <StepGrid how={how} values={why.told.attribution.values} rows={why.told.given} />
+            <Legend attribution={why.told.attribution} />
+          </>
+        )}
+      </WhyPanel>
       <Refusal error={refusal} />
     </section>
   );
