@@ -119,7 +119,7 @@ export const strings = {
     },
     meanings: {
       "integrated-gradients": (nothing: string) =>
-        `How far each moved the answer away from that to ${nothing}: together they make up all of the way.`,
+        `How much each moved the answer, starting from the answer to ${nothing}; together they make up the whole difference.`,
       "gradient-x-input": () => "How steep the score is there, times what is there.",
       saliency: () => "How much the score would change with a small change there, whichever way.",
       "tree-shap": () => "What each adds to the sum of the trees, exactly.",
