@@ -100,7 +100,7 @@ export const strings = {
     meaning: "Show what speaks for the answer and what against it",
     waiting: "What speaks for the answer is coloured as soon as there is one",
     spoke: (parts: string, label: string) => `Which ${parts} spoke for “${label}”`,
-    moved: (parts: string, target: string) => `Which ${parts} raised ${target} or lowered it`,
+    moved: (parts: string, target: string) => `Which ${parts} raised “${target}” or lowered it`,
     hangs: (parts: string, about: string) => `On which ${parts} “${about}” hangs`,
     others: "Choose another label to ask about that one.",
     ask: (label: string) => `Why ${label}?`,

@@ -177,7 +177,9 @@ def test_a_quantity_is_raised_or_lowered(browser: Browser, explained: Live) -> N
     page, wrong = open_why(browser, f"{explained.url}/#price")
     page.get_by_test_id("field-a").fill("1.5")
     page.get_by_test_id("field-b").fill("1")
-    expect(page.get_by_test_id("why-title")).to_have_text("Which columns raised goal or lowered it")
+    expect(page.get_by_test_id("why-title")).to_have_text(
+        "Which columns raised “goal” or lowered it"
+    )
     expect(page.get_by_test_id("why-bar-a")).to_contain_text("a = 1.5")
     page.close()
     assert wrong == []

@@ -24,7 +24,7 @@ export function Waveform({ clip, from = 0, to = clip.samples.length, played = 0,
   const inside = tops.map((_, bar) => bar + 0.5 > place(from) && bar + 0.5 < place(to));
   return (
     <svg
-      class="wave"
+      class={spoke ? "wave spoken" : "wave"}
       viewBox={`0 0 ${BARS} ${HIGH}`}
       preserveAspectRatio="none"
       role="img"

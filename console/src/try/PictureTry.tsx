@@ -62,10 +62,10 @@ export function PictureTry({ card, theme, alive, onAway, image }: Attempt & { im
       <div class="side-by-side">
         <div class="giving">
           <div class={told ? "stage layered" : "stage"}>
-            {address ? (
+            {address && file ? (
               <img
                 src={address}
-                alt={file!.name}
+                alt={file.name}
                 data-testid="picture"
                 onLoad={(event) => shown(event.currentTarget)}
               />

@@ -11,7 +11,10 @@ export function SignedBars({ parts }: { parts: Part[] }) {
   const { shown, others } = largest(parts, SHOWN);
   const rest = sum(others.map(({ value }) => value));
   const rows = others.length ? [...shown, { name: strings.why.rest(others.length), said: "", value: rest }] : shown;
-  const most = Math.max(...rows.map(({ value }) => Math.abs(value))) || 1;
+  const values = rows.map(({ value }) => value);
+  const least = Math.min(0, ...values);
+  const span = Math.max(0, ...values) - least || 1;
+  const zero = (-least / span) * 100;
   return (
     <ul class="signed" data-testid="why-bars">
       {rows.map(({ name, said, value, spread }: Part) => (
@@ -20,11 +23,11 @@ export function SignedBars({ parts }: { parts: Part[] }) {
             {name}
             {said && <span>{` = ${said}`}</span>}
           </span>
-          <span class="axis" aria-hidden="true">
+          <span class="axis" aria-hidden="true" style={{ "--zero": `${zero}%` }}>
             <span
               style={{
-                width: `${(Math.abs(value) / most) * 50}%`,
-                [value < 0 ? "right" : "left"]: "50%",
+                width: `${(Math.abs(value) / span) * 100}%`,
+                left: `${zero + (Math.min(value, 0) / span) * 100}%`,
                 background: tint(value < 0 ? -FULL : FULL),
               }}
             />
