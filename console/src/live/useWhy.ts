@@ -4,7 +4,9 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Card } from "../api/card";
 import { Away, explain, type Wanted } from "../api/server";
 import type { Question } from "../model/question";
+
 import { asksAny, type Attribution, readAttribution } from "../why/attribution";
+import { remember, remembered } from "../session";
 import { Latest } from "./latest";
 
 const KEY = "numen.why";
@@ -41,7 +43,7 @@ interface Explaining<Given> {
 
 export function useWhy<Given>(card: Card, alive: boolean, onAway: () => void): Explaining<Given> {
   const methods = card.explains ?? [];
-  const [wanted, setWanted] = useState(remembered);
+  const [wanted, setWanted] = useState(() => remembered(KEY) !== "");
   const [chosen, choose] = useState("");
   const [label, setLabel] = useState<number | null>(null);
   const [heard, setHeard] = useState<Heard<Given>>(NOTHING);
@@ -87,26 +89,9 @@ export function useWhy<Given>(card: Card, alive: boolean, onAway: () => void): E
     setHeard(NOTHING);
   };
   const toggle = () => {
-    remember(!wanted);
+    remember(KEY, wanted ? "" : "yes");
     setWanted(!wanted);
   };
   const askAbout = on && asksAny(card) ? setLabel : null;
   return { why: { methods, on, toggle, method, choose, label, askAbout, ...heard }, ask, forget };
-}
-
-function remembered(): boolean {
-  try {
-    return sessionStorage.getItem(KEY) !== null;
-  } catch {
-    return false;
-  }
-}
-
-function remember(wanted: boolean): void {
-  try {
-    if (wanted) sessionStorage.setItem(KEY, "");
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // Storage is forbidden: the wish then lasts until the page is left.
-  }
 }

@@ -1,4 +1,5 @@
 // What the model says: the best answer large, and below it a bar for each label.
+import type { Card } from "../api/card";
 import type { Why } from "../live/useWhy";
 import type { Classes, Reading } from "../model/decode";
 import { percent, quantity } from "../format";
@@ -9,13 +10,13 @@ import { Spoken } from "./Spoken";
 const t = strings.attempt;
 
 interface AnswerProps {
-  /** Empty when the model gives a quantity. */
-  labels: string[];
+  card: Card;
   reading: Reading | null;
   why: Why<unknown>;
 }
 
-export function Answer({ labels, reading, why }: AnswerProps) {
+export function Answer({ card, reading, why }: AnswerProps) {
+  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   return (
     <div class="answer">
       {reading?.kind === "quantity" ? (

@@ -9,16 +9,13 @@ import { imageTensor } from "../model/encode";
 import { withTensor } from "../model/question";
 import { strings } from "../strings";
 import { HeatLayer } from "../why/HeatLayer";
-import { Legend } from "../why/Legend";
-import { perPixel } from "../why/parts";
 import { WhyPanel } from "../why/WhyPanel";
-import { WhySwitch } from "../why/WhySwitch";
 import { Answer } from "./Answer";
+import type { Attempt } from "./attempt";
 import { Pad } from "./Pad";
 import { Preview } from "./Preview";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
-import type { Attempt } from "./attempt";
+import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 
@@ -40,32 +37,24 @@ export function DrawTry({ card, theme, alive, onAway, image, labels }: DrawTryPr
   };
 
   const heat = why.told && (
-    <>
-      <HeatLayer
-        values={perPixel(why.told.attribution.values, image)}
-        rows={image.height}
-        columns={image.width}
-        width={SIDE}
-        height={SIDE}
-        at={why.told.given}
-        ground={theme}
-      />
-      <Legend attribution={why.told.attribution} />
-    </>
+    <HeatLayer
+      attribution={why.told.attribution}
+      image={image}
+      width={SIDE}
+      height={SIDE}
+      at={why.told.given}
+      ground={theme}
+    />
   );
 
   return (
     <section class="try" aria-label={t.draw}>
-      <header class="try-head">
-        <h2>{t.draw}</h2>
-        <WhySwitch why={why} />
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.draw} why={why} trip={trip} />
       <div class="side-by-side">
         <Pad theme={theme} hint={digits ? t.hintDigits : t.hint} onInk={onInk} over={heat}>
           <Preview picture={picture ?? blank(image.width, image.height)} />
         </Pad>
-        <Answer labels={labels} reading={reading} why={why} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
       <WhyPanel card={card} why={why} />
       <Refusal error={refusal} />

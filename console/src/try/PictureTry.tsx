@@ -7,15 +7,12 @@ import { useModel } from "../live/useModel";
 import { withFile } from "../model/question";
 import { strings } from "../strings";
 import { HeatLayer } from "../why/HeatLayer";
-import { Legend } from "../why/Legend";
-import { perPixel } from "../why/parts";
 import { WhyPanel } from "../why/WhyPanel";
-import { WhySwitch } from "../why/WhySwitch";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { FileButton, useDrop } from "./files";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
+import { TryHead } from "./TryHead";
 import { useClearKeys } from "./useClearKeys";
 
 const t = strings.picture;
@@ -26,7 +23,6 @@ export function PictureTry({ card, theme, alive, onAway, image }: Attempt & { im
   const [file, setFile] = useState<File | null>(null);
   const [shape, setShape] = useState<Box | null>(null);
   const address = useAddress(file);
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
 
   const open = (given: File | undefined) => {
     if (!given) return;
@@ -54,11 +50,7 @@ export function PictureTry({ card, theme, alive, onAway, image }: Attempt & { im
 
   return (
     <section class={over ? "try over" : "try"} aria-label={t.title} {...drop}>
-      <header class="try-head">
-        <h2>{t.title}</h2>
-        <WhySwitch why={why} />
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.title} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="giving">
           <div class={told ? "stage layered" : "stage"}>
@@ -73,18 +65,14 @@ export function PictureTry({ card, theme, alive, onAway, image }: Attempt & { im
               <p class="stage-hint">{t.hint}</p>
             )}
             {told && shape && (
-              <>
-                <HeatLayer
-                  values={perPixel(told.attribution.values, image)}
-                  rows={image.height}
-                  columns={image.width}
-                  width={shape.width}
-                  height={shape.height}
-                  at={shape}
-                  ground={theme}
-                />
-                <Legend attribution={told.attribution} />
-              </>
+              <HeatLayer
+                attribution={told.attribution}
+                image={image}
+                width={shape.width}
+                height={shape.height}
+                at={shape}
+                ground={theme}
+              />
             )}
           </div>
           <div class="stage-foot">
@@ -95,7 +83,7 @@ export function PictureTry({ card, theme, alive, onAway, image }: Attempt & { im
           </div>
           <Refusal error={refusal} />
         </div>
-        <Answer labels={labels} reading={reading} why={why} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
       <WhyPanel card={card} why={why} />
     </section>

@@ -13,13 +13,12 @@ import { strings } from "../strings";
 import { Legend } from "../why/Legend";
 import { perPiece } from "../why/parts";
 import { WhyPanel } from "../why/WhyPanel";
-import { WhySwitch } from "../why/WhySwitch";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { useDrop } from "./files";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
 import { Controls, Stage, told } from "./SoundStage";
+import { TryHead } from "./TryHead";
 import { useClearKeys } from "./useClearKeys";
 
 const t = strings.sound;
@@ -39,7 +38,6 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
   const [heard, setHeard] = useState<Heard | null>(null);
   const [problem, setProblem] = useState<Error | null>(null);
   const turn = useRef(0); // of two files, the one given last counts
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   const length = how.samples / how.rate;
 
   const hear = (now: Heard) => {
@@ -91,11 +89,7 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
 
   return (
     <section class={over ? "try over" : "try"} aria-label={t.title} {...drop}>
-      <header class="try-head">
-        <h2>{t.title}</h2>
-        <WhySwitch why={why} />
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.title} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="giving">
           <Stage
@@ -127,11 +121,9 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
           <Controls recorder={recorder} player={player} empty={!heard} open={open} />
           <Refusal error={problem ?? refusal} />
         </div>
-        <Answer labels={labels} reading={reading} why={why} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
-      <WhyPanel card={card} why={why}>
-        {explained && <Legend attribution={explained.attribution} />}
-      </WhyPanel>
+      <WhyPanel card={card} why={why} show={(attribution) => <Legend attribution={attribution} />} />
     </section>
   );
 }

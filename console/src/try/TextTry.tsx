@@ -5,14 +5,12 @@ import { useModel } from "../live/useModel";
 import { textTensor } from "../model/encode";
 import { withTensor } from "../model/question";
 import { strings } from "../strings";
-import { Legend } from "../why/Legend";
 import { WhyPanel } from "../why/WhyPanel";
-import { WhySwitch } from "../why/WhySwitch";
 import { Words } from "../why/Words";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
+import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 const REST_MS = 120;
@@ -22,7 +20,6 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
   const [text, setText] = useState("");
   const box = useRef<HTMLTextAreaElement>(null);
   const timer = useRef(0);
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
 
   useEffect(() => () => clearTimeout(timer.current), []);
   const changed = (now: string) => {
@@ -38,11 +35,7 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
 
   return (
     <section class="try" aria-label={t.write}>
-      <header class="try-head">
-        <h2>{t.write}</h2>
-        <WhySwitch why={why} />
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.write} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="writing">
           <textarea
@@ -63,16 +56,9 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
             </button>
           </div>
         </div>
-        <Answer labels={labels} reading={reading} why={why} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
-      <WhyPanel card={card} why={why}>
-        {why.told && (
-          <>
-            <Words {...why.told.attribution} />
-            <Legend attribution={why.told.attribution} />
-          </>
-        )}
-      </WhyPanel>
+      <WhyPanel card={card} why={why} show={(attribution) => <Words attribution={attribution} />} />
       <Refusal error={refusal} />
     </section>
   );

@@ -7,13 +7,14 @@ import { type Attribution, unsigned } from "./attribution";
 
 const t = strings.why;
 
-interface WhyPanelProps {
+interface WhyPanelProps<Given> {
   card: Card;
-  why: Why<unknown>;
-  children?: ComponentChildren;
+  why: Why<Given>;
+  /** What it looks like, unless that is drawn elsewhere. */
+  show?: (attribution: Attribution, given: Given) => ComponentChildren;
 }
 
-export function WhyPanel({ card, why, children }: WhyPanelProps) {
+export function WhyPanel<Given>({ card, why, show }: WhyPanelProps<Given>) {
   if (!why.on) return null;
   const kind = card.preprocess!.type;
   const { told, methods, method } = why;
@@ -44,7 +45,7 @@ export function WhyPanel({ card, why, children }: WhyPanelProps) {
       <p class="faint">
         {meaning} {why.askAbout && t.others}
       </p>
-      {children}
+      {told && show?.(told.attribution, told.given)}
     </section>
   );
 }
