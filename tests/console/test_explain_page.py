@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 import numen
 from console.test_browser import SEVEN, SIZES, draw
@@ -175,19 +175,15 @@ def test_a_tables_columns_are_bars_with_the_largest_first(
 
 def test_how_uncertain_it_is_stands_beside_a_bar(browser: Browser, explained: Live) -> None:
     page, wrong = open_why(browser, f"{explained.url}/#grown")
-
-    def unsure(route: Route) -> None:
-        said = route.fetch().json()
-        (one,) = [each for each in said["outputs"] if each["name"] == "attribution:features"]
-        said["outputs"].append({**one, "name": "uncertainty:features", "data": [0.25, 0.5, 1]})
-        route.fulfill(json=said)
-
-    page.route("**/explain", unsure)
+    whole = [("probabilities", [0.9, 0.1]), ("attribution:features", [3, -2, 1])]
+    outputs = [{"name": name, "data": data} for name, data in whole]
+    outputs.append({"name": "uncertainty:features", "data": [0.25, 0.5, 0]})
+    said = json.dumps({"outputs": outputs})
+    page.route("**/explain", lambda route: route.fulfill(body=said))
     for name, value in (("a", "1.25"), ("b", "-2.5")):
         page.get_by_test_id(f"field-{name}").fill(value)
-    expect(page.get_by_test_id("why-bar-a")).to_contain_text("± 0.25")
-    expect(page.get_by_test_id("why-bar-b")).to_contain_text("± 0.5")
-    page.unroute_all()
+    expect(page.get_by_test_id("why-bar-a")).to_contain_text("+3 ± 0.25")
+    expect(page.get_by_test_id("why-bar-b")).to_contain_text("-2 ± 0.5")
     page.close()
     assert wrong == []
 

@@ -4,9 +4,8 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Card } from "../api/card";
 import { Away, explain, type Wanted } from "../api/server";
 import type { Question } from "../model/question";
-
-import { asksAny, type Attribution, readAttribution } from "../why/attribution";
 import { remember, remembered } from "../session";
+import { asksAny, type Attribution, readAttribution } from "../why/attribution";
 import { Latest } from "./latest";
 
 const KEY = "numen.why";
