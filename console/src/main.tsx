@@ -7,6 +7,7 @@ import "./style/base.css";
 import "./style/page.css";
 import "./style/card.css";
 import "./style/try.css";
+import "./style/why.css";
 import "./style/stage.css";
 import "./style/jobs.css";
 import "./style/label.css";

@@ -95,6 +95,50 @@ export const strings = {
     answer: "Answer",
   },
 
+  why: {
+    title: "Why?",
+    meaning: "Show what speaks for the answer and what against it",
+    waiting: "What speaks for the answer is coloured as soon as there is one",
+    spoke: (parts: string, label: string) => `Which ${parts} spoke for “${label}”`,
+    moved: (parts: string, target: string) => `Which ${parts} raised “${target}” or lowered it`,
+    hangs: (parts: string, about: string) => `On which ${parts} “${about}” hangs`,
+    others: "Choose another label to ask about that one.",
+    ask: (label: string) => `Why ${label}?`,
+    by: "by",
+    parts: { image: "pixels", columns: "columns", text: "words", audio: "moments", window: "values" },
+    nothing: {
+      image: "a black picture",
+      columns: "the average row",
+      text: "a text without words",
+      audio: "silence",
+      window: "rows of zeros",
+    },
+    method: (name: string) => {
+      if (name === "gradient-x-input") return "gradient × input";
+      if (name === "tree-shap") return "Shapley values";
+      return name === "kernel-shap" ? "sampled Shapley values" : name.replaceAll("-", " ");
+    },
+    meanings: {
+      "integrated-gradients": (nothing: string) =>
+        `How much each moved the answer, starting from the answer to ${nothing}; together they make up the whole difference.`,
+      "gradient-x-input": () => "How steep the score is there, times what is there.",
+      saliency: () => "How much the score would change with a small change there, whichever way.",
+      "tree-shap": () => "What each adds to the sum of the trees, exactly.",
+      "kernel-shap": (nothing: string) =>
+        `What each is worth to the answer beside all others, starting from ${nothing}.`,
+      occlusion: () => "What the answer loses without it.",
+    } as Record<string, (nothing: string) => string>,
+    faithful: (left: number, chance: number) =>
+      `Faithful? Without the most important first, ${left.toFixed(2)} of the answer is left on average; without any at random, ${chance.toFixed(2)}.`,
+    ofLabel: ["against", "for it"],
+    ofQuantity: ["lowers it", "raises it"],
+    size: ["little", "much"],
+    heat: "Heat map: orange spoke for the answer, blue against it",
+    grid: "Rows and columns by what they spoke for",
+    step: (before: number) => (before ? `−${before}` : "latest"),
+    rest: (count: number) => (count === 1 ? "1 other" : `${count} others`),
+  },
+
   picture: {
     title: "Give a picture, and see",
     hint: "Drop, paste or choose a picture",

@@ -73,8 +73,13 @@ describe("centre", () => {
 
   it("gives the same picture wherever and however large it was drawn", () => {
     const one = centre(drawn(560, 40, 30, 100, 200), 28, 28)!;
-    expect(centre(drawn(560, 300, 310, 100, 200), 28, 28)).toEqual(one);
-    expect(centre(drawn(560, 60, 90, 200, 400), 28, 28)).toEqual(one);
+    expect(centre(drawn(560, 300, 310, 100, 200), 28, 28)!.data).toEqual(one.data);
+    expect(centre(drawn(560, 60, 90, 200, 400), 28, 28)!.data).toEqual(one.data);
+  });
+
+  it("says which part of the drawing it shows", () => {
+    const { shows } = centre(drawn(560, 40, 30, 200, 200), 28, 28)!;
+    expect(shows).toEqual({ left: -10, top: -20, width: 280, height: 280 });
   });
 
   it("puts the centre of mass at pixel (14, 14), at most half a pixel off", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Card, Classification, ColumnsInput, ImageInput } from "../src/api/card";
 import type { Answer } from "../src/api/server";
-import { pack } from "../src/api/tensor";
+import { message, pack, unpack } from "../src/api/tensor";
 import { bytes, metric, milliseconds, percent, quantity } from "../src/format";
 import { read, readSaid } from "../src/model/decode";
 import { imageTensor, textTensor } from "../src/model/encode";
@@ -38,7 +38,7 @@ describe("what goes in", () => {
   });
 
   it("packs little-endian numbers behind the JSON header", async () => {
-    const { header, body } = pack({ name: "x", datatype: "FP32", shape: [1, 2], values: [1.5, -2] });
+    const { header, body } = pack(message({ name: "x", datatype: "FP32", shape: [1, 2], values: [1.5, -2] }));
     const all = await body.arrayBuffer();
     expect(JSON.parse(new TextDecoder().decode(all.slice(0, header)))).toEqual({
       inputs: [{ name: "x", shape: [1, 2], datatype: "FP32", parameters: { binary_data_size: 8 } }],
@@ -48,16 +48,17 @@ describe("what goes in", () => {
   });
 
   it("packs whole numbers of 64 bits, and refuses what has no binary form", async () => {
-    const { header, body } = pack({ name: "x", datatype: "INT64", shape: [1], values: [7] });
+    const { header, body } = pack(message({ name: "x", datatype: "INT64", shape: [1], values: [7] }));
     expect(new DataView(await body.arrayBuffer(), header).getBigInt64(0, true)).toBe(7n);
-    expect(() => pack({ name: "x", datatype: "FP16", shape: [1], values: [1] })).toThrow("FP16");
+    expect(() => message({ name: "x", datatype: "FP16", shape: [1], values: [1] })).toThrow("FP16");
   });
 
   it("packs texts, each behind its length in bytes", async () => {
-    const { header, body } = pack(textTensor({ type: "text", input: "text" }, "é 😀"));
+    const { header, body } = pack(message(textTensor({ type: "text", input: "text" }, "é 😀")));
     const all = await body.arrayBuffer();
     expect(JSON.parse(new TextDecoder().decode(all.slice(0, header))).inputs[0].shape).toEqual([1, 1]);
     expect(new DataView(all, header).getUint32(0, true)).toBe(7);
+    expect(unpack(header, all)).toEqual(message(textTensor({ type: "text", input: "text" }, "é 😀")));
     expect(new TextDecoder().decode(all.slice(header + 4))).toBe("é 😀");
   });
 });

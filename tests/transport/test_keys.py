@@ -67,6 +67,7 @@ DOORS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/v1/models/linear/versions/1/metadata", None, "read", True),
     ("POST", "/predict/linear", image(1)[0].tolist(), "predict", True),
     ("POST", "/predict/linear@champion", image(1)[0].tolist(), "predict", True),
+    ("POST", "/predict/linear/input", image(1)[0].tolist(), "predict", True),
     ("GET", "/api/models/linear", None, "read", True),
     ("PUT", "/api/models/linear/aliases/champion", {"version": 1}, "manage", True),
     ("POST", "/api/models/linear/aliases/fresh/rollback", None, "manage", True),

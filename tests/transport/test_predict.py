@@ -109,6 +109,24 @@ def test_fields_are_read_by_name(http: httpx.Client) -> None:
     assert rows.json()["rows"] == [{"price": 2}, {"price": 14}]
 
 
+def test_what_it_is_for_the_model_can_be_sent_on(http: httpx.Client) -> None:
+    picture = encoded(Image.fromarray(np.eye(28, dtype=np.uint8) * 200), "PNG")
+    for name, body, kind in (
+        ("linear", picture, "image/png"),
+        ("table", json.dumps({"age": 30, "city": "Köln"}).encode(), "application/json"),
+    ):
+        ready = http.post(f"/predict/{name}/input", content=body, headers={"content-type": kind})
+        length = "inference-header-content-length"
+        said = http.post(
+            f"/v2/models/{name}/infer",
+            content=ready.content,
+            headers={length: ready.headers[length], "content-type": ready.headers["content-type"]},
+        ).json()
+        known = http.post(f"/predict/{name}", content=body, headers={"content-type": kind}).json()
+        best = max(said["outputs"][0]["data"])
+        assert best == pytest.approx(known.get("probability", known.get("price")))
+
+
 def test_what_json_cannot_say_goes_as_null(http: httpx.Client) -> None:
     assert http.post("/predict/log", json=[[-1, 0]]).json()["y"] == [None, None]
     said = http.post("/v1/models/log:predict", json={"instances": [[-1, 0]]})

@@ -70,6 +70,13 @@ export interface Regression {
   target: string;
 }
 
+export interface Explains {
+  /** The ways in which answers are explained, the usual one first. */
+  methods: string[];
+  /** How far the usual one was found to be true, such as `deletion` and `deletion_random`. */
+  faithfulness: Record<string, number>;
+}
+
 export interface Card {
   name: string;
   version: string;
@@ -82,6 +89,7 @@ export interface Card {
   signature: { inputs: TensorSpec[]; outputs: TensorSpec[] };
   preprocess: ImageInput | ColumnsInput | WindowInput | TextInput | AudioInput | null;
   postprocess: Classification | Regression | null;
+  explains: Explains | null;
   metrics: Record<string, number>;
   framework: string;
   family: string;

@@ -3,9 +3,11 @@
 import { strings } from "../strings";
 import type { Card } from "./card";
 import { credential } from "./key";
-import { pack, type Tensor } from "./tensor";
+import { type Message, pack, unpack } from "./tensor";
 
 const PATIENCE_MS = 10_000;
+const LONG_PATIENCE_MS = 60_000; // what explains a model is opened by the first who asks
+const HEAD_LENGTH = "Inference-Header-Content-Length";
 
 export class Away extends Error {
   constructor() {
@@ -37,15 +39,20 @@ export function origin(): string {
 }
 
 export async function call<T>(path: string, init: RequestInit = {}, patience = PATIENCE_MS): Promise<T> {
+  const response = await reach(path, init, patience);
+  return response.json().catch(() => {
+    throw new Away();
+  });
+}
+
+async function reach(path: string, init: RequestInit, patience = PATIENCE_MS): Promise<Response> {
   const signal = AbortSignal.timeout(patience);
   const headers = { ...init.headers, ...credential() };
   const response = await fetch(`${origin()}/${path}`, { ...init, headers, signal }).catch(() => {
     throw new Away();
   });
   if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
-  return response.json().catch(() => {
-    throw new Away();
-  });
+  return response;
 }
 
 /** What the friendly door says: the best label and the others, or a quantity by its name. */
@@ -62,26 +69,46 @@ export function predict(model: string, type: string, body: BodyInit): Promise<Sa
   return call(path, { method: "POST", headers: { "Content-Type": type }, body });
 }
 
-function inferPath(model: string): string {
-  return `v2/models/${encodeURIComponent(model)}/infer`;
+/** What a file or fields are for a model: a request for those doors that take numbers only. */
+export async function inputOf(model: string, type: string, body: BodyInit): Promise<Message> {
+  const path = `predict/${encodeURIComponent(model)}/input`;
+  const response = await reach(path, { method: "POST", headers: { "Content-Type": type }, body });
+  const header = Number(response.headers.get(HEAD_LENGTH));
+  return unpack(header, await response.arrayBuffer().catch(() => Promise.reject(new Away())));
+}
+
+function v2(model: string, verb: "infer" | "explain"): string {
+  return `v2/models/${encodeURIComponent(model)}/${verb}`;
 }
 
 export async function listModels(): Promise<Card[]> {
   return (await call<{ models: Card[] }>("api/models")).models;
 }
 
-/** Asks a model with one tensor, sent as bytes. */
-export function infer(model: string, tensor: Tensor): Promise<Answer> {
-  const { header, body } = pack(tensor);
-  const headers = {
-    "Content-Type": "application/octet-stream",
-    "Inference-Header-Content-Length": String(header),
-  };
-  return call(inferPath(model), { method: "POST", headers, body });
+export function infer(model: string, message: Message): Promise<Answer> {
+  return send(v2(model, "infer"), message);
+}
+
+/** How an answer shall be explained; `target` is the place of a label, else it is the likeliest. */
+export interface Wanted {
+  method: string;
+  target?: number;
+}
+
+/** Asks why a model answers so: beside its answer there is an `attribution:INPUT`. */
+export function explain(model: string, message: Message, parameters: Wanted): Promise<Answer> {
+  const { head, bytes } = message;
+  return send(v2(model, "explain"), { head: { ...head, parameters }, bytes }, LONG_PATIENCE_MS);
+}
+
+function send(path: string, message: Message, patience?: number): Promise<Answer> {
+  const { header, body } = pack(message);
+  const headers = { "Content-Type": "application/octet-stream", [HEAD_LENGTH]: String(header) };
+  return call(path, { method: "POST", headers, body }, patience);
 }
 
 /** Asks a model with a V2 request somebody wrote by hand. */
 export function inferJson(model: string, body: string): Promise<unknown> {
   const headers = { "Content-Type": "application/json" };
-  return call(inferPath(model), { method: "POST", headers, body });
+  return call(v2(model, "infer"), { method: "POST", headers, body });
 }

@@ -31,14 +31,20 @@ const PACK: Record<string, (values: ArrayLike<number>) => ArrayBuffer> = {
   INT64: (values) => BigInt64Array.from(Array.from(values, whole)).buffer,
 };
 
+/** A V2 request: what its JSON header says, and the bytes of its inputs behind it. */
+export interface Message {
+  head: Record<string, unknown>;
+  bytes: ArrayBuffer;
+}
+
 export interface Packed {
   /** Length of the JSON header, for `Inference-Header-Content-Length`. */
   header: number;
   body: Blob;
 }
 
-/** A V2 request with its one input as bytes behind the JSON header. */
-export function pack(tensor: Tensor): Packed {
+/** A request with one input. */
+export function message(tensor: Tensor): Message {
   const { name, shape, datatype } = tensor;
   const bytes =
     datatype === "BYTES"
@@ -46,7 +52,16 @@ export function pack(tensor: Tensor): Packed {
       : PACK[datatype]?.(tensor.values as ArrayLike<number>);
   if (!bytes) throw new TypeError(`no binary form of ${datatype}`);
   const parameters = { binary_data_size: bytes.byteLength };
-  const json = JSON.stringify({ inputs: [{ name, shape, datatype, parameters }] });
-  const header = new TextEncoder().encode(json);
+  return { head: { inputs: [{ name, shape, datatype, parameters }] }, bytes };
+}
+
+export function pack({ head, bytes }: Message): Packed {
+  const header = new TextEncoder().encode(JSON.stringify(head));
   return { header: header.byteLength, body: new Blob([header, bytes]) };
+}
+
+/** Reads a request that somebody packed. */
+export function unpack(header: number, body: ArrayBuffer): Message {
+  const head = JSON.parse(new TextDecoder().decode(body.slice(0, header))) as Message["head"];
+  return { head, bytes: body.slice(header) };
 }

@@ -16,6 +16,11 @@ export interface Box {
   height: number;
 }
 
+/** A picture made of a drawing, and the part of that which it shows: it may lie beyond the paper. */
+export interface Centred extends Plane {
+  shows: Box;
+}
+
 const FILLED = 20 / 28;
 const VISIBLE = 8;
 
@@ -94,7 +99,7 @@ export function centreOfMass({ width, height, data }: Plane): { x: number; y: nu
 }
 
 /** The whole way from a drawing to the picture a model sees; null when nothing is drawn. */
-export function centre(drawing: Plane, width: number, height: number): Plane | null {
+export function centre(drawing: Plane, width: number, height: number): Centred | null {
   const box = inkBox(drawing);
   if (!box) return null;
   const scale = Math.min((width * FILLED) / box.width, (height * FILLED) / box.height);
@@ -107,7 +112,14 @@ export function centre(drawing: Plane, width: number, height: number): Plane | n
   const mass = centreOfMass(small);
   const left = place(width, small.width, mass.x);
   const top = place(height, small.height, mass.y);
-  const picture = blank(width, height);
+  const [across, down] = [box.width / small.width, box.height / small.height];
+  const shows = {
+    left: box.left - left * across,
+    top: box.top - top * down,
+    width: width * across,
+    height: height * down,
+  };
+  const picture = { ...blank(width, height), shows };
   for (let y = 0; y < small.height; y++) {
     const row = small.data.subarray(y * small.width, (y + 1) * small.width);
     picture.data.set(row, (top + y) * width + left);

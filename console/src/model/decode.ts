@@ -1,6 +1,6 @@
 // From a model's answer to what it means, as its card says: a probability for each label, or one
 // quantity.
-import type { Card, Classification } from "../api/card";
+import type { Card, Classification, Regression } from "../api/card";
 import type { Answer, Said } from "../api/server";
 import { strings } from "../strings";
 
@@ -33,14 +33,20 @@ export function readSaid({ postprocess }: Card, said: Said): Reading {
 
 /** Reads a raw answer's first row. */
 export function read({ postprocess }: Card, answer: Answer): Reading {
-  const wanted = postprocess?.output ?? "";
-  const data = answer.outputs.find(({ name }) => name === wanted)?.data;
-  if (!postprocess || !data) throw new Error(strings.errors.noOutput(wanted));
+  if (!postprocess) throw new Error(strings.errors.noOutput(""));
+  const said = scores(postprocess, answer);
   if (postprocess.type === "regression") {
-    return { kind: "quantity", target: postprocess.target, value: data[0] ?? Number.NaN };
+    return { kind: "quantity", target: postprocess.target, value: said[0] ?? Number.NaN };
   }
   const { labels, activation } = postprocess;
-  return classes(labels, ACTIVATE[activation](data.slice(0, labels.length)));
+  return classes(labels, ACTIVATE[activation](said.slice(0, labels.length)));
+}
+
+/** The output that is the answer, as it is. */
+export function scores({ output }: Classification | Regression, answer: Answer): number[] {
+  const data = answer.outputs.find(({ name }) => name === output)?.data;
+  if (!data) throw new Error(strings.errors.noOutput(output));
+  return data;
 }
 
 function classes(labels: string[], probabilities: number[]): Classes {

@@ -1,9 +1,10 @@
 // The picture of a sound: how loud it is from its beginning to its end.
 import { useMemo } from "preact/hooks";
 import { type Clip, peaks, seconds } from "./clip";
+import { shares, tint } from "../why/tint";
 import { strings } from "../strings";
 
-const BARS = 96;
+export const BARS = 96;
 const HIGH = 100;
 
 interface WaveformProps {
@@ -13,15 +14,17 @@ interface WaveformProps {
   to?: number;
   /** How much of it was played, from 0 to 1. */
   played?: number;
+  /** What each bar spoke for, if that is known: its colour. */
+  spoke?: number[] | null;
 }
 
-export function Waveform({ clip, from = 0, to = clip.samples.length, played = 0 }: WaveformProps) {
+export function Waveform({ clip, from = 0, to = clip.samples.length, played = 0, spoke = null }: WaveformProps) {
   const tops = useMemo(() => peaks(clip.samples, BARS), [clip]);
   const place = (sample: number) => (sample / Math.max(clip.samples.length, 1)) * BARS;
   const inside = tops.map((_, bar) => bar + 0.5 > place(from) && bar + 0.5 < place(to));
   return (
     <svg
-      class="wave"
+      class={spoke ? "wave spoken" : "wave"}
       viewBox={`0 0 ${BARS} ${HIGH}`}
       preserveAspectRatio="none"
       role="img"
@@ -29,7 +32,14 @@ export function Waveform({ clip, from = 0, to = clip.samples.length, played = 0 
       data-testid="waveform"
     >
       <path d={bars(tops, (bar) => !inside[bar])} />
-      <path class="heard" d={bars(tops, (bar) => inside[bar]!)} />
+      {spoke ? (
+        shares(spoke).map((share, bar) => {
+          const style = { stroke: `color-mix(in oklab, ${tint(Math.sign(share))} ${Math.abs(share) * 100}%, var(--bar))` };
+          return inside[bar] && <path key={bar} style={style} d={bars(tops, (one) => one === bar)} />;
+        })
+      ) : (
+        <path class="heard" d={bars(tops, (bar) => inside[bar]!)} />
+      )}
       {played > 0 && <path class="cursor" d={`M${played * BARS} 0V${HIGH}`} />}
     </svg>
   );

@@ -1,4 +1,6 @@
 // What the model says: the best answer large, and below it a bar for each label.
+import type { Card } from "../api/card";
+import type { Why } from "../live/useWhy";
 import type { Classes, Reading } from "../model/decode";
 import { percent, quantity } from "../format";
 import { strings } from "../strings";
@@ -8,12 +10,13 @@ import { Spoken } from "./Spoken";
 const t = strings.attempt;
 
 interface AnswerProps {
-  /** Empty when the model gives a quantity. */
-  labels: string[];
+  card: Card;
   reading: Reading | null;
+  why: Why<unknown>;
 }
 
-export function Answer({ labels, reading }: AnswerProps) {
+export function Answer({ card, reading, why }: AnswerProps) {
+  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   return (
     <div class="answer">
       {reading?.kind === "quantity" ? (
@@ -22,7 +25,7 @@ export function Answer({ labels, reading }: AnswerProps) {
         <Best {...bestOf(reading)} />
       )}
       {labels.length > 0 && (
-        <Bars labels={labels} classes={reading?.kind === "classes" ? reading : null} />
+        <Bars labels={labels} classes={reading?.kind === "classes" ? reading : null} why={why} />
       )}
       <Spoken text={spoken(reading)} />
     </div>

@@ -1,12 +1,20 @@
-// One bar a label, in the labels' own order. Of very many labels only the best are shown.
+// One bar a label, in the labels' own order. Of very many labels only the best are shown. Where it
+// is asked why, a label is a button that asks about it; pressed again, about the likeliest.
 import { percent } from "../format";
+import type { Why } from "../live/useWhy";
 import type { Classes } from "../model/decode";
 import { strings } from "../strings";
 
 const MANY = 24;
 const SHOWN_OF_MANY = 12;
 
-export function Bars({ labels, classes }: { labels: string[]; classes: Classes | null }) {
+interface BarsProps {
+  labels: string[];
+  classes: Classes | null;
+  why: Why<unknown>;
+}
+
+export function Bars({ labels, classes, why }: BarsProps) {
   const shown = worthShowing(labels, classes);
   return (
     <>
@@ -19,7 +27,20 @@ export function Bars({ labels, classes }: { labels: string[]; classes: Classes |
               data-testid={`bar-${labels[index]}`}
               data-best={classes?.best === index ? "" : undefined}
             >
-              <span class="label">{labels[index]}</span>
+              {classes && why.askAbout ? (
+                <button
+                  type="button"
+                  class="label"
+                  aria-pressed={why.label === index}
+                  title={strings.why.ask(labels[index]!)}
+                  data-testid={`ask-${labels[index]}`}
+                  onClick={() => why.askAbout!(why.label === index ? null : index)}
+                >
+                  {labels[index]}
+                </button>
+              ) : (
+                <span class="label">{labels[index]}</span>
+              )}
               <span class="track" aria-hidden="true">
                 <span style={{ transform: `translateX(${(share - 1) * 100}%)` }} />
               </span>

@@ -3,24 +3,26 @@
 import { useRef } from "preact/hooks";
 import type { Column, ColumnsInput } from "../api/card";
 import { useModel } from "../live/useModel";
-import { withFields } from "../model/question";
+import { type Fields, withFields } from "../model/question";
 import { strings } from "../strings";
+import { SignedBars } from "../why/SignedBars";
+import { partsOf } from "../why/parts";
+import { WhyPanel } from "../why/WhyPanel";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
+import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 const DATE = String.raw`\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?)?`;
 
 export function ColumnsTry({ card, alive, onAway, table }: Attempt & { table: ColumnsInput }) {
-  const { reading, trip, refusal, ask } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask } = useModel<Fields>(card, alive, onAway);
   const form = useRef<HTMLFormElement>(null);
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   const whole = !card.signature.inputs.some(({ missing }) => missing);
 
   const send = () => {
-    const fields = Object.fromEntries(new FormData(form.current!)) as Record<string, string>;
+    const fields = Object.fromEntries(new FormData(form.current!)) as Fields;
     ask(withFields(fields));
   };
   const submitted = (event: Event) => {
@@ -33,10 +35,7 @@ export function ColumnsTry({ card, alive, onAway, table }: Attempt & { table: Co
 
   return (
     <section class="try" aria-label={t.fields}>
-      <header class="try-head">
-        <h2>{t.fields}</h2>
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.fields} why={why} trip={trip} />
       <div class="side-by-side">
         <form ref={form} class="fields" data-testid="fields" onSubmit={submitted} onInput={changed}>
           {table.columns.map((column) => (
@@ -49,8 +48,13 @@ export function ColumnsTry({ card, alive, onAway, table }: Attempt & { table: Co
             {!whole && <span class="faint">{t.mayLack}</span>}
           </div>
         </form>
-        <Answer labels={labels} reading={reading} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
+      <WhyPanel
+        card={card}
+        why={why}
+        show={(attribution, asked) => <SignedBars parts={partsOf(attribution, table.columns, asked)} />}
+      />
       <Refusal error={refusal} />
     </section>
   );

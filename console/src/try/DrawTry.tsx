@@ -2,17 +2,20 @@
 // as the model sees it, and asked about.
 import { useState } from "preact/hooks";
 import type { ImageInput } from "../api/card";
-import { blank, centre, type Plane } from "../draw/centre";
+import { blank, type Box, centre, type Plane } from "../draw/centre";
+import { SIDE } from "../draw/sheet";
 import { useModel } from "../live/useModel";
 import { imageTensor } from "../model/encode";
 import { withTensor } from "../model/question";
 import { strings } from "../strings";
+import { HeatLayer } from "../why/HeatLayer";
+import { WhyPanel } from "../why/WhyPanel";
 import { Answer } from "./Answer";
+import type { Attempt } from "./attempt";
 import { Pad } from "./Pad";
 import { Preview } from "./Preview";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
-import type { Attempt } from "./attempt";
+import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 
@@ -22,29 +25,38 @@ interface DrawTryProps extends Attempt {
 }
 
 export function DrawTry({ card, theme, alive, onAway, image, labels }: DrawTryProps) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask, forget } = useModel<Box>(card, alive, onAway);
   const [picture, setPicture] = useState<Plane | null>(null);
   const digits = labels.every((label) => /^\d$/.test(label));
 
   const onInk = (drawing: Plane | null) => {
     const small = drawing && centre(drawing, image.width, image.height);
     setPicture(small);
-    if (small) ask(withTensor(imageTensor(card, image, small.data)));
+    if (small) ask(withTensor(imageTensor(card, image, small.data), small.shows));
     else forget();
   };
 
+  const heat = why.told && (
+    <HeatLayer
+      attribution={why.told.attribution}
+      image={image}
+      width={SIDE}
+      height={SIDE}
+      at={why.told.given}
+      ground={theme}
+    />
+  );
+
   return (
     <section class="try" aria-label={t.draw}>
-      <header class="try-head">
-        <h2>{t.draw}</h2>
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.draw} why={why} trip={trip} />
       <div class="side-by-side">
-        <Pad theme={theme} hint={digits ? t.hintDigits : t.hint} onInk={onInk}>
+        <Pad theme={theme} hint={digits ? t.hintDigits : t.hint} onInk={onInk} over={heat}>
           <Preview picture={picture ?? blank(image.width, image.height)} />
         </Pad>
-        <Answer labels={labels} reading={reading} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
+      <WhyPanel card={card} why={why} />
       <Refusal error={refusal} />
     </section>
   );

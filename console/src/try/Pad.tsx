@@ -13,10 +13,12 @@ interface PadProps {
   hint: string;
   /** Gets the ink whenever it has changed; null when it was cleared. */
   onInk: (drawing: Plane | null) => void;
+  /** What lies over the ink. */
+  over: ComponentChildren;
   children: ComponentChildren;
 }
 
-export function Pad({ theme, hint, onInk, children }: PadProps) {
+export function Pad({ theme, hint, onInk, over, children }: PadProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const sheet = useRef<Sheet | null>(null);
   const frame = useRef(0);
@@ -69,7 +71,7 @@ export function Pad({ theme, hint, onInk, children }: PadProps) {
 
   return (
     <div class="pad">
-      <div class="sheet">
+      <div class={over ? "sheet layered" : "sheet"}>
         <canvas
           ref={canvas}
           width={SIDE}
@@ -83,6 +85,7 @@ export function Pad({ theme, hint, onInk, children }: PadProps) {
           onPointerUp={up}
           onPointerCancel={up}
         />
+        {over}
         {empty && <p class="hint">{hint}</p>}
       </div>
       <div class="pad-foot">

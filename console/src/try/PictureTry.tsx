@@ -1,31 +1,37 @@
 // Give a picture, and see what the model makes of it: dropped, chosen or pasted, sent as it is.
 import { useEffect, useState } from "preact/hooks";
+import type { ImageInput } from "../api/card";
+import type { Box } from "../draw/centre";
 import { useAddress } from "../live/useAddress";
 import { useModel } from "../live/useModel";
 import { withFile } from "../model/question";
 import { strings } from "../strings";
+import { HeatLayer } from "../why/HeatLayer";
+import { WhyPanel } from "../why/WhyPanel";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { FileButton, useDrop } from "./files";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
+import { TryHead } from "./TryHead";
 import { useClearKeys } from "./useClearKeys";
 
 const t = strings.picture;
+const LAYER = 640; // pixels of a heat map's longer side
 
-export function PictureTry({ card, alive, onAway }: Attempt) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+export function PictureTry({ card, theme, alive, onAway, image }: Attempt & { image: ImageInput }) {
+  const { reading, trip, refusal, why, ask, forget } = useModel<File>(card, alive, onAway);
   const [file, setFile] = useState<File | null>(null);
+  const [shape, setShape] = useState<Box | null>(null);
   const address = useAddress(file);
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
 
   const open = (given: File | undefined) => {
     if (!given) return;
     setFile(given);
-    ask(withFile(given, given.type || "application/octet-stream"));
+    ask(withFile(given, given.type || "application/octet-stream", given));
   };
   const clear = () => {
     setFile(null);
+    setShape(null);
     forget();
   };
   const { over, ...drop } = useDrop(open);
@@ -36,19 +42,37 @@ export function PictureTry({ card, alive, onAway }: Attempt) {
     return () => window.removeEventListener("paste", pasted);
   }, []);
 
+  const told = why.told?.given === file ? why.told : null;
+  const shown = ({ naturalWidth, naturalHeight }: HTMLImageElement) => {
+    const scale = LAYER / Math.max(naturalWidth, naturalHeight, 1);
+    setShape({ left: 0, top: 0, width: naturalWidth * scale, height: naturalHeight * scale });
+  };
+
   return (
     <section class={over ? "try over" : "try"} aria-label={t.title} {...drop}>
-      <header class="try-head">
-        <h2>{t.title}</h2>
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.title} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="giving">
-          <div class="stage">
-            {address ? (
-              <img src={address} alt={file!.name} data-testid="picture" />
+          <div class={told ? "stage layered" : "stage"}>
+            {address && file ? (
+              <img
+                src={address}
+                alt={file.name}
+                data-testid="picture"
+                onLoad={(event) => shown(event.currentTarget)}
+              />
             ) : (
               <p class="stage-hint">{t.hint}</p>
+            )}
+            {told && shape && (
+              <HeatLayer
+                attribution={told.attribution}
+                image={image}
+                width={shape.width}
+                height={shape.height}
+                at={shape}
+                ground={theme}
+              />
             )}
           </div>
           <div class="stage-foot">
@@ -59,8 +83,9 @@ export function PictureTry({ card, alive, onAway }: Attempt) {
           </div>
           <Refusal error={refusal} />
         </div>
-        <Answer labels={labels} reading={reading} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
+      <WhyPanel card={card} why={why} />
     </section>
   );
 }

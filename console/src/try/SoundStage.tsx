@@ -15,17 +15,19 @@ interface StageProps {
   start: number;
   live: boolean;
   played: number;
+  /** What each bar spoke for, if that is known. */
+  spoke: number[] | null;
   move: (start: number) => void;
 }
 
-export function Stage({ clip, length, start, live, played, move }: StageProps) {
+export function Stage({ clip, length, start, live, played, spoke, move }: StageProps) {
   if (!clip) return <div class="stage"><p class="stage-hint">{t.hint}</p></div>;
   const count = Math.round(length * clip.rate);
   const room = clip.samples.length - count;
   const from = live ? Math.max(room, 0) : start;
   return (
     <div class="stage">
-      <Waveform clip={clip} from={from} to={from + count} played={played} />
+      <Waveform clip={clip} from={from} to={from + count} played={played} spoke={spoke} />
       {!live && room > 0 && (
         <input
           type="range"

@@ -8,13 +8,17 @@ import { withFile } from "../model/question";
 import { type Clip, cut, decode, onset, wav } from "../sound/clip";
 import { usePlayer } from "../sound/usePlayer";
 import { useRecorder } from "../sound/useRecorder";
+import { BARS } from "../sound/Waveform";
 import { strings } from "../strings";
+import { Legend } from "../why/Legend";
+import { perPiece } from "../why/parts";
+import { WhyPanel } from "../why/WhyPanel";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { useDrop } from "./files";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
 import { Controls, Stage, told } from "./SoundStage";
+import { TryHead } from "./TryHead";
 import { useClearKeys } from "./useClearKeys";
 
 const t = strings.sound;
@@ -30,18 +34,17 @@ interface Heard {
 }
 
 export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInput }) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask, forget } = useModel<Heard | null>(card, alive, onAway);
   const [heard, setHeard] = useState<Heard | null>(null);
   const [problem, setProblem] = useState<Error | null>(null);
   const turn = useRef(0); // of two files, the one given last counts
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   const length = how.samples / how.rate;
 
   const hear = (now: Heard) => {
     setHeard(now);
     const count = Math.round(length * now.clip.rate);
     const file = now.start || !now.file ? wav(cut(now.clip, now.start, count)) : now.file;
-    ask(withFile(file, "audio/wav"));
+    ask(withFile(file, "audio/wav", now));
   };
   const clear = () => {
     turn.current += 1;
@@ -51,7 +54,11 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
   };
   const recorder = useRecorder(length, {
     begin: clear,
-    live: async (clip) => ask(withFile(wav(await decode(wav(clip), how.rate)), "audio/wav")),
+    live: async (clip) => {
+      const file = wav(await decode(wav(clip), how.rate));
+      // The moment is gone before it is explained.
+      ask({ ...withFile(file, "audio/wav", null), input: null });
+    },
     done: async (recorded) => {
       const clip = await decode(wav(recorded), how.rate);
       if (!clip.samples.some((value) => Math.abs(value) > 1e-3)) setProblem(new Error(t.silent));
@@ -78,12 +85,11 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
   };
   const { over, ...drop } = useDrop((file) => idle && void open(file));
 
+  const explained = idle && heard && why.told?.given === heard ? why.told : null;
+
   return (
     <section class={over ? "try over" : "try"} aria-label={t.title} {...drop}>
-      <header class="try-head">
-        <h2>{t.title}</h2>
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.title} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="giving">
           <Stage
@@ -92,6 +98,7 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
             start={heard?.start ?? 0}
             live={!idle}
             played={player.played}
+            spoke={explained && spoke(explained.attribution.values, heard!, how)}
             move={(start) => hear({ ...heard!, start })}
           />
           <div class="sound-told">
@@ -114,8 +121,17 @@ export function SoundTry({ card, alive, onAway, how }: Attempt & { how: AudioInp
           <Controls recorder={recorder} player={player} empty={!heard} open={open} />
           <Refusal error={problem ?? refusal} />
         </div>
-        <Answer labels={labels} reading={reading} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
+      <WhyPanel card={card} why={why} show={(attribution) => <Legend attribution={attribution} />} />
     </section>
   );
+}
+
+/** What each bar of a sound's picture has: those outside of what was heard have nothing. */
+function spoke(values: number[], { clip, start }: Heard, { rate }: AudioInput): number[] {
+  const edges = Array.from({ length: BARS + 1 }, (_, bar) => {
+    return (((bar * clip.samples.length) / BARS - start) * rate) / clip.rate;
+  });
+  return perPiece(values, edges);
 }

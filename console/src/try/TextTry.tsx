@@ -5,27 +5,28 @@ import { useModel } from "../live/useModel";
 import { textTensor } from "../model/encode";
 import { withTensor } from "../model/question";
 import { strings } from "../strings";
+import { WhyPanel } from "../why/WhyPanel";
+import { Words } from "../why/Words";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
+import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 const REST_MS = 120;
 
 export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput }) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask, forget } = useModel<null>(card, alive, onAway);
   const [text, setText] = useState("");
   const box = useRef<HTMLTextAreaElement>(null);
   const timer = useRef(0);
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
 
   useEffect(() => () => clearTimeout(timer.current), []);
   const changed = (now: string) => {
     setText(now);
     clearTimeout(timer.current);
     if (!now.trim()) return forget();
-    timer.current = window.setTimeout(() => ask(withTensor(textTensor(how, now))), REST_MS);
+    timer.current = window.setTimeout(() => ask(withTensor(textTensor(how, now), null)), REST_MS);
   };
   const clear = () => {
     changed("");
@@ -34,10 +35,7 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
 
   return (
     <section class="try" aria-label={t.write}>
-      <header class="try-head">
-        <h2>{t.write}</h2>
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.write} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="writing">
           <textarea
@@ -58,8 +56,9 @@ export function TextTry({ card, alive, onAway, how }: Attempt & { how: TextInput
             </button>
           </div>
         </div>
-        <Answer labels={labels} reading={reading} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
+      <WhyPanel card={card} why={why} show={(attribution) => <Words attribution={attribution} />} />
       <Refusal error={refusal} />
     </section>
   );

@@ -27,7 +27,7 @@ export function TryIt(props: Attempt) {
     return <SoundTry {...props} how={preprocess} />;
   }
   if (preprocess?.type === "image" && postprocess) {
-    return <PictureTry {...props} />;
+    return <PictureTry {...props} image={preprocess} />;
   }
   return <RawTry {...props} />;
 }

@@ -2,21 +2,22 @@
 import { useState } from "preact/hooks";
 import type { WindowInput } from "../api/card";
 import { useModel } from "../live/useModel";
-import { withRows } from "../model/question";
+import { type Fields, withRows } from "../model/question";
 import { rowsOf } from "../model/rows";
 import { strings } from "../strings";
+import { StepGrid } from "../why/StepGrid";
+import { WhyPanel } from "../why/WhyPanel";
 import { Answer } from "./Answer";
 import type { Attempt } from "./attempt";
 import { Refusal } from "./Refusal";
-import { RoundTripTime } from "./RoundTripTime";
+import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 
 export function WindowTry({ card, alive, onAway, how }: Attempt & { how: WindowInput }) {
-  const { reading, trip, refusal, ask, forget } = useModel(card, alive, onAway);
+  const { reading, trip, refusal, why, ask, forget } = useModel<Fields[]>(card, alive, onAway);
   const header = `${how.columns.map(({ name }) => name).join(",")}\n`;
   const [text, setText] = useState(header);
-  const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
   const rows = rowsOf(text);
 
   const changed = (now: string) => {
@@ -28,10 +29,7 @@ export function WindowTry({ card, alive, onAway, how }: Attempt & { how: WindowI
 
   return (
     <section class="try" aria-label={t.paste}>
-      <header class="try-head">
-        <h2>{t.paste}</h2>
-        <RoundTripTime trip={trip} />
-      </header>
+      <TryHead title={t.paste} why={why} trip={trip} />
       <div class="side-by-side">
         <div class="writing rows">
           <textarea
@@ -58,8 +56,13 @@ export function WindowTry({ card, alive, onAway, how }: Attempt & { how: WindowI
             </button>
           </div>
         </div>
-        <Answer labels={labels} reading={reading} />
+        <Answer card={card} reading={reading} why={why} />
       </div>
+      <WhyPanel
+        card={card}
+        why={why}
+        show={(attribution, asked) => <StepGrid how={how} attribution={attribution} rows={asked} />}
+      />
       <Refusal error={refusal} />
     </section>
   );

@@ -74,7 +74,7 @@ RULES: Final[dict[str, Rule | None]] = {
     "/v1/models/{name:plain}": READ,
     "/v1/models/{name}/versions/{version:plain}": READ,
     "/v1/models/{name}/labels/{label:plain}": READ,
-    "/predict/{model}": PREDICT,
+    **dict.fromkeys(("/predict/{model}", "/predict/{model}/input"), PREDICT),
     "/api/models/{name}": READ,
     "/api/models/{name}/aliases/{alias}": MANAGE,
     "/api/models/{name}/aliases/{alias}/rollback": MANAGE,

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
 from numen.core.bundle import Bundle
+from numen.core.errors import NotFound
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.core.signature import TensorSpec
+from numen.explain.explanation import Explainer
 from numen.registry import Model, Registry
 from numen.serve.live import Endpoint
 from numen.serve.service import Service
@@ -98,12 +100,25 @@ def describe(model: Model, version: ModelVersion, bundle: Bundle) -> dict[str, A
         },
         "preprocess": _tagged(manifest.preprocess),
         "postprocess": _tagged(manifest.postprocess),
+        "explains": _explains(bundle),
         "metrics": manifest.metrics,
         "framework": manifest.framework,
         "family": manifest.family,
         "dataset": manifest.dataset,
         "parity": manifest.parity,
         "licence": manifest.licence,
+    }
+
+
+def _explains(bundle: Bundle) -> dict[str, Any] | None:
+    """How the model's answers are explained, the usual way first, and how true that was found."""
+    try:
+        inner = bundle.explanation().manifest
+    except NotFound:
+        return None
+    return {
+        "methods": Explainer(inner, inner.signature).methods,
+        "faithfulness": inner.metrics,
     }
 
 

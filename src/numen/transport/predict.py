@@ -6,15 +6,18 @@ import asyncio
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from numen.core.errors import InvalidInput, UnsupportedMedia
 from numen.core.manifest import AudioInput
 from numen.core.message import Request as Call
 from numen.core.reference import Reference
+from numen.core.signature import Arrays
 from numen.runtime.process import count_pixels, describe, read_input
+from numen.serve.live import Endpoint
 from numen.serve.service import Service
 from numen.transport import caller
+from numen.transport.binary import to_bytes
 from numen.transport.caller import JSON, Head
 from numen.transport.status import responses
 from numen.transport.tensors import document
@@ -64,6 +67,16 @@ _DOC: Final[dict[str, Any]] = {
         }
     },
 }
+_INPUT_DOC: Final[dict[str, Any]] = {
+    "requestBody": _DOC["requestBody"],
+    "responses": {
+        "200": {
+            "description": "Ready for /v2/models/{model}/infer and /explain",
+            "content": {"application/octet-stream": _BINARY},
+        }
+    },
+}
+_REFUSALS: Final = responses(400, 404, 413, 415, 429, 503, 504)
 
 
 def router(service: Service) -> APIRouter:
@@ -71,17 +84,8 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter(tags=["Predict"])
     large = asyncio.Lock()  # one at a time: each may take hundreds of megabytes
 
-    @routes.post(
-        "/predict/{model}",
-        summary="A picture, a sound, a text, named fields or numbers to a label",
-        responses=responses(400, 404, 413, 415, 429, 503, 504),
-        openapi_extra=_DOC,
-    )
-    async def predict(
-        request: Request,
-        model: str,
-        top: Annotated[int, Query(ge=1, le=1000, description="How many labels to name")] = 5,
-    ) -> dict[str, Any]:
+    async def read(request: Request, model: str) -> tuple[Endpoint, Call]:
+        """What a request's body becomes for the model that its path names."""
         reference = Reference.parse(model)
         version = reference.alias if reference.version is None else str(reference.version)
         head = Head(request.headers.raw)
@@ -100,14 +104,57 @@ def router(service: Service) -> APIRouter:
                 inputs = await asyncio.to_thread(read_input, manifest, value)
         else:
             inputs = read_input(manifest, value)
-        answer = await caller.predict(
-            service, request, Call(reference.name, inputs, version, deadline=deadline)
-        )
-        rows = describe(manifest, answer.outputs, top)
+        return endpoint, Call(reference.name, inputs, version, deadline=deadline)
+
+    @routes.post(
+        "/predict/{model}",
+        summary="A picture, a sound, a text, named fields or numbers to a label",
+        responses=_REFUSALS,
+        openapi_extra=_DOC,
+    )
+    async def predict(
+        request: Request,
+        model: str,
+        top: Annotated[int, Query(ge=1, le=1000, description="How many labels to name")] = 5,
+    ) -> dict[str, Any]:
+        endpoint, call = await read(request, model)
+        answer = await caller.predict(service, request, call)
+        rows = describe(endpoint.manifest, answer.outputs, top)
         who = {"model": endpoint.name, "version": endpoint.version}
         return {**who, **rows[0]} if len(rows) == 1 else {**who, "rows": rows}
 
+    @routes.post(
+        "/predict/{model}/input",
+        summary="The same as the model's input: a request of the Open Inference Protocol",
+        response_class=Response,
+        responses=_REFUSALS,
+        openapi_extra=_INPUT_DOC,
+    )
+    async def as_input(request: Request, model: str) -> Response:
+        endpoint, call = await read(request, model)
+        return _written(endpoint, call.inputs)
+
     return routes
+
+
+def _written(endpoint: Endpoint, inputs: Arrays) -> Response:
+    """A request with binary tensors: JSON has no word for a value that is missing."""
+    tensors, parts = [], []
+    for name, array in inputs.items():
+        spec = endpoint.signature.input(name)
+        parts.append(to_bytes(array.astype(spec.numpy, copy=False), spec))
+        tensors.append(
+            {
+                "name": name, "datatype": spec.datatype, "shape": array.shape,
+                "parameters": {"binary_data_size": len(parts[-1])},
+            }
+        )  # fmt: skip
+    head = orjson.dumps({"inputs": tensors})
+    return Response(
+        b"".join([head, *parts]),
+        media_type="application/octet-stream",
+        headers={"inference-header-content-length": str(len(head))},
+    )
 
 
 def _value(kind: str, body: bytes) -> Any:
