@@ -160,8 +160,9 @@ class Bundle:
         """
         if all(file.path != f"{EXPLANATION}/{MANIFEST}" for file in self.manifest.files):
             raise NotFound(
-                "the model has no explanation graph: it has no gradient, or was published before",
-                hint="explain it by perturbing its inputs",
+                "the model has no explanation: it gives several answers at once, is too large, "
+                "or was published before there were explanations of its kind",
+                hint="publish it again",
             )
         return Bundle.open(self.path / EXPLANATION, verify=False)
 
