@@ -19,7 +19,7 @@ from console.test_browser import browser as browser  # noqa: PLC0414 - a fixture
 from numen.core.settings import Settings
 from numen.data.dataset import Dataset
 from numen.registry import Registry
-from parts import Live, start_server, stop
+from parts import Live, make_bundle, start_server, stop
 from train.kinds import columns, quantity, sound, text, windows
 
 pytestmark = pytest.mark.slow
@@ -64,6 +64,7 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             (folder / name).mkdir()
             numen.train(kind(folder / name), family, name=name, **more)
     registry = Registry.of(Settings(home=str(folder / "home")))
+    registry.publish("plain", make_bundle(folder / "make"))
     url, process = start_server(folder / "home")
     yield Live(url, folder, registry, process)
     stop(process)
@@ -265,7 +266,7 @@ def test_a_refusal_is_shown_and_takes_no_answer_away(browser: Browser, explained
 
 def test_what_nothing_explains_has_no_switch(browser: Browser, explained: Live) -> None:
     page = browser.new_page()
-    page.goto(f"{explained.url}/#mixed")
-    page.get_by_test_id("fields").wait_for()
+    page.goto(f"{explained.url}/#plain")
+    page.get_by_test_id("canvas").wait_for()
     expect(page.get_by_role("switch", name="Why?")).to_have_count(0)
     page.close()

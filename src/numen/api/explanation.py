@@ -66,7 +66,7 @@ def explained(manifest: Manifest, graph: Path, samples: Arrays) -> dict[str, Pat
     if several or graph.stat().st_size > _LARGEST or len(manifest.signature.outputs) != 1:
         return {}
     (output,) = manifest.signature.outputs
-    if not isinstance(how, Classification) and (how is None or (output.row or (1,)) != (1,)):
+    if not isinstance(how, Classification) and (output.row or (1,)) != (1,):
         return {}
     model = onnx.load(graph)
     for way in _WAYS:

@@ -160,9 +160,9 @@ class Bundle:
         """
         if all(file.path != f"{EXPLANATION}/{MANIFEST}" for file in self.manifest.files):
             raise NotFound(
-                "nothing explains this model: it is of a kind that has no explanation, or was "
-                "published by a numen that made none",
-                hint="docs/explanation.md says which kinds have one; publish it again",
+                "nothing explains this model: it gives several answers at once, is too large, or "
+                "was published before there were explanations of its kind",
+                hint="publish it again",
             )
         return Bundle.open(self.path / EXPLANATION, verify=False)
 

@@ -8,6 +8,6 @@ from typing import Final
 
 TARGET: Final = "target"
 ATTRIBUTION: Final = "attribution:"
-TOKENS: Final = "tokens"  # the pieces of a text, where that is cut in the graph
+TOKENS: Final = "tokens"  # the pieces of a text
 EXPECTED: Final = "expected"  # what attributions add up from: the answer when nothing is known
 UNCERTAINTY: Final = "uncertainty:"  # standard errors of attributions that were sampled

@@ -19,7 +19,7 @@ from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY
 from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
 from numen.runtime.onnx import OnnxRuntime
 
-_NUMBERS: Final = 1 << 20  # of inputs that run together: some megabytes
+_NUMBERS: Final = 1 << 16  # of inputs that run together: all layers' stay in the core's cache
 _TEXTS: Final = 1 << 10  # texts that run together
 
 

@@ -126,12 +126,12 @@ class _Fit:
         return values, np.sqrt(np.maximum(spread, 0) * count / (count - 1))
 
 
-@lru_cache(16)
+@lru_cache(64)
 def _fit(players: int, count: int, seed: int, asked: int) -> _Fit:
     return _Fit(_pairs(players, count, seed), asked)
 
 
-@lru_cache(16)
+@lru_cache(64)
 def _pairs(players: int, count: int, seed: int) -> _Pairs:
     """Sizes asked whole while they are worth it, as `shap` does; the rest is drawn.
 

@@ -83,8 +83,9 @@ class Plan:
             raise CorruptBundle(
                 f'{path.name}: expected one of {", ".join(METHODS)}, received "{plan.method}"'
             )
-        fits = plan.background.shape[1:] == plan.groups.shape and len(plan.background)
         numbers = np.unique(plan.groups)
-        if not plan.texts and not (fits and np.array_equal(numbers, np.arange(len(numbers)))):
+        fits = plan.groups.dtype == np.int64 and np.array_equal(numbers, np.arange(len(numbers)))
+        fits &= plan.background.shape[1:] == plan.groups.shape and len(plan.background) > 0
+        if not plan.texts and not fits:
             raise CorruptBundle(f"{path.name}: its players and its background do not fit")
         return plan
