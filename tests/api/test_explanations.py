@@ -73,7 +73,7 @@ def test_what_cannot_be_explained_is_published_without(tmp_path, changed) -> Non
     path = graph(tmp_path / "steps.onnx", **changed)
     sample = {f"x{n}": SAMPLE for n in range(changed.get("inputs", 1))}
     model = numen.publish(path, "steps", sample=sample)
-    with pytest.raises(NotFound, match="no explanation"):
+    with pytest.raises(NotFound, match="nothing explains"):
         model.bundle.explanation()
 
 
