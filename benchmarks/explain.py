@@ -62,7 +62,9 @@ def of_numen(path: str, method: str) -> Explain:
     options.intra_op_num_threads = 1
     model = served(write(onnx.load(path)), {}, method).SerializeToString()
     session = onnxruntime.InferenceSession(model, options)
-    return lambda x: session.run(["attribution:x"], {"x": x})[0]
+    return lambda x: session.run(
+        ["attribution:x"], {"x": x, "target": np.full(len(x), -1, np.int64)}
+    )[0]
 
 
 def of_captum(path: str, method: str) -> Explain:

@@ -184,6 +184,17 @@ def test_max_pool(how, seed):
 
 
 @few
+@given(st.sampled_from([(2, 2), (3, 2), (2, 1), (4, 3)]), seeds)
+def test_max_pool_of_tiles(size, seed):
+    x = apart(seed, (2, 2, 7, 6))  # some sizes leave a rest that no window sees
+    said = {"kernel_shape": list(size), "strides": list(size)}
+    check(model_of([node("MaxPool", "x", **said)], {"x": x.shape}, {}), {"x": x})
+    line = apart(seed, (2, 3, 9))
+    said = {"kernel_shape": [size[0]], "strides": [size[0]]}
+    check(model_of([node("MaxPool", "x", **said)], {"x": line.shape}, {}), {"x": line})
+
+
+@few
 @given(slides(2), st.booleans(), seeds)
 def test_average_pool(how, counted, seed):
     size, strides, _, pads = how

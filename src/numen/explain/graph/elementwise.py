@@ -21,8 +21,10 @@ def _by(slope: Local) -> Callable[[Tape, Step, str], None]:
 
 
 def _relu(tape: Tape, step: Step, gradient: str) -> None:
-    x, zero = step.inputs[0], tape.like(0, step.inputs[0])
-    tape.push(x, tape.op("Where", tape.op("Greater", step.outputs[0], zero), gradient, zero))
+    # A product, as choosing takes onnxruntime eight times as long.
+    x = step.inputs[0]
+    above = tape.op("Greater", step.outputs[0], tape.like(0, x))
+    tape.push(x, tape.op("Mul", gradient, tape.op("CastLike", above, x)))
 
 
 def _leaky(tape: Tape, step: Step, gradient: str) -> None:

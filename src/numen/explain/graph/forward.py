@@ -15,6 +15,7 @@ from onnx import inliner, numpy_helper, shape_inference, version_converter
 
 from numen.core.signature import Array
 from numen.explain.graph import recurrent
+from numen.explain.graph.pooling import tiles
 from numen.explain.graph.rules import FLAT, RULES
 from numen.explain.graph.tape import Shape, Step, Underivable
 
@@ -65,8 +66,11 @@ def forward(model: onnx.ModelProto) -> Forward:
     found = _read(model)
     if any(step.kind in recurrent.KINDS for step in found.steps):
         found = _read(_unrolled(found))
-    for node in found.model.graph.node:
-        if node.op_type == "MaxPool" and len(node.output) == 1:
+    for node, step in zip(found.model.graph.node, found.steps, strict=True):
+        x = step.inputs[0] if step.inputs else ""
+        if node.op_type != "MaxPool" or tiles(step, found.shapes.get(x), found.kinds.get(x)):
+            continue
+        if len(node.output) == 1:
             node.output.append(f"{node.output[0]}/places")
     return _read(found.model)
 
