@@ -20,7 +20,7 @@ from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
 from numen.runtime.onnx import OnnxRuntime
 
 _NUMBERS: Final = 1 << 16  # of inputs that run together: all layers' stay in the core's cache
-_TEXTS: Final = 1 << 10  # texts that run together
+_TEXTS: Final = 128  # texts that run together: each may become a number for every word known
 
 
 class PerturbRuntime:
