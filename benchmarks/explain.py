@@ -187,6 +187,9 @@ def shapley_values(section: str, peer: str, folder: Path, seconds: float) -> boo
             for who, python in (("numen", sys.executable), ("shap", peer))
         }
         reached &= compare(f"{section}, {network}", found, wanted, nearness)
+        if section == "kernel":
+            alone = asked(sys.executable, [section, "alone", str(folder), network, "1"], seconds)
+            print(f"  as many runs of the graph alone: {alone['rates']['1']:,.0f}")
     return reached
 
 

@@ -71,6 +71,25 @@ def kernel_of_numen(folder: str, network: str) -> Explain:
     return explain
 
 
+def kernel_alone(folder: str, network: str) -> Explain:
+    """Nothing but as many runs of the graph: what neither side can be faster than."""
+    import networks
+
+    sets = TABLES[network][2] if network in TABLES else SETS
+    run = networks.reference(Path(folder) / f"{network}.onnx")
+    behind = np.load(f"{folder}/{network}.behind.npy")
+    step = min(sets, max(1, (1 << 16) // behind.size))
+    made = np.repeat(behind, step, 0)
+
+    def explain(x: np.ndarray) -> np.ndarray:
+        for _ in x:
+            for _ in range(-(-sets // step)):
+                run(made)
+        return x
+
+    return explain
+
+
 def kernel_of_shap(folder: str, network: str) -> Explain:
     import onnxruntime
     import shap
@@ -164,7 +183,7 @@ def trees_of_shap(folder: str, network: str) -> Explain:
 
 
 SUBJECTS = {
-    "kernel": {"numen": kernel_of_numen, "shap": kernel_of_shap},
+    "kernel": {"numen": kernel_of_numen, "shap": kernel_of_shap, "alone": kernel_alone},
     "trees": {"numen": trees_of_numen, "shap": trees_of_shap},
 }
 

@@ -79,12 +79,28 @@ def test_sampled_values_are_within_their_errors_of_the_definition(
     assert 0.7 < np.std(far) < 1.4
 
 
+@pytest.mark.parametrize("evaluations", [0, 120, 240, 1200])
+def test_errors_are_honest_of_many_players_and_few_draws(evaluations) -> None:
+    players, far = 30, []
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        threes = np.array([random.choice(players, 3, replace=False) for _ in range(90)])
+        worth = random.normal(size=90)
+        wanted = np.bincount(threes.reshape(-1), np.repeat(worth / 3, 3), players)
+        made = METHODS["kernel-shap"](
+            lambda sets, t=threes, w=worth: sets[:, t].all(2) @ w, players, evaluations, seed=seed
+        )
+        far += list((made.values - wanted) / made.errors)
+    assert 0.7 < np.std(far) < 1.3
+    assert (np.abs(far) < 4).mean() > 0.98
+
+
 @pytest.mark.parametrize("method", ["kernel-shap", "permutation"])
 def test_the_least_that_is_asked_adds_up_too(method) -> None:
     for players in (4, 9, 20):
         value = game(players)
         made = METHODS[method](value, players, 0)
-        assert made.evaluations <= 4 * players
+        assert made.evaluations <= 4 * players + 20
         assert made.values.sum() == pytest.approx(made.everything - made.nothing, abs=1e-12)
         assert np.isfinite(made.errors).all()
 
@@ -250,3 +266,11 @@ def test_large_models_are_asked_less() -> None:
     assert asked == sorted(asked, reverse=True)
     assert asked[0] == (2048, 16)
     assert asked[-1] == (64, 1)
+
+
+def test_of_texts_enough_is_asked_for_a_sentence() -> None:
+    texts = np.array([["so it is"]], object)
+    for size, sets in ((1000, 1024), (1 << 40, 256)):
+        exact, quick = plans(None, texts, size)
+        assert (exact.texts, exact.evaluations) == (True, sets)
+        assert quick.method == "occlusion"

@@ -19,8 +19,8 @@ from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY
 from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
 from numen.runtime.onnx import OnnxRuntime
 
-_NUMBERS: Final = 1 << 16  # of inputs that run together: all layers' stay in the core's cache
-_TEXTS: Final = 1 << 10  # texts that run together
+_NUMBERS: Final = 1 << 18  # of inputs that run together: all layers' stay in the core's cache
+_TEXTS: Final = 128  # texts that run together: each may become a number for every word known
 
 
 class PerturbRuntime:

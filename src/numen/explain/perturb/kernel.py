@@ -9,7 +9,9 @@ complement, so only their difference u = v(z) - v(not z) tells anything: with si
 Small sets and their complements weigh most and are few: whole sizes are asked first, as far as
 they are worth it, and the rest is drawn. Where all are asked, nothing is left to chance. Errors are
 those of the drawn pairs (the "sandwich"; Covert and Lee 2021): how far what each does to the fit
-is from what the others do.
+is from what the others do. A fit to few pairs comes near to each of them for no reason, so what is
+left of a pair counts as much more as it had a say in the fit (HC3; MacKinnon and White 1985):
+without, errors of as many draws as players are a quarter of what they should be.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ import numpy as np
 from numen.core.signature import Array
 from numen.explain.perturb.game import Estimate, Value, ends, rounds
 
-_FEWEST: Final = 2  # draws, or nothing says how far they are apart
+_FEWEST: Final = 8  # draws, and one for every two players, or their spread says too little
+_CLOSEST: Final = 1e-3  # of what a pair's own say leaves free, so that nothing is divided by 0
 
 
 def kernel_shap(
@@ -44,7 +47,8 @@ def kernel_shap(
     Args:
         value: The game.
         players: How many it has.
-        evaluations: Sets to ask at the most, but at least each player alone and all others.
+        evaluations: Sets to ask at the most; but each player alone is, all but each, and of the
+            rest as many as tell an error.
         seconds: When to stop before.
         seed: What is drawn is the same for the same one.
     """
@@ -106,6 +110,8 @@ class _Fit:
         square = self._centred.T @ weighed
         inverse = np.linalg.inv(square + np.trace(square) / len(square) ** 2)
         self._pull = weighed @ inverse  # times how far its sets are apart: what a pair does
+        say = np.sum(self._pull * self._centred, 1, keepdims=True)
+        self._free = np.maximum(1 - say, _CLOSEST)
 
     def __call__(self, apart: Array, gap: Array) -> tuple[Array, Array]:
         """float64[players, games]: values and their standard errors.
@@ -120,7 +126,7 @@ class _Fit:
         if self._drawn < _FEWEST:
             return values, np.full(values.shape, 0.0 if self._exact else np.nan)
         drawn = slice(-self._drawn, None)
-        residual = moved[drawn] - self._centred[drawn] @ fitted
+        residual = (moved[drawn] - self._centred[drawn] @ fitted) / self._free[drawn]
         pull, count = self._pull[drawn], self._drawn
         spread = (pull**2).T @ residual**2 - (pull.T @ residual) ** 2 / count
         return values, np.sqrt(np.maximum(spread, 0) * count / (count - 1))
@@ -158,7 +164,7 @@ def _pairs(players: int, count: int, seed: int) -> _Pairs:
     if done < len(sizes):
         random = np.random.default_rng(seed)
         share = np.array(weigh[done:]) / sum(weigh[done:])
-        chosen = random.choice(sizes[done:], max(left, _FEWEST), p=share)
+        chosen = random.choice(sizes[done:], max(left, _FEWEST + players // 2), p=share)
         lots = random.random((len(chosen), players))
         sets.append(lots <= np.sort(lots, 1)[np.arange(len(lots)), chosen - 1][:, None])
     return _Pairs(np.concatenate(sets), weights, sum(weigh[done:]))

@@ -18,6 +18,7 @@ from numen.explain.perturb.players import groups_of
 _SETS: Final = 2048  # of players a row, where the model is small: all there are of 11
 _OF_TEXTS: Final = 1024  # the same of texts, which take a graph longer than numbers do
 _FEWEST: Final = 64
+_FEWEST_OF_TEXTS: Final = 256  # all there are of 8 words
 _COPIES: Final = 32
 _FEWEST_COPIES: Final = 4  # of fewer rows the mean says more
 _RUNS: Final = 1 << 15  # of the model for a row
@@ -36,7 +37,7 @@ def plans(how: Preprocess | None, samples: Array, size: int) -> tuple[Plan, Plan
     runs = min(_RUNS, _WORK // (size + _MADE * samples[0].size))
     if samples.dtype.kind not in "fiub":
         none = np.empty(0, np.int64)
-        sets = max(_FEWEST, min(_OF_TEXTS, runs))
+        sets = max(_FEWEST_OF_TEXTS, min(_OF_TEXTS, runs))
         return Plan("kernel-shap", sets, none, none), Plan("occlusion", 0, none, none)
     groups = groups_of(samples.shape[1:], how).astype(np.int64)
     players = int(groups.max()) + 1
@@ -45,7 +46,7 @@ def plans(how: Preprocess | None, samples: Array, size: int) -> tuple[Plan, Plan
     typical = background = _typical(how, samples)[None]
     if copies >= _FEWEST_COPIES and not _silent(how):
         background = samples[:copies]
-    sets = max(min(sets, runs // len(background)), _FEWEST, 2 * players + 2)
+    sets = max(min(sets, runs // len(background)), _FEWEST)
     return (
         Plan("kernel-shap", sets, groups, background),
         Plan("occlusion", 0, groups, typical),
