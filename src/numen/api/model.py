@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
     from numen.data.dataset import Batch, Dataset, Split
+    from numen.explain.overall import Dependence, Overall
     from numen.train.evaluate import Judged, Report
 
 
@@ -97,6 +98,45 @@ class Model:
         how = self.manifest.postprocess
         target = how.target if isinstance(how, Regression) else "class"
         return report_of(self.judge(split), target=target, by=by, seed=seed)
+
+    def importance(
+        self,
+        split: Split,
+        *,
+        repeats: int = 5,
+        seed: int = 0,
+        told: Callable[[int, str], None] = lambda _place, _name: None,
+    ) -> Overall:
+        """What each column of a table is worth to the model: by shuffling it among held-out rows.
+
+        Args:
+            split: Such as `data.test`; of more than 5,000 rows as many, spread evenly.
+            repeats: How often each column is shuffled, at least once.
+            seed: The same seed shuffles the same.
+            told: Hears the place and the name of the column that is next.
+
+        Raises:
+            InvalidInput: The model is of no table or learns an order, or the data's rows are not
+                what it takes.
+        """
+        from numen.api.overall import importance
+
+        return importance(self, split, repeats=repeats, seed=seed, told=told)
+
+    def dependence(self, split: Split, column: str, *, seed: int = 0) -> Dependence:
+        """What the model says as one column goes through its values, all others being as they are.
+
+        Args:
+            split: Such as `data.test`; of more than 5,000 rows as many, spread evenly.
+            column: Which.
+            seed: Of the single rows that are kept beside the mean.
+
+        Raises:
+            InvalidInput: As `importance`; or the column is none of the model's, or a text.
+        """
+        from numen.api.overall import dependence
+
+        return dependence(self, split, column, seed=seed)
 
     def judge(self, split: Split, variant: Runtime | None = None) -> Judged:
         """Predictions on labelled rows, beside the truth.

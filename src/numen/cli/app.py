@@ -16,6 +16,7 @@ from numen.cli import (
     keys,
     label,
     models,
+    overall,
     predict,
     quality,
     serve,
@@ -53,6 +54,7 @@ app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("evaluate")(quality.evaluate)
+app.command("importance")(overall.importance)
 app.command("compress")(quality.compress)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
