@@ -34,7 +34,9 @@ def test_losses_are_those_of_the_textbook() -> None:
     assert np.allclose(found, [[-(np.log(0.9) + np.log(0.6)) / 2, 0]])
     found = row_losses(np.array([[1.0], [2.0], [6.0]]), np.array([1.0, 3.0, 5.0]))
     spread = np.std([1, 3, 5])
-    assert np.allclose(found, np.stack([np.array([0, 1, 1]) / spread**2, np.array([0, 1, 1]) / spread], 1))
+    assert np.allclose(
+        found, np.stack([np.array([0, 1, 1]) / spread**2, np.array([0, 1, 1]) / spread], 1)
+    )
 
 
 def test_what_a_column_is_worth_is_twice_its_variance(rows: np.ndarray) -> None:
@@ -60,7 +62,9 @@ def test_it_agrees_with_scikit_learn(rows: np.ndarray) -> None:
 
     y = (linear(rows)[:, 0] + np.random.default_rng(1).normal(size=600) > 0).astype(np.int64)
     model = LogisticRegression().fit(rows, y)
-    theirs = permutation_importance(model, rows, y, scoring="neg_log_loss", n_repeats=30, random_state=0)
+    theirs = permutation_importance(
+        model, rows, y, scoring="neg_log_loss", n_repeats=30, random_state=0
+    )
     ours = importance(model.predict_proba, rows, y, NAMES, repeats=30)
     for each in ours.columns:
         place = [column.name for column in NAMES].index(each.column)
@@ -124,7 +128,11 @@ def test_values_are_tried_as_people_write_them() -> None:
     when = dependence(month, rows, columns, "when", ["month"])
     assert len(when.values) == 20
     assert [int(str(value)[5:7]) for value in when.values] == [step[0] for step in when.mean]
-    for name, said in (("height", "expected one of colour, when"), ("note", "is a text"), ("gap", "no value")):
+    for name, said in (
+        ("height", "expected one of colour, when"),
+        ("note", "is a text"),
+        ("gap", "no value"),
+    ):
         with pytest.raises(InvalidInput, match=said):
             dependence(
                 month, np.full((5, 9), np.nan, np.float32),

@@ -26,6 +26,7 @@ from numen.core.signature import Array, Arrays
 from numen.runtime.base import Runtime, make
 from numen.train.base import Trained
 from numen.train.evaluate.report import EVALUATION
+from numen.train.select import SELECTION
 
 GOLDEN_ROWS = 16
 # Given a draft of the bundle: its metrics, and what was found besides, by file name.
@@ -169,5 +170,5 @@ def write_files(
             metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
         manifest = msgspec.structs.replace(manifest, metrics=metrics)
         contents |= found
-    contents[CARD] = card(manifest, contents.get(EVALUATION)).encode()
+    contents[CARD] = card(manifest, contents.get(EVALUATION), contents.get(SELECTION)).encode()
     return Bundle.write(target, manifest, contents)
