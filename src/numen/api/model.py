@@ -26,6 +26,7 @@ from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
     from numen.data.dataset import Batch, Dataset, Split
+    from numen.explain.counterfactual import Counterfactual
     from numen.explain.overall import Dependence, Overall
     from numen.train.evaluate import Judged, Report
 
@@ -137,6 +138,42 @@ class Model:
         from numen.api.overall import dependence
 
         return dependence(self, split, column, seed=seed)
+
+    def counterfactual(
+        self,
+        row: Mapping[str, Any],
+        wanted: str | tuple[float | None, float | None],
+        *,
+        vary: Sequence[str] = (),
+        fix: Sequence[str] = (),
+        bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+        most: int = 3,
+    ) -> list[Counterfactual]:
+        """What would have to be different in a row of a table for the model to answer otherwise.
+
+        Args:
+            row: Its named fields.
+            wanted: The label that is to be the answer; of a quantity the range, `(low, high)`,
+                where None is open.
+            vary: The columns that may change; numbers and categories by default.
+            fix: Of these, the columns that stay.
+            bounds: Between which values a number may change, by column; by default between the
+                2nd and the 98th percentile of the rows the model learnt from, where None stands
+                as well.
+            most: How many are wanted at most.
+
+        Returns:
+            The nearest first. Each says what makes the model answer so, not what would make the
+            world so.
+
+        Raises:
+            InvalidInput: The model answers so already, has no such label or columns, or is of no
+                table.
+            NotFound: Nothing that is allowed makes the model answer so.
+        """
+        from numen.api.change import counterfactual
+
+        return counterfactual(self, row, wanted, vary=vary, fix=fix, bounds=bounds, most=most)
 
     def judge(self, split: Split, variant: Runtime | None = None) -> Judged:
         """Predictions on labelled rows, beside the truth.

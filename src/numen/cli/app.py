@@ -9,6 +9,7 @@ import typer
 import numen
 from numen.cli import (
     bench,
+    change,
     data,
     demo,
     doctor,
@@ -59,6 +60,7 @@ app.command("compress")(quality.compress)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
+app.command("change")(change.change)
 app.command("bench")(bench.bench)
 data.app.command("drift")(quality.drift)
 data.app.command("label")(label.label)

@@ -36,7 +36,7 @@ def predict(
 
     loaded = load(model)
     texts = isinstance(loaded.manifest.preprocess, TextInput)
-    rows = loaded.classify(_text(input_) if texts else _read(input_), top)
+    rows = loaded.classify(_text(input_) if texts else read(input_), top)
     if as_json:
         show.print_json(rows[0] if len(rows) == 1 else rows)
         return
@@ -64,14 +64,19 @@ def _text(text: str) -> Any:
         return sys.stdin.buffer.read()
     path = Path(text)
     if path.suffix in (".txt", ".json") and (path.is_file() or len(text.split()) == 1):
-        return _read(text)  # one word that ends so was meant to be a file
+        return read(text)  # one word that ends so was meant to be a file
     try:
-        return _read(text) if text.lstrip().startswith(("{", "[")) else text
+        return read(text) if text.lstrip().startswith(("{", "[")) else text
     except InvalidInput:
         return text
 
 
-def _read(text: str) -> Any:
+def read(text: str) -> Any:
+    """An input as it was typed: a file, JSON, or - for standard input.
+
+    Raises:
+        InvalidInput: There is no such file, or it is not what its name says.
+    """
     if text == "-":
         return _parse(sys.stdin.buffer.read(), "standard input")
     if text.lstrip().startswith(("{", "[")):
