@@ -18,7 +18,7 @@ import numpy as np
 from numen.core.signature import Array
 
 MOST_COLUMNS: Final = 4  # that one counterfactual changes
-_BEAM: Final = 16  # combinations that are gone on with
+_BEAM: Final = 32  # combinations that are gone on with
 _PROMISING: Final = 24  # columns that are combined
 _STEPS: Final = 16  # of taking a number back
 _DIGITS: Final = (2, 3)  # of a change that are tried before it is left as it was found
@@ -88,7 +88,7 @@ def search(margin: Margin, row: Array, moves: Sequence[Move], most: int) -> list
             break
         said = margin(tried)
         there = said > 0
-        starts = _best_of_each(tried[there], said[there], row, 2 * most + _BEAM)
+        starts = _best_of_each(tried[there], said[there], row, _BEAM)
         reached = (_taken_back(margin, row, start, moves) for start in starts)
         found = _apart([*found, *reached], row, moves)
         if len(found) >= most and depth > 1:
@@ -138,10 +138,14 @@ def _further(beam: Array, row: Array, moves: Sequence[Move]) -> Array:
 
 
 def _best_of_each(rows: Array, said: Array, row: Array, most: int) -> Iterator[Array]:
-    """Of each combination of columns the row that is answered best, the best first."""
+    """Of each combination of columns and directions the best row, the best first.
+
+    Of rows that are as good, as trees' are that saw no difference, the one that went farthest.
+    """
     seen = set()
-    for place in np.argsort(-said, kind="stable"):
-        key = changed(row, rows[place])
+    far = np.nan_to_num(np.abs(rows - row)).sum(1)
+    for place in np.lexsort((-far, -said)):
+        key = (changed(row, rows[place]), tuple(np.sign(np.nan_to_num(rows[place] - row))))
         if key not in seen:
             seen.add(key)
             yield rows[place]
