@@ -8,7 +8,9 @@ import pytest
 from numen.explain.counterfactual import Move, changed, distance, search
 
 
-def number(place: int, low: float = -5, high: float = 5, spread: float = 1.0, whole: bool = False) -> Move:
+def number(
+    place: int, low: float = -5, high: float = 5, spread: float = 1.0, whole: bool = False
+) -> Move:
     return Move(place, np.linspace(low, high, 21, dtype=np.float32), spread, whole)
 
 
@@ -38,7 +40,9 @@ def test_columns_combine_only_where_one_is_not_enough() -> None:
     four = search(lambda rows: rows.min(1) - 1, ROW, moves, 1)
     assert len(changed(ROW, four[0])) == 4
     wide = np.zeros(5, np.float32)
-    assert search(lambda rows: rows.min(1) - 1, wide, [number(place) for place in range(5)], 1) == []
+    assert (
+        search(lambda rows: rows.min(1) - 1, wide, [number(place) for place in range(5)], 1) == []
+    )
 
 
 def test_whole_numbers_categories_missing_values_and_bounds_are_kept() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quiet import Quiet, few_digits
 
 from numen.core.errors import InvalidInput
 from numen.data.align import narrowed
@@ -14,14 +15,15 @@ from numen.data.dataset import Dataset
 from numen.data.reading import make as reading
 from numen.train import recipe as recipes
 from numen.train.select import RESAMPLES, check, information, select
-from quiet import Quiet, few_digits
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
 def write(path: Path, columns: dict[str, list]) -> Path:
     rows = zip(*columns.values(), strict=True)
-    path.write_text("\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]) + "\n")
+    path.write_text(
+        "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]) + "\n"
+    )
     return path
 
 
@@ -70,7 +72,9 @@ def test_quantities_and_labels_have_columns_chosen_too(home: Path, target: str) 
     score = np.array(table["score"])
     if target == "tags":
         table.pop("score")
-        table["tags"] = [";".join(n for n, there in (("high", s > 0), ("low", s < 1)) if there) for s in score]
+        table["tags"] = [
+            ";".join(n for n, there in (("high", s > 0), ("low", s < 1)) if there) for s in score
+        ]
     if "more" in target:
         table["more"] = (-score).tolist()
     how = {"target": target, **({"separator": ";"} if target == "tags" else {})}
@@ -100,7 +104,9 @@ def test_mutual_information_is_scikit_learns_less_what_chance_shows(home: Path) 
 def test_a_narrower_table_keeps_rows_groups_and_what_may_be_sent(home: Path) -> None:
     table = classes(noisy(200, 2))
     table["player"] = [n // 10 for n in range(200)]
-    data = Dataset.open(write(home / "t.csv", table), reading=reading({"group": "player", "target": "kind"}))
+    data = Dataset.open(
+        write(home / "t.csv", table), reading=reading({"group": "player", "target": "kind"})
+    )
     few = narrowed(data, ["colour", "right"])
     assert [column.name for column in few.preprocess.columns] == ["right", "colour"]
     assert set(few.preprocess.ignored) >= {"idle0", "idle1", "left", "kind"}

@@ -14,7 +14,7 @@ import msgspec
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import Classification, Manifest
 from numen.train.evaluate.report import EVALUATION, METRICS, Report
-from numen.train.select import SELECTION, Selection
+from numen.train.selection import SELECTION, Selection
 
 _LABELS: Final = 50
 _WEAK: Final = 10

@@ -26,7 +26,7 @@ from numen.core.signature import Array, Arrays
 from numen.runtime.base import Runtime, make
 from numen.train.base import Trained
 from numen.train.evaluate.report import EVALUATION
-from numen.train.select import SELECTION
+from numen.train.selection import SELECTION
 
 GOLDEN_ROWS = 16
 # Given a draft of the bundle: its metrics, and what was found besides, by file name.

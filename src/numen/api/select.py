@@ -18,7 +18,8 @@ from numen.train.base import Run, Silent
 from numen.train.evaluate import Judged, compare, judge
 from numen.train.find import trainer_for
 from numen.train.recipe import Recipe
-from numen.train.select import SELECTION, Cost, Selection, check, select
+from numen.train.select import check, select
+from numen.train.selection import SELECTION, Cost, Selection
 
 ASIDE: Final = 0.25  # of the training rows say what it costs; nothing is chosen by them
 

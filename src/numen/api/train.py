@@ -16,7 +16,6 @@ from numen.api.embed import embed
 from numen.api.model import Model
 from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.plan import data_of, plan_of, with_body
-from numen.api.select import chosen
 from numen.api.workspace import registry, settings
 from numen.core.bundle import MANIFEST, Bundle
 from numen.core.errors import InvalidInput, NotFound
@@ -34,7 +33,7 @@ from numen.train.evaluate.figures import AT_TRAINING
 from numen.train.evaluate.report import EVALUATION
 from numen.train.find import trainer_for
 from numen.train.recipe import Recipe
-from numen.train.select import SELECTION
+from numen.train.selection import SELECTION
 
 Stopped: TypeAlias = Literal["finished", "early", "interrupted"]
 _GOLDEN_CHARACTERS = 2_000
@@ -109,6 +108,8 @@ def _make(
     """Trains by the recipe, exports, compares, measures, and writes the bundle of the plan."""
     more: dict[str, bytes] = {}
     if recipe.select is not None:
+        from numen.api.select import chosen
+
         dataset, selection = chosen(dataset, recipe, run)
         more[SELECTION] = msgspec.json.format(msgspec.json.encode(selection), indent=2)
     trained = trainer_for(recipe).fit(dataset, recipe, run)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from numen.core.errors import InvalidInput
 from numen.core.manifest import ColumnsInput, WindowInput, places
@@ -28,65 +28,15 @@ from numen.train.base import Progress, Run, Silent
 from numen.train.find import trainer_for, usual_family
 from numen.train.ranking import LAMBDARANK, compares_pairs
 from numen.train.recipe import Recipe
+from numen.train.selection import Kept, Selection
 
-SELECTION: Final = "selection.json"  # the file of a bundle that says which columns were chosen
 RESAMPLES: Final = 8
 SCREENED: Final = 40  # columns that eliminating begins with, or twice as many as are wanted
-_DROPPED: Final = 0.2  # of the columns in a step, at least one
+_DROPPED: Final = 0.25  # of the columns in a step, at least one
 _LEARNT: Final = 10_000  # rows of a half
 _JUDGED: Final = 2_000
-_ROUNDS: Final = 100
+_ROUNDS: Final = 60
 _BINS: Final = 10  # of a number, where mutual information is counted
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """A column, and in which part of the resamples it was among those chosen."""
-
-    column: str
-    share: float
-
-
-class Cost(msgspec.Struct, frozen=True):
-    """What leaving columns out costs, on training rows by which nothing was chosen.
-
-    Attributes:
-        metric: `accuracy`, `exact` or `r2`.
-        rows: How many rows.
-        all: With all columns.
-        chosen: With those that were chosen.
-        change: By how much the latter is more.
-        low: The change's 95 % interval begins here.
-        high: And ends here.
-    """
-
-    metric: str
-    rows: int
-    all: float
-    chosen: float
-    change: float
-    low: float
-    high: float
-
-
-class Selection(msgspec.Struct, frozen=True):
-    """Which columns of a table were chosen.
-
-    Attributes:
-        chosen: The columns, the most stable first.
-        others: The columns left out, the most stable first.
-        resamples: Halves of the rows on which it was done.
-        cost: What it costs.
-    """
-
-    chosen: tuple[Kept, ...]
-    others: tuple[Kept, ...]
-    resamples: int
-    cost: Cost | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Those that were chosen."""
-        return tuple(each.column for each in self.chosen)
 
 
 def check(data: Dataset, recipe: Recipe) -> None:
@@ -137,7 +87,10 @@ def select(data: Dataset, rows: Split, wanted: int, seed: int, progress: Progres
     ranks: Counter[str] = Counter()
     for turn in range(RESAMPLES):
         progress.note(f"choosing {wanted} of {len(names)} columns: {turn + 1} of {RESAMPLES}")
-        ranked = _ranked(data, *_halves(rows, seed + turn), wanted, seed + turn)
+        halves = _halves(rows, seed + turn)
+        # So few rows are learnt sooner by one thread than by several that wait for each other.
+        with threadpool_limits(1):
+            ranked = _ranked(data, *halves, wanted, seed + turn)
         chosen.update(ranked[:wanted])
         ranks.update({name: place for place, name in enumerate(ranked)})
     names.sort(key=lambda name: (-chosen[name], ranks[name]))

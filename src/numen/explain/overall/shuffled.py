@@ -122,11 +122,11 @@ def importance(
     for number, (place, column) in enumerate(places(columns)):
         told(number, column.name)
         part = slice(place, place + column.width)
-        shuffled = np.array(rows)
+        shuffled = np.concatenate([rows] * repeats)
+        shuffled[..., part] = np.concatenate([rows[turn][..., part] for turn in turns])
         taken, given = np.zeros_like(before), np.zeros_like(before)
-        for turn in turns:
-            shuffled[..., part] = rows[turn][..., part]
-            grown = row_losses(answer(shuffled), target) - before
+        for turn, said in zip(turns, np.split(answer(shuffled), repeats), strict=True):
+            grown = row_losses(said, target) - before
             taken += grown / repeats
             given[turn] += grown / repeats
         found.append(Importance(column.name, *map(_grown, taken.T, given.T)))
