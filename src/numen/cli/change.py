@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from numen.cli import show
 from numen.cli.predict import read
@@ -53,7 +54,7 @@ def change(
         show.print_json({"now": loaded.classify(row)[0], "changes": found})
         return
     now = loaded.classify(row)[0]
-    show.out.print(f"now: {_answer(now)}", highlight=False)
+    show.out.print(f"now: {escape(_answer(now))}", highlight=False)
     for each in found:
         _tell(each)
     show.out.print(
@@ -62,13 +63,14 @@ def change(
 
 
 def _tell(found: Counterfactual) -> None:
+    answer = escape(_answer(found.answer))
+    show.out.print(f"[bold]{answer}[/], {found.distance:.2f} away", highlight=False)
     show.table(
         ("column", "now", "then"),
         (
             (c.column, "" if c.before is None else _plain(c.before), _plain(c.after))
             for c in found.changes
         ),
-        title=f"{_answer(found.answer)}, {found.distance:.2f} away",
     )
 
 
@@ -79,7 +81,7 @@ def _plain(value: float | str) -> str:
 def _answer(said: dict[str, object]) -> str:
     if "label" in said:
         return f"{said['label']} ({said['probability']:.1%})"
-    return ", ".join(f"{name} {value}" for name, value in said.items() if name != "scores")
+    return ", ".join(f"{name} {show.number(v)}" for name, v in said.items() if name != "scores")
 
 
 def _names(text: str) -> list[str]:

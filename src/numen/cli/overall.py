@@ -90,8 +90,8 @@ def _tell(found: Overall) -> None:
 
 
 def _tell_curve(curve: Dependence) -> None:
+    show.out.print(f"[bold]along {escape(curve.column)}[/]: the mean of {curve.rows:,} rows")
     show.table(
         (curve.column, *curve.outputs),
         ((show.number(value), *mean) for value, mean in zip(curve.values, curve.mean, strict=True)),
-        title=f"along {curve.column}: the mean of {curve.rows:,} rows",
     )

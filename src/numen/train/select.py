@@ -53,16 +53,16 @@ def check(data: Dataset, recipe: Recipe) -> None:
             hint="leave it out: only columns can be chosen",
             field="select",
         )
-    if wanted is None or not 0 < wanted < len(how.columns):
-        raise InvalidInput(
-            f"select: expected 1 to {len(how.columns) - 1} of the {len(how.columns)} columns, "
-            f"received {wanted}",
-            field="select",
-        )
     if recipe.loss == LAMBDARANK or compares_pairs(recipe.loss):
         raise InvalidInput(
             f'select: expected classes or quantities, received loss "{recipe.loss}" of an order',
             hint='leave columns out by hand: [read.columns] NAME = "ignore"',
+            field="select",
+        )
+    if wanted is None or not 0 < wanted < len(how.columns):
+        raise InvalidInput(
+            f"select: expected at least 1 and fewer than the {len(how.columns)} columns, "
+            f"received {wanted}",
             field="select",
         )
 
