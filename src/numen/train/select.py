@@ -36,6 +36,9 @@ _DROPPED: Final = 0.25  # of the columns in a step, at least one
 _LEARNT: Final = 10_000  # rows of a half
 _JUDGED: Final = 2_000
 _ROUNDS: Final = 60
+# Trees that look at all columns and thresholds lean on the best of those that say the same, and
+# leave the others out; trees that look at some share themselves out among all of them.
+_PLAIN: Final = {"extra_trees": False, "feature_fraction": 1.0}
 _BINS: Final = 10  # of a number, where mutual information is counted
 
 
@@ -128,7 +131,8 @@ def _ranked(data: Dataset, learnt: Split, judged: Split, wanted: int, seed: int)
 def _by_worth(data: Dataset, seed: int) -> list[str]:
     """The columns by what they are worth to a model of the one half, on the other half."""
     family = usual_family(ColumnsInput("", ()), many=data.many)
-    recipe = Recipe(family=family, epochs=_ROUNDS, seed=seed)
+    params = _PLAIN if family == "boosting" else {}
+    recipe = Recipe(family=family, epochs=_ROUNDS, seed=seed, params=params)
     with tempfile.TemporaryDirectory(prefix="numen-select-") as folder:
         trained = trainer_for(recipe).fit(data, recipe, Run(Path(folder), Silent()))
     if trained.stopped == "interrupted":
