@@ -46,15 +46,15 @@ def counterfactual(
     start = given[0]
     if margin(given)[0] > 0:
         raise InvalidInput(
-            f"the model answers so already: {model.classify(given)[0]}", field="wanted"
+            f"the model answers so already: the row as it is has {_told(wanted)}", field="wanted"
         )
     moving = _moving(how.columns, vary, fix, bounds or {})
     moves = list(_moves(model, how.columns, moving, bounds or {}, start))
     found = near.search(margin, start, moves, most)
     if not found:
         raise NotFound(
-            f"no change of up to {near.MOST_COLUMNS} of {', '.join(moving)} within what is allowed "
-            f"was found to make the model answer {_told(wanted)}",
+            f"no change of {', '.join(moving)} (at most {near.MOST_COLUMNS} at once) within what "
+            f"is allowed was found to make the model answer {_told(wanted)}",
             hint="vary more columns, or widen the bounds; another answer may be nearer",
             field="wanted",
         )
