@@ -238,3 +238,40 @@ def test_an_order_is_not_shuffled(folder: Path) -> None:
         model.importance(data.test)
     with pytest.raises(InvalidInput, match="of an order"):
         numen.train(data, "boosting", loss="lambdarank", select=1)
+
+
+def test_rows_like_one_are_found_among_those_answered_alike(
+    model: numen.Model, data: numen.Dataset
+) -> None:
+    found = model.alike(data.train, REFUSED)
+    assert len(found) == 3
+    assert [each.distance for each in found] == sorted(each.distance for each in found)
+    assert all(each.answer["label"] == "no" for each in found)
+    rows = data.train.arrays().inputs["features"]
+    first = found[0]
+    assert first.fields["income"] == rows[first.row, 0]
+    assert first.fields["job"] in ("none", "part", "full")
+    assert "day" not in first.fields
+    assert {each.truth for each in found} <= {"yes", "no"}
+    itself = model.alike(data.train, {**first.fields, "day": None}, most=1)[0]
+    assert (itself.row, itself.distance) == (first.row, 1.0)  # but for the day, which was not said
+
+
+def test_of_many_rows_some_are_looked_at_and_named_by_their_place(
+    model: numen.Model, data: numen.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("numen.api.overall.MOST_ROWS", 50)
+    assert model.importance(data.train).rows == 50
+    (first, *_) = model.alike(data.train, REFUSED)
+    assert first.row > 50
+    assert first.fields["debt"] == data.train.arrays().inputs["features"][first.row, 1]
+
+
+def test_distances_are_gowers() -> None:
+    from numen.core.manifest import Column
+    from numen.explain.nearest import distances
+
+    columns = [Column("a"), Column("b", categories=("x", "y")), Column("c")]
+    rows = np.array([[0, 0, 1], [4, 1, np.nan], [0, 1, 1], [4, 0, np.nan]], np.float32)
+    row = np.array([1, 0, np.nan], np.float32)
+    assert np.allclose(distances(rows, row, columns), [0.5 + 0 + 1, 1.5 + 1 + 0, 0.5 + 1 + 1, 1.5])

@@ -14,6 +14,7 @@ from numen.core.signature import Array
 from numen.data.drift import REFERENCE, Counts, decode
 from numen.explain import counterfactual as near
 from numen.explain.counterfactual import Changed, Counterfactual, Margin, Move
+from numen.explain.nearest import value_of
 from numen.runtime import process
 
 if TYPE_CHECKING:
@@ -185,17 +186,9 @@ def _changes(columns: Sequence[Column], row: Array, state: Array) -> Iterator[Ch
     gone = near.changed(row, state)
     for place, column in places(columns):
         if place in gone:
-            before, after = (_named(column, numbers[place]) for numbers in (row, state))
+            before, after = (value_of(column, numbers[place]) for numbers in (row, state))
             assert after is not None
             yield Changed(column.name, before, after)
-
-
-def _named(column: Column, number: np.float32) -> float | str | None:
-    if np.isnan(number):
-        return None
-    if column.categories is not None:
-        return column.categories[int(number)]
-    return float(str(number))  # the shortest that is this number of 32 bits
 
 
 def _told(wanted: object) -> str:

@@ -27,6 +27,7 @@ from numen.store.catalog import ModelVersion
 if TYPE_CHECKING:
     from numen.data.dataset import Batch, Dataset, Split
     from numen.explain.counterfactual import Counterfactual
+    from numen.explain.nearest import Alike
     from numen.explain.overall import Dependence, Overall
     from numen.train.evaluate import Judged, Report
 
@@ -174,6 +175,24 @@ class Model:
         from numen.api.change import counterfactual
 
         return counterfactual(self, row, wanted, vary=vary, fix=fix, bounds=bounds, most=most)
+
+    def alike(self, split: Split, row: Mapping[str, Any], most: int = 3) -> list[Alike]:
+        """The rows of a table most like one, of those that the model answers alike.
+
+        Args:
+            split: Such as `data.train`; of more than 5,000 rows as many, spread evenly.
+            row: Its named fields.
+            most: How many are wanted at most.
+
+        Returns:
+            The nearest first; see `numen.explain.nearest.distances`.
+
+        Raises:
+            InvalidInput: The model is of no table, or the row is not what it takes.
+        """
+        from numen.api.overall import alike
+
+        return alike(self, split, row, most)
 
     def judge(self, split: Split, variant: Runtime | None = None) -> Judged:
         """Predictions on labelled rows, beside the truth.

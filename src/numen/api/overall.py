@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -11,8 +11,10 @@ from numen.core.errors import InvalidInput
 from numen.core.manifest import Classification, ColumnsInput, Regression, WindowInput
 from numen.core.signature import Array
 from numen.data.split import Batch
-from numen.explain import overall
+from numen.explain import nearest, overall
+from numen.explain.nearest import Alike
 from numen.explain.overall import REPEATS, Dependence, Overall
+from numen.runtime import process
 from numen.train.ranking import groups_to_judge
 
 if TYPE_CHECKING:
@@ -61,6 +63,41 @@ def dependence(model: Model, split: Split, column: str, *, seed: int = 0) -> Dep
     )
 
 
+def alike(model: Model, split: Split, row: Mapping[str, Any], most: int) -> list[Alike]:
+    """See `Model.alike`."""
+    how = _table(model)
+    if isinstance(how, WindowInput):
+        raise InvalidInput("alike: expected a model of single rows, received one of windows")
+    rows, target = _rows(split)
+    (given,) = process.read_input(model.manifest, row).values()
+    if len(given) != 1:
+        raise InvalidInput(f"alike: expected one row, received {len(given)}", field="input")
+    far = nearest.distances(rows, given[0], how.columns)
+    said = model.manifest.postprocess
+    if isinstance(said, Classification) and not said.several:
+        answered = answers(model, rows).argmax(1)
+        far[answered != answers(model, given).argmax(1)[0]] = np.inf
+    places = [place for place in np.argsort(far, kind="stable") if np.isfinite(far[place])]
+    places = places[:most]
+    told = model.classify(rows[places]) if places else []
+    return [
+        Alike(
+            int(_looked_at(split)[place]), nearest.fields(rows[place], how.columns), float(far[place]),
+            _in_words(model, target[place]), answer,
+        )
+        for place, answer in zip(places, told, strict=True)
+    ]  # fmt: skip
+
+
+def _in_words(model: Model, target: Array) -> str:
+    said = model.manifest.postprocess
+    if not isinstance(said, Classification):
+        return ", ".join(f"{number:g}" for number in np.atleast_1d(target))
+    if said.several:
+        return ", ".join(name for name, has in zip(said.labels, target, strict=True) if has)
+    return said.labels[int(target)]
+
+
 def answers(model: Model, rows: Array) -> Array:
     """What a model says of a table's rows: probabilities float[n, labels], or values."""
     name = model.manifest.signature.required[0].name
@@ -84,7 +121,12 @@ def _rows(split: Split) -> tuple[Array, Array]:
     if len(split) == 0:
         raise InvalidInput("expected rows, received an empty split", field="split")
     if len(split) > MOST_ROWS:
-        split = split.take(np.linspace(0, len(split) - 1, MOST_ROWS).astype(int))
+        split = split.take(_looked_at(split))
     batch = split.arrays()
     (rows,) = batch.inputs.values()
     return rows, batch.target
+
+
+def _looked_at(split: Split) -> Array:
+    """The places of the rows that are looked at, spread evenly."""
+    return np.linspace(0, len(split) - 1, min(len(split), MOST_ROWS)).astype(int)
