@@ -80,9 +80,10 @@ def alike(model: Model, split: Split, row: Mapping[str, Any], most: int) -> list
     places = [place for place in np.argsort(far, kind="stable") if np.isfinite(far[place])]
     places = places[:most]
     told = model.classify(rows[places]) if places else []
+    looked_at = _looked_at(split)
     return [
         Alike(
-            int(_looked_at(split)[place]), nearest.fields(rows[place], how.columns), float(far[place]),
+            int(looked_at[place]), nearest.fields(rows[place], how.columns), float(far[place]),
             _in_words(model, target[place]), answer,
         )
         for place, answer in zip(places, told, strict=True)
