@@ -25,7 +25,7 @@ from numen.data.dataset import Dataset
 from numen.data.split import Split
 from numen.explain.overall import importance
 from numen.train.base import Progress, Run, Silent
-from numen.train.find import trainer_for, usual_family
+from numen.train.find import trainer_for
 from numen.train.ranking import LAMBDARANK, compares_pairs
 from numen.train.recipe import Recipe
 from numen.train.selection import Kept, Selection
@@ -130,8 +130,7 @@ def _ranked(data: Dataset, learnt: Split, judged: Split, wanted: int, seed: int)
 
 def _by_worth(data: Dataset, seed: int) -> list[str]:
     """The columns by what they are worth to a model of the one half, on the other half."""
-    family = usual_family(ColumnsInput("", ()), many=data.many)
-    params = _PLAIN if family == "boosting" else {}
+    family, params = ("forest", {}) if data.many else ("boosting", _PLAIN)
     recipe = Recipe(family=family, epochs=_ROUNDS, seed=seed, params=params)
     with tempfile.TemporaryDirectory(prefix="numen-select-") as folder:
         trained = trainer_for(recipe).fit(data, recipe, Run(Path(folder), Silent()))

@@ -6,6 +6,7 @@ Drawn as text (SVG), so that it loads nothing, needs no library and follows ligh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from html import escape
 from typing import Final
 
@@ -24,7 +25,8 @@ body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sa
   max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { padding: .25rem .8rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line); }
+th, td { padding: .25rem .8rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
 th { color: var(--faint); font-weight: 500; } td.bar { width: 40%; }
 td.bar div { background: var(--c1); height: .8rem; min-width: 1px; }
 p.small, figcaption { color: var(--faint); font-size: .85rem; }
@@ -84,9 +86,11 @@ def _curve(found: Dependence) -> str:
     thin = [[step[shown[0]] for step in row] for row in single]
     low = min(map(min, [*lines, *thin]))
     high = max(map(max, [*lines, *thin]))
-    drawn = [_path(line, low, high, 'class="one" stroke="var(--c0)"') for line in thin]
-    drawn += [_path(line, low, high, f'stroke="var(--c{n})"') for n, line in enumerate(lines)]
-    names = ", ".join(found.outputs[place] for place in shown)
+    along, names = _along(found.values), ", ".join(found.outputs[place] for place in shown)
+    drawn = [_path(along, line, low, high, 'class="one" stroke="var(--c0)"') for line in thin]
+    drawn += [
+        _path(along, line, low, high, f'stroke="var(--c{n})"') for n, line in enumerate(lines)
+    ]
     ends = [_told(value) for value in (found.values[0], found.values[-1])]
     return (
         f'<figure><svg viewBox="0 0 {_WIDE} {_HIGH}" width="{_WIDE}" role="img" '
@@ -98,14 +102,26 @@ def _curve(found: Dependence) -> str:
     )
 
 
-def _path(line: Sequence[float], low: float, high: float, style: str) -> str:
-    step = (_WIDE - _LEFT - 4) / max(len(line) - 1, 1)
+def _path(
+    along: Sequence[float], line: Sequence[float], low: float, high: float, style: str
+) -> str:
+    wide = (_WIDE - _LEFT - 4) / ((along[-1] - along[0]) or 1)
     scale = (_HIGH - _LOW - 8) / ((high - low) or 1)
     points = " ".join(
-        f"{_LEFT + n * step:.1f},{_HIGH - _LOW - (value - low) * scale:.1f}"
-        for n, value in enumerate(line)
+        f"{_LEFT + (place - along[0]) * wide:.1f},{_HIGH - _LOW - (value - low) * scale:.1f}"
+        for place, value in zip(along, line, strict=True)
     )
     return f'<path {style} d="M{points}"/>'
+
+
+def _along(values: Sequence[float | str]) -> list[float]:
+    """Where values stand: numbers and dates by what they are, categories one after the other."""
+    if not isinstance(values[0], str):
+        return [float(value) for value in values]
+    try:
+        return [float(date.fromisoformat(str(value)).toordinal()) for value in values]
+    except ValueError:
+        return [float(place) for place in range(len(values))]
 
 
 def _told(value: float | str) -> str:
