@@ -15,17 +15,19 @@ from numen.core.bundle import EXPLANATION
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import Classification, Manifest
 from numen.train.evaluate.report import EVALUATION, METRICS, Report
+from numen.train.selection import SELECTION, Selection
 
-T = TypeVar("T")
 _LABELS: Final = 50
 _WEAK: Final = 10
 _COLUMNS: Final = 100
+Found = TypeVar("Found", Report, Selection, Manifest)
 
 
 def card(
     manifest: Manifest,
     evaluation: Path | bytes | None = None,
     explanation: Path | bytes | None = None,
+    selection: Path | bytes | None = None,
 ) -> str:
     """The card.
 
@@ -33,31 +35,38 @@ def card(
         manifest: What the bundle says.
         evaluation: The report of its test rows as JSON, where there is one.
         explanation: The manifest of what explains it, where something does.
+        selection: How its columns were chosen as JSON, where they were.
 
     Raises:
-        CorruptBundle: The report is not what numen writes.
+        CorruptBundle: One of them is not what numen writes.
     """
-    report = None if evaluation is None else _read(evaluation, Report, EVALUATION)
+    report = _read(evaluation, EVALUATION, Report)
+    columns = _read(selection, SELECTION, Selection)
+    inner = _read(explanation, EXPLANATION, Manifest)
     lines = [f"# {manifest.family or 'Model'}", "", "## Intended use", ""]
     lines += ["## Facts", "", *_facts(manifest), ""]
     lines += _inputs(manifest)
+    if columns is not None:
+        lines += _selection(columns)
     if manifest.metrics:
         lines += _metrics(manifest, report)
     if report is not None:
         lines += _weak(report) + _calibration(manifest, report)
-    if explanation is not None:
-        lines += _explanation(_read(explanation, Manifest, EXPLANATION))
+    if inner is not None:
+        lines += _explanation(inner)
     if len(manifest.variants) > 1:
         lines += _variants(manifest)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _read(said: Path | bytes, kind: type[T], where: str) -> T:
+def _read(found: Path | bytes | None, name: str, kind: type[Found]) -> Found | None:
+    if found is None:
+        return None
     try:
-        text = said.read_bytes() if isinstance(said, Path) else said
+        text = found.read_bytes() if isinstance(found, Path) else found
         return msgspec.json.decode(text, type=kind)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CorruptBundle(f"{where}: {error}") from error
+        raise CorruptBundle(f"{name}: {error}") from error
 
 
 def _facts(manifest: Manifest) -> Iterable[str]:
@@ -91,6 +100,29 @@ def _inputs(manifest: Manifest) -> list[str]:
         lines += [f"Columns: {names}", ""]
     if isinstance(manifest.postprocess, Classification):
         lines += [f"Labels: {', '.join(manifest.postprocess.labels[:_LABELS])}", ""]
+    return lines
+
+
+def _selection(found: Selection) -> list[str]:
+    left = ", ".join(f"{each.column} ({each.share:.0%})" for each in found.others[:_COLUMNS])
+    lines = [
+        "## Columns chosen",
+        "",
+        *_table(
+            ("column", f"chosen in, of {found.resamples} halves of the rows"),
+            ((each.column, f"{each.share:.0%}") for each in found.chosen),
+        ),
+        f"Left out, and chosen in so many: {left}",
+        "",
+    ]
+    cost = found.cost
+    if cost is not None:
+        lines += [
+            f"What that costs, on {cost.rows:,} training rows kept aside from choosing: "
+            f"{cost.metric} {cost.all:.4f} with all columns, {cost.chosen:.4f} with these, "
+            f"{cost.change:+.4f} (95 %: {cost.low:+.4f} to {cost.high:+.4f}).",
+            "",
+        ]
     return lines
 
 

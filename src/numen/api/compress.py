@@ -20,7 +20,7 @@ from numen.api.calibrate import held_aside
 from numen.api.data import library, open_data
 from numen.api.model import Model
 from numen.api.package import replay, write_files
-from numen.api.train import Silent, golden_samples
+from numen.api.train import golden_samples
 from numen.api.trial import Tried, lost, opened, trial
 from numen.api.variants import contents, with_variants
 from numen.api.workspace import load, registry, settings
@@ -33,7 +33,7 @@ from numen.data.split import Split
 from numen.registry import bundle_folder
 from numen.train import compress as methods
 from numen.train import recipe as recipes
-from numen.train.base import Progress, Run, Soft
+from numen.train.base import Progress, Run, Silent, Soft
 from numen.train.find import trainer_for
 
 Int8 = Literal["", "auto", "static", "dynamic"]
@@ -216,6 +216,7 @@ def _distill(
     params = {name: value for name, value in options.items() if name not in known}
     said = {name: value for name, value in options.items() if name in known}
     recipe = recipes.make({**said, "family": family, "params": params})
+    recipes.refuse(recipe, "select")  # a variant takes what the model takes
     trainer = trainer_for(recipe)
     output = model.judge(data.train).output
     if data.labels is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,9 @@ from numen.store.catalog import ModelVersion
 
 if TYPE_CHECKING:
     from numen.data.dataset import Batch, Dataset, Split
+    from numen.explain.counterfactual import Counterfactual
+    from numen.explain.nearest import Alike
+    from numen.explain.overall import Dependence, Overall
     from numen.train.evaluate import Judged, Report
 
 
@@ -137,6 +140,99 @@ class Model:
         how = self.manifest.postprocess
         target = how.target if isinstance(how, Regression) else "class"
         return report_of(self.judge(split), target=target, by=by, seed=seed)
+
+    def importance(
+        self,
+        split: Split,
+        *,
+        repeats: int = 5,
+        seed: int = 0,
+        told: Callable[[int, str], None] = lambda _place, _name: None,
+    ) -> Overall:
+        """What each column of a table is worth to the model: by shuffling it among held-out rows.
+
+        Args:
+            split: Such as `data.test`; of more than 5,000 rows as many, spread evenly.
+            repeats: How often each column is shuffled, at least once.
+            seed: The same seed shuffles the same.
+            told: Hears the place and the name of the column that is next.
+
+        Raises:
+            InvalidInput: The model is of no table or learns an order, or the data's rows are not
+                what it takes.
+        """
+        from numen.api.overall import importance
+
+        return importance(self, split, repeats=repeats, seed=seed, told=told)
+
+    def dependence(self, split: Split, column: str, *, seed: int = 0) -> Dependence:
+        """What the model says as one column goes through its values, all others being as they are.
+
+        Args:
+            split: Such as `data.test`; of more than 5,000 rows as many, spread evenly.
+            column: Which.
+            seed: Of the single rows that are kept beside the mean.
+
+        Raises:
+            InvalidInput: As `importance`; or the column is none of the model's, or a text.
+        """
+        from numen.api.overall import dependence
+
+        return dependence(self, split, column, seed=seed)
+
+    def counterfactual(
+        self,
+        row: Mapping[str, Any],
+        wanted: str | tuple[float | None, float | None],
+        *,
+        vary: Sequence[str] = (),
+        fix: Sequence[str] = (),
+        bounds: Mapping[str, tuple[float | None, float | None]] | None = None,
+        most: int = 3,
+    ) -> list[Counterfactual]:
+        """What would have to be different in a row of a table for the model to answer otherwise.
+
+        Args:
+            row: Its named fields.
+            wanted: The label that is to be the answer; of a quantity the range, `(low, high)`,
+                where None is open.
+            vary: The columns that may change; numbers and categories by default.
+            fix: Of these, the columns that stay.
+            bounds: Between which values a number may change, by column; by default between the
+                2nd and the 98th percentile of the rows the model learnt from, where None stands
+                as well.
+            most: How many are wanted at most.
+
+        Returns:
+            The nearest first. Each says what makes the model answer so, not what would make the
+            world so.
+
+        Raises:
+            InvalidInput: The model answers so already, has no such label or columns, or is of no
+                table.
+            NotFound: Nothing that is allowed makes the model answer so.
+        """
+        from numen.api.change import counterfactual
+
+        return counterfactual(self, row, wanted, vary=vary, fix=fix, bounds=bounds, most=most)
+
+    def alike(self, split: Split, row: Mapping[str, Any], most: int = 3) -> list[Alike]:
+        """The rows of a table most like one, of those that the model answers alike.
+
+        Args:
+            split: Such as `data.train`; of more than 5,000 rows as many, spread evenly.
+            row: Its named fields.
+            most: How many are wanted at most.
+
+        Returns:
+            The nearest first; see `numen.explain.nearest.distances`.
+
+        Raises:
+            InvalidInput: The model is of no table, or the row is not what it takes.
+        """
+        from numen.api.overall import alike
+
+        return alike(self, split, row, most)
 
     def judge(self, split: Split, variant: Runtime | None = None) -> Judged:
         """Predictions on labelled rows, beside the truth.

@@ -26,6 +26,7 @@ from numen.core.signature import Array, Arrays
 from numen.runtime.base import Runtime, make
 from numen.train.base import Trained
 from numen.train.evaluate.report import EVALUATION
+from numen.train.selection import SELECTION
 
 GOLDEN_ROWS = 16
 # Given a draft of the bundle: its metrics, and what was found besides, by file name.
@@ -169,6 +170,6 @@ def write_files(
             metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
         manifest = msgspec.structs.replace(manifest, metrics=metrics)
         contents |= found
-    said = contents.get(f"{EXPLANATION}/{MANIFEST}")
-    contents[CARD] = card(manifest, contents.get(EVALUATION), said).encode()
+    told = (EVALUATION, f"{EXPLANATION}/{MANIFEST}", SELECTION)
+    contents[CARD] = card(manifest, *(contents.get(each) for each in told)).encode()
     return Bundle.write(target, manifest, contents)

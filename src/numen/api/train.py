@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -27,32 +26,17 @@ from numen.data.drift import REFERENCE, encode, reference, sample
 from numen.registry import bundle_folder
 from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
-from numen.train.base import Progress, Run
+from numen.train.base import Progress, Run, Silent
 from numen.train.cluster import Cluster
 from numen.train.evaluate import plots, report_of
 from numen.train.evaluate.figures import AT_TRAINING
 from numen.train.evaluate.report import EVALUATION
 from numen.train.find import trainer_for
 from numen.train.recipe import Recipe
+from numen.train.selection import SELECTION
 
 Stopped: TypeAlias = Literal["finished", "early", "interrupted"]
 _GOLDEN_CHARACTERS = 2_000
-
-
-class Silent:
-    """A Progress that tells nobody."""
-
-    def begin(self, epochs: int, steps: int) -> None:
-        """Ignored."""
-
-    def step(self, metrics: Mapping[str, float]) -> None:
-        """Ignored."""
-
-    def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
-        """Ignored."""
-
-    def note(self, message: str) -> None:
-        """Ignored."""
 
 
 def train(
@@ -122,6 +106,12 @@ def _make(
     dataset: Dataset, plan: Recipe, recipe: Recipe, run: Run, target: Path
 ) -> tuple[Bundle, Stopped]:
     """Trains by the recipe, exports, compares, measures, and writes the bundle of the plan."""
+    more: dict[str, bytes] = {}
+    if recipe.select is not None:
+        from numen.api.select import chosen
+
+        dataset, selection = chosen(dataset, recipe, run)
+        more[SELECTION] = msgspec.json.format(msgspec.json.encode(selection), indent=2)
     trained = trainer_for(recipe).fit(dataset, recipe, run)
 
     def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
@@ -131,7 +121,7 @@ def _make(
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
         seen = embed(model, sample(dataset, "test"))
         found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
-        return report.metrics, {**plots(report), **found}
+        return report.metrics, {**plots(report), **found, **more}
 
     facts = Facts(
         preprocess=dataset.preprocess,

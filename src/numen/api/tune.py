@@ -12,17 +12,17 @@ import msgspec
 
 from numen.api.model import Model
 from numen.api.plan import data_of, plan_of, with_body, with_version
-from numen.api.train import Silent, train
+from numen.api.train import train
 from numen.api.workspace import settings
 from numen.core.errors import InvalidInput
 from numen.core.reference import check_name
 from numen.data.dataset import Dataset
 from numen.train import space as spaces
-from numen.train.base import Progress
+from numen.train.base import Progress, Silent
 from numen.train.charts import Form, charts
 from numen.train.cluster import Cluster
 from numen.train.find import usual_space
-from numen.train.recipe import Recipe
+from numen.train.recipe import Recipe, refuse
 from numen.train.study import JOURNAL, Row
 from numen.train.trial import rehearse
 from numen.train.tune import Budget, Search, Watch, final_recipe, importances, search_here
@@ -124,6 +124,7 @@ def tune(
         Conflict: Another process drives the study.
     """
     plan = plan_of(recipe, family, name, options)
+    refuse(plan, "select")  # trials would be judged with all columns
     dataset, plan = data_of(plan, data, progress or Silent())
     plan = with_version(plan)  # one network for all trials, whatever is published meanwhile
     base = msgspec.structs.replace(plan, validation=plan.validation or ASIDE)

@@ -9,6 +9,7 @@ import typer
 import numen
 from numen.cli import (
     bench,
+    change,
     data,
     demo,
     doctor,
@@ -17,6 +18,7 @@ from numen.cli import (
     keys,
     label,
     models,
+    overall,
     predict,
     quality,
     serve,
@@ -54,11 +56,13 @@ app.command("doctor")(doctor.doctor)
 app.command("train")(train.train)
 app.command("tune")(tune.tune)
 app.command("evaluate")(quality.evaluate)
+app.command("importance")(overall.importance)
 app.command("compress")(quality.compress)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
+app.command("change")(change.change)
 app.command("bench")(bench.bench)
 data.app.command("drift")(quality.drift)
 data.app.command("label")(label.label)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numen.api.calibrate import Calibrated
     from numen.api.compress import Compressed
     from numen.api.trial import Tried
+    from numen.data.dataset import Dataset
     from numen.train.evaluate import Comparison, Report
 
 _COLORS = {"stable": "green", "watch": "yellow", "drifted": "red"}
@@ -47,11 +48,7 @@ def evaluate(
     from numen.train.evaluate import compare, report_of
 
     dataset = open_data(data)
-    if split not in dataset.splits:
-        raise InvalidInput(
-            f"split: expected one of {', '.join(dataset.splits)}, received {split!r}",
-            field="split",
-        )
+    check_split(dataset, split)
     if calibrate:
         if against or by or out:
             raise InvalidInput(
@@ -81,6 +78,18 @@ def evaluate(
     _tell(title, report, compared)
     if out is not None:
         show.out.print(f"[green]✓[/] report and plots in {out}")
+
+
+def check_split(data: Dataset, split: str) -> None:
+    """Refuses a split that the data do not have.
+
+    Raises:
+        InvalidInput: So it is.
+    """
+    if split not in data.splits:
+        raise InvalidInput(
+            f"split: expected one of {', '.join(data.splits)}, received {split!r}", field="split"
+        )
 
 
 def _calibrate(reference: str, dataset: Any, as_json: bool) -> None:

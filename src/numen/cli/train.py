@@ -33,6 +33,9 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="key=value of the recipe or the family.")
     ] = None,
+    select: Annotated[
+        int | None, typer.Option(help="Of a table: choose so many columns and learn from these.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from where it was interrupted.")] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Train in the background; see numen jobs.")
@@ -47,7 +50,7 @@ def train(
     from numen.api.plan import plan_of
     from numen.api.train import train as train_
 
-    options = settings_of(set_)
+    options = settings_of(set_) | ({} if select is None else {"select": select})
     recipe = Path(target) if target.endswith(".toml") else None
     name = "" if recipe else target
     if not (recipe or data or "data" in options):

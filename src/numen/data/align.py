@@ -6,9 +6,10 @@ Another set may have found others, or found them in another order: here they go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from numen.core.errors import InvalidInput
@@ -60,6 +61,23 @@ def align(data: Dataset, how: Preprocess | None, reading: Classification | Regre
     if isinstance(reading, Regression):
         return replace(made, target=reading.target, quantities=reading.targets)
     return replace(made, labels=reading.labels)
+
+
+def narrowed(data: Dataset, names: Collection[str]) -> Dataset:
+    """The data of a table with some of its columns; the others may be sent and are not looked at.
+
+    Args:
+        data: The rows.
+        names: The columns that stay.
+    """
+    how = data.preprocess
+    assert isinstance(how, _TABLES)
+    kept = tuple(column for column in how.columns if column.name in names)
+    left = tuple(column.name for column in how.columns if column.name not in names)
+    recode = _columns(how.columns, kept)
+    splits = {name: split.taught(split.target, recode) for name, split in data.splits.items()}
+    fewer = msgspec.structs.replace(how, columns=kept, ignored=(*how.ignored, *left))
+    return replace(data, splits=splits, preprocess=fewer)
 
 
 def _columns(mine: Sequence[Column], its: Sequence[Column]) -> Callable[[Array], Array]:

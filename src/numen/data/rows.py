@@ -207,6 +207,8 @@ class Taught:
     def __init__(self, rows: Rows, target: Array, recode: Callable[[Array], Array] | None = None):
         self.table, self.input, self.row_bytes = rows.table, rows.input, rows.row_bytes
         self.target = target
+        self.group: Array | None = getattr(rows, "group", None)
+        self.order: Array | None = getattr(rows, "order", None)
         self._rows, self._recode = rows, recode
 
     def part(self, start: int, stop: int) -> Array:

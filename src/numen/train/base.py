@@ -39,6 +39,22 @@ class Progress(Protocol):
         """Something a person should know."""
 
 
+class Silent:
+    """A Progress that tells nobody."""
+
+    def begin(self, epochs: int, steps: int) -> None:
+        """Ignored."""
+
+    def step(self, metrics: Mapping[str, float]) -> None:
+        """Ignored."""
+
+    def epoch(self, number: int, metrics: Mapping[str, float]) -> None:
+        """Ignored."""
+
+    def note(self, message: str) -> None:
+        """Ignored."""
+
+
 class Ended(Exception):
     """A Progress raises it to end a training of which nothing is wanted; trainers let it through.
 

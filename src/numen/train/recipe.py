@@ -50,6 +50,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         batch_size: Rows a step.
         validation: Part of the training rows kept aside to choose the best epoch by.
         patience: Epochs without improvement before stopping early; 0 never stops early.
+        select: Of a table, how many of its columns are chosen to learn from; all when empty.
         seed: Makes a run repeatable.
         params: The family's own parameters.
         tune: What `numen tune` tries: by name of a parameter, a list of values, or the least and
@@ -75,6 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     batch_size: Positive | None = None
     validation: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
     patience: Annotated[int, msgspec.Meta(ge=0)] = 0
+    select: Positive | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
     params: dict[str, Any] = {}
     tune: dict[str, Any] = {}
