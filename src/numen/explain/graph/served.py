@@ -22,11 +22,13 @@ from numen.explain.graph.write import (
     NOISE,
     PRODUCT,
     SALIENCY,
+    SMOOTH,
     WEIGHTS,
     Explanation,
 )
 
 STEPS: Final = 32  # points of the Gauss-Legendre rule between baseline and input
+_DRAWS: Final = 16  # of noise around the input
 _ASKED: Final = "target:asked"
 _CHEAP: Final = (SALIENCY, PRODUCT)  # of one gradient, which costs little beside a path of them
 
@@ -53,7 +55,8 @@ def served(
         if info.name.startswith(BASELINE):
             given = baselines.get(info.name.removeprefix(BASELINE), np.zeros((1, *row)))
         if info.name.startswith(NOISE):
-            given = np.zeros((1, *row))
+            drawn = np.random.default_rng(0).normal(0, 1, (_DRAWS, *row))
+            given = drawn if method == SMOOTH else drawn[:1]  # else nobody looks at it
         if given is not None:
             kind = helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
             graph.initializer.append(numpy_helper.from_array(given.astype(kind), info.name))

@@ -107,7 +107,9 @@ def rise(
     seconds: float | None = None,
     seed: int = 0,
 ) -> Estimate:
-    """The mean value of random sets that a player is in (RISE; Petsiuk et al. 2018), half of each.
+    """How far random sets that a player is in are above the mean of all (RISE), half of each.
+
+    Petsiuk et al. 2018 have the mean itself, which all players share; what is above it has a sign.
 
     Args:
         value: The game.
@@ -121,7 +123,7 @@ def rise(
     mean = _Mean((players, *both[0].shape))
     for part in rounds(len(sets), _FIRST, seconds):
         worth = np.asarray(value(sets[part]), float)
-        there = 2.0 * sets[part]
+        there = 2.0 * sets[part] - 1
         mean.add(
             len(there),
             np.tensordot(there, worth, (0, 0)),
