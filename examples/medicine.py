@@ -88,11 +88,11 @@ def why_this_patient(model: numen.Model, data: numen.Dataset) -> None:
 
 
 def progression() -> None:
-    """A quantity: how far diabetes had gone a year later, from ten measurements and from four."""
+    """A quantity: how far diabetes had gone a year later, from ten measurements and from half of them."""
     load_diabetes(as_frame=True, scaled=False).frame.to_csv("diabetes.csv", index=False)
     data = numen.Dataset.open("diabetes.csv", target="target")
     every = numen.train(data, "linear")
-    few = numen.train(data, "linear", select=4)
+    few = numen.train(data, "linear", select=5)
     names = ", ".join(column.name for column in few.manifest.preprocess.columns)
     print(f"\nDiabetes after a year, {len(data.test)} patients held out:")
     for what, model in ((f"{len(data.preprocess.columns)} measurements", every), (names, few)):
