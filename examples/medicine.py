@@ -88,7 +88,7 @@ def why_this_patient(model: numen.Model, data: numen.Dataset) -> None:
 
 
 def progression() -> None:
-    """A quantity: how far diabetes had gone a year later, from ten measurements and from half of them."""
+    """A quantity: how far diabetes had gone a year later, from ten measurements and from five."""
     load_diabetes(as_frame=True, scaled=False).frame.to_csv("diabetes.csv", index=False)
     data = numen.Dataset.open("diabetes.csv", target="target")
     every = numen.train(data, "linear")

@@ -42,6 +42,9 @@ export const strings = {
     alias: (alias: string, version: string, own: boolean) => (own ? alias : `${alias} → ${version}`),
     aliases: "Aliases",
     notReady: "not ready",
+    goesBy: "What it goes by",
+    goesByMeaning: (rows: number) =>
+      `How much the loss grows when a column's values are dealt out anew among ${rows} test rows.`,
     versions: "Versions",
     framework: "Framework",
     family: "Family",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 import numen
-from numen.core.bundle import Bundle
+from numen.core.bundle import CARD, Bundle
 from numen.core.errors import InvalidInput, NotFound
+from numen.explain.overall import IMPORTANCE, Overall
 from parts import make_bundle
+from train.kinds import columns, pictures
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -275,3 +278,15 @@ def test_distances_are_gowers() -> None:
     rows = np.array([[0, 0, 1], [4, 1, np.nan], [0, 1, 1], [4, 0, np.nan]], np.float32)
     row = np.array([1, 0, np.nan], np.float32)
     assert np.allclose(distances(rows, row, columns), [0.5 + 0 + 1, 1.5 + 1 + 0, 0.5 + 1 + 1, 1.5])
+
+
+def test_a_training_keeps_what_columns_are_worth(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NUMEN_HOME", str(tmp_path / "home"))
+    model = numen.train(columns(tmp_path), "boosting")
+    whole = msgspec.json.decode(model.bundle.file(IMPORTANCE).read_bytes(), type=Overall)
+    assert {each.column for each in whole.columns} == {"a", "b", "kind"}
+    assert whole.columns[-1].column == "kind"  # it says nothing
+    assert "## What it goes by" in model.bundle.file(CARD).read_text()
+    pixels = numen.train(pictures(tmp_path / "p"), "mlp", epochs=1)
+    with pytest.raises(NotFound):
+        pixels.bundle.file(IMPORTANCE)

@@ -145,7 +145,7 @@ def test_a_tables_columns_are_bars_with_the_largest_first(
     page.get_by_test_id("field-a").fill("1.25")
     page.get_by_test_id("field-b").fill("-2.5")
     page.get_by_test_id("field-kind").select_option("y")
-    bars = page.get_by_test_id("why-bars").get_by_role("listitem")
+    bars = page.get_by_test_id("why").get_by_test_id("why-bars").get_by_role("listitem")
     expect(bars).to_have_count(3)
     expect(page.get_by_test_id("why-title")).to_have_text("Which columns spoke for “no”")
     expect(page.get_by_test_id("why-method")).to_have_text("by Shapley values")
@@ -183,8 +183,8 @@ def test_how_uncertain_it_is_stands_beside_a_bar(browser: Browser, explained: Li
     page.route("**/explain", lambda route: route.fulfill(body=said))
     for name, value in (("a", "1.25"), ("b", "-2.5")):
         page.get_by_test_id(f"field-{name}").fill(value)
-    expect(page.get_by_test_id("why-bar-a")).to_contain_text("+3 ± 0.25")
-    expect(page.get_by_test_id("why-bar-b")).to_contain_text("-2 ± 0.5")
+    expect(page.get_by_test_id("why").get_by_test_id("why-bar-a")).to_contain_text("+3 ± 0.25")
+    expect(page.get_by_test_id("why").get_by_test_id("why-bar-b")).to_contain_text("-2 ± 0.5")
     page.close()
     assert wrong == []
 
@@ -196,7 +196,7 @@ def test_a_quantity_is_raised_or_lowered(browser: Browser, explained: Live) -> N
     expect(page.get_by_test_id("why-title")).to_have_text(
         "Which columns raised “goal” or lowered it"
     )
-    expect(page.get_by_test_id("why-bar-a")).to_contain_text("a = 1.5")
+    expect(page.get_by_test_id("why").get_by_test_id("why-bar-a")).to_contain_text("a = 1.5")
     page.close()
     assert wrong == []
 
@@ -269,4 +269,14 @@ def test_what_nothing_explains_has_no_switch(browser: Browser, explained: Live) 
     page.goto(f"{explained.url}/#plain")
     page.get_by_test_id("canvas").wait_for()
     expect(page.get_by_role("switch", name="Why?")).to_have_count(0)
+    page.close()
+
+
+def test_what_a_table_goes_by_stands_in_its_card(browser: Browser, explained: Live) -> None:
+    page = browser.new_page()
+    page.goto(f"{explained.url}/#grown")
+    expect(page.get_by_test_id("goes-by").get_by_role("listitem")).to_have_count(3)
+    page.goto(f"{explained.url}/#digits")
+    page.get_by_test_id("canvas").wait_for()
+    expect(page.get_by_test_id("goes-by")).to_have_count(0)
     page.close()

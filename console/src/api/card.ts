@@ -70,6 +70,12 @@ export interface Regression {
   target: string;
 }
 
+/** By how much the loss grows when a column's values are dealt out anew, and its 95 % interval. */
+export interface Importance {
+  rows: number;
+  columns: { column: string; loss: { mean: number; low: number; high: number } }[];
+}
+
 export interface Explains {
   /** The ways in which answers are explained, the usual one first. */
   methods: string[];
@@ -90,6 +96,7 @@ export interface Card {
   preprocess: ImageInput | ColumnsInput | WindowInput | TextInput | AudioInput | null;
   postprocess: Classification | Regression | null;
   explains: Explains | null;
+  importance: Importance | null;
   metrics: Record<string, number>;
   framework: string;
   family: string;

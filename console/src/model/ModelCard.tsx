@@ -1,9 +1,10 @@
 // What a model is: its name and version, how good it is, where it comes from, what goes in and out.
 import type { ComponentChildren } from "preact";
-import type { Card, TensorSpec } from "../api/card";
+import type { Card, Importance, TensorSpec } from "../api/card";
 import { bytes, metric, quantity } from "../format";
 import { CopyButton } from "../page/CopyButton";
 import { strings } from "../strings";
+import { SignedBars } from "../why/SignedBars";
 
 const t = strings.card;
 
@@ -48,7 +49,24 @@ export function ModelCard({ card }: { card: Card }) {
           <CopyButton text={card.digest} what={t.digest.toLowerCase()} />
         </Fact>
       </dl>
+      {card.importance && <GoesBy importance={card.importance} />}
     </aside>
+  );
+}
+
+function GoesBy({ importance: { rows, columns } }: { importance: Importance }) {
+  const parts = columns.map(({ column, loss }) => ({
+    name: column,
+    said: "",
+    value: loss.mean,
+    spread: (loss.high - loss.low) / 2,
+  }));
+  return (
+    <section class="goes-by" data-testid="goes-by">
+      <h3>{t.goesBy}</h3>
+      <p class="faint">{t.goesByMeaning(rows)}</p>
+      <SignedBars parts={parts} />
+    </section>
   );
 }
 

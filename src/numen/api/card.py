@@ -5,44 +5,40 @@ What the model is meant for only people know, so its heading stands empty until 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 
-from numen.core.bundle import EXPLANATION
+from numen.core.bundle import EXPLANATION, MANIFEST
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import Classification, Manifest
+from numen.explain.overall import IMPORTANCE, Overall
 from numen.train.evaluate.report import EVALUATION, METRICS, Report
 from numen.train.selection import SELECTION, Selection
 
 _LABELS: Final = 50
 _WEAK: Final = 10
 _COLUMNS: Final = 100
-Found = TypeVar("Found", Report, Selection, Manifest)
+_WORTH: Final = 12
+Found = TypeVar("Found", Report, Selection, Manifest, Overall)
 
 
-def card(
-    manifest: Manifest,
-    evaluation: Path | bytes | None = None,
-    explanation: Path | bytes | None = None,
-    selection: Path | bytes | None = None,
-) -> str:
+def card(manifest: Manifest, files: Mapping[str, Path | bytes]) -> str:
     """The card.
 
     Args:
         manifest: What the bundle says.
-        evaluation: The report of its test rows as JSON, where there is one.
-        explanation: The manifest of what explains it, where something does.
-        selection: How its columns were chosen as JSON, where they were.
+        files: Those of its bundle, by their paths in it; of them what was measured is read.
 
     Raises:
         CorruptBundle: One of them is not what numen writes.
     """
-    report = _read(evaluation, EVALUATION, Report)
-    columns = _read(selection, SELECTION, Selection)
-    inner = _read(explanation, EXPLANATION, Manifest)
+    report = _read(files, EVALUATION, Report)
+    columns = _read(files, SELECTION, Selection)
+    inner = _read(files, f"{EXPLANATION}/{MANIFEST}", Manifest)
+    whole = _read(files, IMPORTANCE, Overall)
     lines = [f"# {manifest.family or 'Model'}", "", "## Intended use", ""]
     lines += ["## Facts", "", *_facts(manifest), ""]
     lines += _inputs(manifest)
@@ -52,6 +48,8 @@ def card(
         lines += _metrics(manifest, report)
     if report is not None:
         lines += _weak(report) + _calibration(manifest, report)
+    if whole is not None:
+        lines += _importance(whole)
     if inner is not None:
         lines += _explanation(inner)
     if len(manifest.variants) > 1:
@@ -59,7 +57,8 @@ def card(
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _read(found: Path | bytes | None, name: str, kind: type[Found]) -> Found | None:
+def _read(files: Mapping[str, Path | bytes], name: str, kind: type[Found]) -> Found | None:
+    found = files.get(name)
     if found is None:
         return None
     try:
@@ -164,6 +163,16 @@ def _calibration(manifest: Manifest, report: Report) -> list[str]:
     if "temperature" in manifest.metrics:
         lines += [f"Scores are divided by {manifest.metrics['temperature']:.4g} in the graph."]
     return [*lines, ""]
+
+
+def _importance(whole: Overall) -> list[str]:
+    rows = [
+        (each.column, f"{each.loss.mean:.4f}", f"{each.loss.low:.4f} to {each.loss.high:.4f}")
+        for each in whole.columns[:_WORTH]
+    ]
+    lines = ["## What it goes by", ""]
+    lines += _table(("column", "loss without what it says", "95 % interval"), rows)
+    return [*lines, f"On {whole.rows:,} test rows: {whole.method}.", ""]
 
 
 def _explanation(inner: Manifest) -> list[str]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS: Final = 5_000  # that are looked at, spread evenly
 _AT_ONCE: Final = 1_024
+_FEW_ROWS: Final = 1_000
+_FEW_COLUMNS: Final = 100
+_FEW_REPEATS: Final = 2
 
 
 def importance(
@@ -49,6 +52,19 @@ def importance(
         lambda given: answers(model, given), rows, target, how.columns,
         repeats=repeats, seed=seed, told=told,
     )  # fmt: skip
+
+
+def at_training(model: Model, split: Split) -> Overall | None:
+    """A quick look at some rows, for the card; None of a model or a table that it is not for."""
+    how = model.manifest.preprocess
+    if (
+        not isinstance(how, ColumnsInput | WindowInput)
+        or not 1 < len(how.columns) <= _FEW_COLUMNS
+        or groups_to_judge(model.manifest.recipe.get("loss", ""), split) is not None
+    ):
+        return None
+    places = np.unique(np.linspace(0, len(split) - 1, _FEW_ROWS).astype(int))
+    return importance(model, split.take(places), repeats=_FEW_REPEATS)
 
 
 def dependence(model: Model, split: Split, column: str, *, seed: int = 0) -> Dependence:

@@ -13,7 +13,7 @@ import numpy as np
 
 from numen.api.card import card
 from numen.api.explanation import explained
-from numen.core.bundle import CARD, EXPLANATION, GOLDEN, MANIFEST, Bundle, Golden, pack_golden
+from numen.core.bundle import CARD, GOLDEN, Bundle, Golden, pack_golden
 from numen.core.errors import ExportFailed
 from numen.core.manifest import (
     Classification,
@@ -25,8 +25,6 @@ from numen.core.manifest import (
 from numen.core.signature import Array, Arrays
 from numen.runtime.base import Runtime, make
 from numen.train.base import Trained
-from numen.train.evaluate.report import EVALUATION
-from numen.train.selection import SELECTION
 
 GOLDEN_ROWS = 16
 # Given a draft of the bundle: its metrics, and what was found besides, by file name.
@@ -170,6 +168,5 @@ def write_files(
             metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
         manifest = msgspec.structs.replace(manifest, metrics=metrics)
         contents |= found
-    told = (EVALUATION, f"{EXPLANATION}/{MANIFEST}", SELECTION)
-    contents[CARD] = card(manifest, *(contents.get(each) for each in told)).encode()
+    contents[CARD] = card(manifest, contents).encode()
     return Bundle.write(target, manifest, contents)

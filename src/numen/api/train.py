@@ -14,6 +14,7 @@ import numpy as np
 
 from numen.api.embed import embed
 from numen.api.model import Model
+from numen.api.overall import at_training
 from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
 from numen.api.plan import data_of, plan_of, with_body
 from numen.api.workspace import registry, settings
@@ -23,6 +24,7 @@ from numen.core.manifest import ImageInput, TextInput
 from numen.core.signature import Arrays
 from numen.data.dataset import Dataset
 from numen.data.drift import REFERENCE, encode, reference, sample
+from numen.explain.overall import IMPORTANCE
 from numen.registry import bundle_folder
 from numen.runtime.process import pixels_to_input
 from numen.train import recipe as recipes
@@ -121,6 +123,8 @@ def _make(
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
         seen = embed(model, sample(dataset, "test"))
         found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
+        if (whole := at_training(model, dataset.test)) is not None:
+            found[IMPORTANCE] = msgspec.json.format(msgspec.json.encode(whole), indent=2)
         return report.metrics, {**plots(report), **found, **more}
 
     facts = Facts(

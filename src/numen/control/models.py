@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from numen.core.errors import NotFound
 from numen.core.reference import DEFAULT_ALIAS, Reference
 from numen.core.signature import TensorSpec
 from numen.explain.explanation import Explainer
+from numen.explain.overall import IMPORTANCE
 from numen.registry import Model, Registry
 from numen.serve.live import Endpoint
 from numen.serve.service import Service
@@ -101,6 +103,7 @@ def describe(model: Model, version: ModelVersion, bundle: Bundle) -> dict[str, A
         "preprocess": _tagged(manifest.preprocess),
         "postprocess": _tagged(manifest.postprocess),
         "explains": _explains(bundle),
+        "importance": _importance(bundle),
         "metrics": manifest.metrics,
         "framework": manifest.framework,
         "family": manifest.family,
@@ -120,6 +123,15 @@ def _explains(bundle: Bundle) -> dict[str, Any] | None:
         "methods": Explainer(inner, inner.signature).methods,
         "faithfulness": inner.metrics,
     }
+
+
+def _importance(bundle: Bundle) -> dict[str, Any] | None:
+    """What each column of a table was found to be worth to the model."""
+    try:
+        found: dict[str, Any] = json.loads(bundle.file(IMPORTANCE).read_bytes())
+    except (NotFound, OSError, ValueError):
+        return None
+    return found
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

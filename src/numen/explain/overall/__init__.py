@@ -4,6 +4,8 @@ Needs numpy and something that answers a table, whatever it is. It says what thi
 never what causes what: of two columns that say the same, the model may lean on either.
 """
 
+from typing import Final
+
 from numen.explain.overall.shuffled import (
     REPEATS,
     Grown,
@@ -14,7 +16,10 @@ from numen.explain.overall.shuffled import (
 )
 from numen.explain.overall.varied import Dependence, dependence
 
+IMPORTANCE: Final = "importance.json"  # the file of a bundle that says what its columns are worth
+
 __all__ = [
+    "IMPORTANCE",
     "REPEATS",
     "Dependence",
     "Grown",
