@@ -1,7 +1,8 @@
 """Shapley values for explain.py: what is explained, by numen and by `shap`, and how it is timed.
 
-KernelSHAP asks the same number of sets of the same graph on both sides, all of whose rows run
-through onnxruntime; `shap` is given patches as its documentation does, by a function of masks.
+KernelSHAP asks the same number of sets of the same graph on both sides, by onnxruntime: numen in
+parts, as it is published; `shap` is given patches as its documentation does, by a function of
+masks.
 TreeSHAP reads the same trees: `shap.TreeExplainer` from the library that grew them.
 """
 
@@ -54,13 +55,20 @@ def groups(network: str) -> np.ndarray:
 
 
 def kernel_of_numen(folder: str, network: str) -> Explain:
+    import onnx
+
     from numen.explain.perturb import Plan
+    from numen.explain.perturb.head import parted
     from numen.runtime.perturb import PerturbRuntime
 
     sets = TABLES[network][2] if network in TABLES else SETS
     behind = np.load(f"{folder}/{network}.behind.npy")
     path = Path(folder) / f"{network}.kernel-shap.npz"
     path.write_bytes(Plan("kernel-shap", sets + 2, groups(network), behind).pack())
+    # As a model is published.
+    two = parted(onnx.load(f"{folder}/{network}.onnx"), np.load(f"{folder}/{network}.npy"))
+    for part, graph in zip(("head", "tail"), two or (), strict=False):
+        (Path(folder) / f"{network}.{part}.onnx").write_bytes(graph)
     runtime = PerturbRuntime()
     runtime.open(path)
 
@@ -72,7 +80,7 @@ def kernel_of_numen(folder: str, network: str) -> Explain:
 
 
 def kernel_alone(folder: str, network: str) -> Explain:
-    """Nothing but as many runs of the graph: what neither side can be faster than."""
+    """Nothing but as many runs of the graph: faster is only who need not run all of it."""
     import networks
 
     sets = TABLES[network][2] if network in TABLES else SETS

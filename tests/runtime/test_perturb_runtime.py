@@ -77,7 +77,7 @@ def test_rows_have_the_same_explanation_alone_and_in_parts(opened, monkeypatch) 
     run = runtime._graph.predict
     monkeypatch.setattr(runtime._graph, "predict", lambda given: runs.append(given) or run(given))
     for most in (1, 7, 25, 1000):
-        monkeypatch.setattr(perturb, "_NUMBERS", most)
+        monkeypatch.setattr(perturb, "NUMBERS", most)
         parts = runtime.predict({"x": x, "target": target})
         for name, array in together.items():
             np.testing.assert_allclose(parts[name], array, atol=1e-6)

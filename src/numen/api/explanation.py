@@ -120,6 +120,7 @@ def _by_trees(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
 
 def _by_perturbing(model: Any, manifest: Manifest, samples: Arrays) -> _Way | None:
     """What parts of an input are worth to the answer, and only what is lost without each."""
+    from numen.explain.perturb.head import parted
     from numen.explain.perturb.planning import plans
 
     (source, *others), (output,) = manifest.signature.inputs, manifest.signature.outputs
@@ -133,6 +134,8 @@ def _by_perturbing(model: Any, manifest: Manifest, samples: Arrays) -> _Way | No
     files = {"perturb.onnx": model.SerializeToString()}
     made = plans(manifest.preprocess, samples[source.name], len(files["perturb.onnx"]) // 4)
     files |= {f"perturb.{plan.method}.npz": plan.pack() for plan in made}
+    if any(plan.many for plan in made) and (two := parted(model, samples[source.name])):
+        files |= dict(zip(("perturb.head.onnx", "perturb.tail.onnx"), two, strict=True))
     variants = (Variant(p.method, "perturb", f"perturb.{p.method}.npz") for p in made)
     return _Way(tuple(variants), files, rows=2)
 

@@ -1,12 +1,13 @@
 """The perturb runtime: a model's answers, and what parts of its input are worth to them.
 
 The file is an `.npz` of a plan, called GRAPH.METHOD.npz; the prediction graph lies beside it as
-GRAPH.onnx. Any graph of one input and one output of numbers will do.
+GRAPH.onnx. Any graph of one input and one output of numbers will do; where it could be parted
+behind its first layer, GRAPH.head.onnx and GRAPH.tail.onnx lie there too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +19,8 @@ from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY
 from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
 from numen.runtime.onnx import OnnxRuntime
+from numen.runtime.parted import NUMBERS, Parted
 
-_NUMBERS: Final = 1 << 18  # of inputs that run together: all layers' stay in the core's cache
 _TEXTS: Final = 128  # texts that run together: each may become a number for every word known
 
 
@@ -28,12 +29,18 @@ class PerturbRuntime:
 
     def __init__(self) -> None:
         self._graph = OnnxRuntime()
+        self._parted: Parted | None = None
         self._signature = Signature((), ())
 
     def open(self, path: Path, *, threads: int = 1) -> None:
         """Loads plan and graph; see `Runtime.open`."""
         self._plan = Plan.load(path)
-        self._graph.open(path.with_suffix("").with_suffix(".onnx"), threads=threads)
+        graph, head, tail = (
+            path.with_suffix("").with_suffix(f"{part}.onnx") for part in ("", ".head", ".tail")
+        )
+        self._graph.open(graph, threads=threads)
+        if self._plan.many and head.exists():
+            self._parted = Parted(head, tail, threads)
         known = self._graph.signature
         if len(known.inputs) != 1 or len(known.outputs) != 1:
             raise CorruptBundle(f"{path.name}: expected a graph of one input and one output")
@@ -65,7 +72,7 @@ class PerturbRuntime:
         outputs = self._graph.predict({self._rows.name: given})
         asked = self._asked(inputs, outputs[self._output.name])
         values, errors, expected, words = [], [], [], []
-        for part, players in self._plan.players(given):
+        for part, players in self._parts(given):
             made = self._estimate(players, given[part], asked[part])
             expected.append(made.nothing)
             values += list(players.spread(made.values))
@@ -81,23 +88,34 @@ class PerturbRuntime:
             found[TOKENS] = _padded(words, "")
         return {**outputs, **found}
 
+    def _parts(self, given: Array) -> Iterator[tuple[slice, Players]]:
+        """Rows that are asked together; of a graph in parts one, whose shares fill the cache."""
+        for part, players in self._plan.players(given):
+            if self._parted:
+                yield from ((slice(n, n + 1), players) for n in range(len(given))[part])
+            else:
+                yield part, players
+
     def _estimate(self, players: Players, rows: Array, asked: Array) -> Estimate:
         """What the players of some rows are worth to the numbers asked about."""
-        most = _TEXTS if self._plan.texts else max(1, _NUMBERS // rows[0].size)
-        step = max(1, most // players.copies)
-
-        def value(sets: Array) -> Array:
-            several = max(1, step // len(sets))
-            answers = np.empty((len(sets), len(rows)))
-            for first in range(0, len(rows), several):
-                part = slice(first, first + several)
-                for begin in range(0, len(sets), step):
-                    made = players.apply(rows[part], sets[begin : begin + step])
-                    said = self._answers(made, asked[part])
-                    answers[begin : begin + step, part] = said.T
-            return answers
-
+        value = partial(self._masked, players, rows, asked)
+        if self._parted and (added := self._parted.added(players, rows)) is not None:
+            value = partial(self._parted.answers, added, int(asked[0]), players.copies)
         return METHODS[self._plan.method](value, players.count, self._plan.evaluations)
+
+    def _masked(self, players: Players, rows: Array, asked: Array, sets: Array) -> Array:
+        """float64[sets, rows]: the answers to inputs with only some of their players."""
+        most = _TEXTS if self._plan.texts else max(1, NUMBERS // rows[0].size)
+        step = max(1, most // players.copies)
+        several = max(1, step // len(sets))
+        answers = np.empty((len(sets), len(rows)))
+        for first in range(0, len(rows), several):
+            part = slice(first, first + several)
+            for begin in range(0, len(sets), step):
+                made = players.apply(rows[part], sets[begin : begin + step])
+                said = self._answers(made, asked[part])
+                answers[begin : begin + step, part] = said.T
+        return answers
 
     def _answers(self, made: Array, asked: Array) -> Array:
         """float64[rows, n] of inputs `[rows, n, copies, …]`."""
@@ -123,8 +141,10 @@ class PerturbRuntime:
         return np.asarray(np.where(target < 0, likeliest, target))
 
     def close(self) -> None:
-        """Drops the session."""
+        """Drops the sessions."""
         self._graph.close()
+        if self._parted:
+            self._parted.close()
 
 
 def _padded(rows: Sequence[Sequence[Any]], fill: Any) -> Array:

@@ -112,6 +112,7 @@ class _Fit:
         self._pull = weighed @ inverse  # times how far its sets are apart: what a pair does
         say = np.sum(self._pull * self._centred, 1, keepdims=True)
         self._free = np.maximum(1 - say, _CLOSEST)
+        self._squares = self._pull**2
 
     def __call__(self, apart: Array, gap: Array) -> tuple[Array, Array]:
         """float64[players, games]: values and their standard errors.
@@ -128,7 +129,7 @@ class _Fit:
         drawn = slice(-self._drawn, None)
         residual = (moved[drawn] - self._centred[drawn] @ fitted) / self._free[drawn]
         pull, count = self._pull[drawn], self._drawn
-        spread = (pull**2).T @ residual**2 - (pull.T @ residual) ** 2 / count
+        spread = self._squares[drawn].T @ residual**2 - (pull.T @ residual) ** 2 / count
         return values, np.sqrt(np.maximum(spread, 0) * count / (count - 1))
 
 

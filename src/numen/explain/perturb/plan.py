@@ -41,6 +41,11 @@ class Plan:
         """Whether rows are texts, whose players are their words."""
         return not self.groups.size
 
+    @property
+    def many(self) -> bool:
+        """Whether so many sets are asked that each player may first be asked alone."""
+        return not self.texts and self.evaluations > 2 * (int(self.groups.max()) + 1)
+
     def players(self, rows: Array) -> Iterator[tuple[slice, Players]]:
         """Parts of the rows that have the same players, and these."""
         if self.texts:
