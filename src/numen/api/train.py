@@ -13,9 +13,10 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import numpy as np
 
+from numen.api.conformal import judged_anew, kept_aside
 from numen.api.embed import embed
 from numen.api.model import Model
-from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
+from numen.api.package import GOLDEN_ROWS, Facts, Measured, write_bundle
 from numen.api.plan import data_of, plan_of, with_body
 from numen.api.workspace import registry, settings
 from numen.core.bundle import MANIFEST, Bundle
@@ -124,14 +125,15 @@ def _make(
     """Trains by the recipe, exports, compares, measures, and writes the bundle of the plan."""
     trained = trainer_for(recipe).fit(dataset, recipe, run)
 
-    def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
+    def measure(draft: Bundle) -> Measured:
         model = Model(draft)
-        judged = model.judge(dataset.test)
+        aside = kept_aside(dataset.train, model.manifest.recipe)
+        judged, reading = judged_anew(model, dataset.test, aside)
         report = report_of(judged, target=dataset.target, resamples=AT_TRAINING)
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
         seen = embed(model, sample(dataset, "test"))
         found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
-        return report.metrics, {**plots(report), **found}
+        return Measured(report.metrics, {**plots(report), **found}, reading)
 
     facts = Facts(
         preprocess=dataset.preprocess,
