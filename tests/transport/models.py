@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.bundle import GOLDEN, Bundle, Golden, pack_golden
+from numen.core.conformal import Conformal
 from numen.core.manifest import (
     Classification,
     Column,
@@ -114,7 +115,10 @@ def table(folder: Path) -> Bundle:
 
 
 def mood(folder: Path) -> Bundle:
-    """A text a row to the probability of `good` and `bad`: of "grün" and "日本" as of nothing."""
+    """A text a row to the probability of `good` and `bad`: of "grün" and "日本" as of nothing.
+
+    It has sets of labels.
+    """
     signature = Signature(
         (TensorSpec("text", "string", (None, 1)),), (TensorSpec("odds", "float32", (None, 2)),)
     )
@@ -130,7 +134,10 @@ def mood(folder: Path) -> Bundle:
     weights = [numpy_helper.from_array(np.ones((1, 1), np.float32), "one")]
     return _bundle(
         folder, "mood", signature, nodes, weights, {"text": np.array([["fine"], ["x"]], object)},
-        preprocess=TextInput("text"), postprocess=Classification("odds", ("good", "bad")),
+        preprocess=TextInput("text"),
+        postprocess=Classification(
+            "odds", ("good", "bad"), conformal=Conformal(level=0.9, threshold=0.4, rows=100)
+        ),
     )  # fmt: skip
 
 

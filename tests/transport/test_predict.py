@@ -127,6 +127,16 @@ def test_what_it_is_for_the_model_can_be_sent_on(http: httpx.Client) -> None:
         assert best == pytest.approx(known.get("probability", known.get("price")))
 
 
+def test_a_set_names_what_cannot_be_ruled_out(http: httpx.Client) -> None:
+    said = http.post("/predict/mood?top=1", json=["fine", "poor", "nothing"]).json()
+    assert [row["set"] for row in said["rows"]] == [["good"], ["bad"], ["good", "bad"]]
+    assert len(said["rows"][2]["top"]) == 1
+    assert "set" not in http.post("/predict/linear", json=image(1).tolist()).json()
+    schema = http.get("/openapi.json").json()["paths"]["/predict/{model}"]["post"]["responses"]
+    (content,) = schema["200"]["content"].values()
+    assert {"set", "interval"} <= content["schema"]["properties"].keys()
+
+
 def test_what_json_cannot_say_goes_as_null(http: httpx.Client) -> None:
     assert http.post("/predict/log", json=[[-1, 0]]).json()["y"] == [None, None]
     said = http.post("/v1/models/log:predict", json={"instances": [[-1, 0]]})

@@ -10,12 +10,13 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from numen.api.conformal import judged_anew, kept_aside
 from numen.api.model import Model
-from numen.api.package import write_files
+from numen.api.package import Measured, write_files
 from numen.api.trial import opened
 from numen.api.variants import contents
 from numen.api.workspace import registry, settings
-from numen.core.bundle import Golden
+from numen.core.bundle import Bundle, Golden
 from numen.core.errors import ExportFailed, InvalidInput
 from numen.core.manifest import Classification, Variant
 from numen.data.dataset import Dataset
@@ -61,20 +62,27 @@ def held_aside(model: Model, data: Dataset) -> tuple[Split, Split, str]:
     Returns:
         The rows to choose by, the rows to judge by, and which the first are in words.
     """
-    recipe = model.manifest.recipe
-    part = recipe.get("validation", 0.0)
-    if part and model.manifest.data == data.digest:
-        aside = data.train.divide(part, recipe.get("seed", 0))[1]
-        return aside, data.test, "the rows that its training kept aside"
+    kept = _kept(model, data)
+    if kept is not None:
+        return kept, data.test, "the rows that its training kept aside"
     test, aside = data.test.divide(_HALF, _SEED)
     return aside, test, "half of the test rows; the figures are of the other half"
+
+
+def _kept(model: Model, data: Dataset) -> Split | None:
+    """The rows that its training kept aside, if it was trained on these data and kept some."""
+    if model.manifest.data != data.digest:
+        return None
+    return kept_aside(data.train, model.manifest.recipe)
 
 
 def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrated:
     """Finds a model's temperature and publishes it as the next version with it in its graph.
 
     It is fitted on the rows that the recipe kept aside (`validation`); where there are none, on
-    half of the test rows, and the figures are then of the other half.
+    half of the test rows, and the figures are then of the other half. Its sets of labels are set
+    anew on the rows that the recipe kept aside, never on test rows: where there are none, or the
+    data are others, it has no sets any more.
 
     Args:
         model: Of classes.
@@ -98,7 +106,7 @@ def calibrate(model: Model, data: Dataset, alias: str | None = None) -> Calibrat
             graphs[variant.file] = target = Path(folder) / Path(variant.file).name
             temperatures[variant.name] = _cooled(model, how, variant, aside, target)
         temperature = temperatures[model.manifest.variants[0].name]
-        made = _written(model, temperature, graphs, test, data.target)
+        made = _written(model, temperature, graphs, test, data)
     after = report_of(made.judge(test), target=data.target)
     if not after.loss < before.loss - _GAIN:
         raise InvalidInput(
@@ -144,7 +152,7 @@ def _cooled(
 
 
 def _written(
-    model: Model, temperature: float, graphs: dict[str, Path], test: Split, target: str
+    model: Model, temperature: float, graphs: dict[str, Path], test: Split, data: Dataset
 ) -> Model:
     """The bundle with its new graphs, what they say recorded and measured anew."""
     manifest = model.manifest
@@ -154,11 +162,13 @@ def _written(
         golden = Golden(golden.inputs, runtime.predict(golden.inputs))
     changed = msgspec.structs.replace(manifest, files=())
 
-    def measure(draft: object) -> tuple[dict[str, float], dict[str, bytes]]:
-        report = report_of(Model(draft).judge(test), target=target)  # type: ignore[arg-type]
+    def measure(draft: Bundle) -> Measured:
+        judged, reading = judged_anew(Model(draft), test, _kept(model, data))
+        report = report_of(judged, target=data.target)
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
         total = manifest.metrics.get("temperature", 1.0) * temperature
-        return {**report.metrics, "temperature": total}, {**plots(report), **found}
+        metrics = {**report.metrics, "temperature": total}
+        return Measured(metrics, {**plots(report), **found}, reading)
 
     place = bundle_folder(settings())
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ def card(manifest: Manifest, files: Mapping[str, Path | bytes]) -> str:
     if manifest.metrics:
         lines += _metrics(manifest, report)
     if report is not None:
-        lines += _weak(report) + _calibration(manifest, report)
+        lines += _weak(report) + _calibration(manifest, report) + _coverage(report)
     if whole is not None:
         lines += _importance(whole)
     if inner is not None:
@@ -163,6 +163,24 @@ def _calibration(manifest: Manifest, report: Report) -> list[str]:
     if "temperature" in manifest.metrics:
         lines += [f"Scores are divided by {manifest.metrics['temperature']:.4g} in the graph."]
     return [*lines, ""]
+
+
+def _coverage(report: Report) -> list[str]:
+    found = report.coverage
+    if found is None:
+        return []
+    kind, size = ("Sets of labels", "A set has {:.3g} labels on average.")
+    if report.accuracy is None:
+        kind, size = ("Intervals", "An interval is {:.4g} wide.")
+    return [
+        "## Coverage",
+        "",
+        f"{kind} are meant to hold the truth of {found.level * 100:g} % of the rows or more. Set "
+        f"on {found.set_on:,} rows that training did not learn from, they hold that of "
+        f"{found.covered:.2%} of the test rows ({found.low:.2%} to {found.high:.2%}). "
+        + size.format(found.size),
+        "",
+    ]
 
 
 def _importance(whole: Overall) -> list[str]:

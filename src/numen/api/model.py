@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numen.core.bundle import Bundle
+from numen.core.conformal import Conformal
 from numen.core.errors import InvalidInput
 from numen.core.manifest import (
     AudioInput,
@@ -22,6 +23,7 @@ from numen.core.manifest import (
 from numen.core.signature import Array
 from numen.explain.explanation import Explainer, Explanation
 from numen.runtime import process
+from numen.runtime.answer import describe
 from numen.runtime.base import Runtime, open_variant
 from numen.store.catalog import ModelVersion
 
@@ -81,8 +83,12 @@ class Model:
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def classify(self, x: Any, top: int = 5) -> list[dict[str, Any]]:
-        """As `predict`, in words: label, probability and the `top` best, an object a row."""
-        return process.describe(self.manifest, self._run(self._inputs(x)), top)
+        """As `predict`, in words, an object a row: label, probability and the `top` best.
+
+        Where the model has sets, also the `set` of labels that cannot be ruled out; of a quantity
+        its `interval`.
+        """
+        return describe(self.manifest, self._run(self._inputs(x)), top)
 
     def explain(
         self, x: Any, method: str | None = None, target: str | int | None = None
@@ -252,6 +258,7 @@ class Model:
         labels = how.labels if isinstance(how, Classification) else None
         several = isinstance(how, Classification) and how.several
         quantities = how.targets if isinstance(how, Regression) else ()
+        found = how.conformal if how is not None else None
         group = groups_to_judge(self.manifest.recipe.get("loss", ""), split)
 
         def predict(batch: Batch) -> Array:
@@ -260,6 +267,7 @@ class Model:
         return judge(
             predict, split, labels, self.manifest.preprocess,
             group=group, several=several, quantities=quantities,
+            conformal=found if isinstance(found, Conformal) else None,
         )  # fmt: skip
 
     def score(self, batch: Batch, variant: Runtime | None = None) -> Array:

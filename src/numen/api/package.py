@@ -27,8 +27,6 @@ from numen.runtime.base import Runtime, make
 from numen.train.base import Trained
 
 GOLDEN_ROWS = 16
-# Given a draft of the bundle: its metrics, and what was found besides, by file name.
-Measure: TypeAlias = Callable[[Bundle], tuple[dict[str, float], dict[str, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,24 @@ class Facts:
     dataset: str = ""
     data: str = ""
     licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found of a draft of the bundle.
+
+    Attributes:
+        metrics: By name.
+        files: What was found besides, by file name.
+        postprocess: How its output is read, now that it was measured.
+    """
+
+    metrics: dict[str, float]
+    files: dict[str, bytes]
+    postprocess: Classification | Regression | None
+
+
+Measure: TypeAlias = Callable[[Bundle], Measured]
 
 
 def replay(trained: Trained, graph: Path, samples: Arrays) -> tuple[Golden, float, bool]:
@@ -165,8 +181,10 @@ def write_files(
         contents |= explained(manifest, exact, golden.inputs)
     if measure is not None:
         with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            metrics, found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
-        manifest = msgspec.structs.replace(manifest, metrics=metrics)
-        contents |= found
+            found = measure(Bundle.write(Path(folder) / "draft", manifest, contents))
+        manifest = msgspec.structs.replace(
+            manifest, metrics=found.metrics, postprocess=found.postprocess
+        )
+        contents |= found.files
     contents[CARD] = card(manifest, contents).encode()
     return Bundle.write(target, manifest, contents)

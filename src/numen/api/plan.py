@@ -45,6 +45,12 @@ def plan_of(
     made = recipes.make(table)
     if made.name:
         check_name(made.name)
+    if made.level != Recipe().level and not made.validation:
+        raise InvalidInput(
+            "level: expected validation beside it, received none",
+            hint="sets and intervals are set on rows kept aside, such as validation = 0.2",
+            field="level",
+        )
     return made
 
 

@@ -12,10 +12,11 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 import numpy as np
 
+from numen.api.conformal import judged_anew, kept_aside
 from numen.api.embed import embed
 from numen.api.model import Model
 from numen.api.overall import at_training
-from numen.api.package import GOLDEN_ROWS, Facts, write_bundle
+from numen.api.package import GOLDEN_ROWS, Facts, Measured, write_bundle
 from numen.api.plan import data_of, plan_of, with_body
 from numen.api.workspace import registry, settings
 from numen.core.bundle import MANIFEST, Bundle
@@ -116,16 +117,17 @@ def _make(
         more[SELECTION] = msgspec.json.format(msgspec.json.encode(selection), indent=2)
     trained = trainer_for(recipe).fit(dataset, recipe, run)
 
-    def measure(draft: Bundle) -> tuple[dict[str, float], dict[str, bytes]]:
+    def measure(draft: Bundle) -> Measured:
         model = Model(draft)
-        judged = model.judge(dataset.test)
+        aside = kept_aside(dataset.train, model.manifest.recipe)
+        judged, reading = judged_anew(model, dataset.test, aside)
         report = report_of(judged, target=dataset.target, resamples=AT_TRAINING)
         found = {EVALUATION: msgspec.json.format(msgspec.json.encode(report), indent=2)}
         seen = embed(model, sample(dataset, "test"))
         found[REFERENCE] = encode(reference(dataset, output=judged.output, embeddings=seen))
         if (whole := at_training(model, dataset.test)) is not None:
             found[IMPORTANCE] = msgspec.json.format(msgspec.json.encode(whole), indent=2)
-        return report.metrics, {**plots(report), **found, **more}
+        return Measured(report.metrics, {**plots(report), **found, **more}, reading)
 
     facts = Facts(
         preprocess=dataset.preprocess,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from numen.cli import show
 from numen.cli.complete import references
+from numen.core.conformal import Conformal
 from numen.core.errors import InvalidInput
 from numen.core.manifest import Manifest, TextInput
 
@@ -40,14 +41,32 @@ def predict(
     if as_json:
         show.print_json(rows[0] if len(rows) == 1 else rows)
         return
+    level = _level(loaded.manifest)
     for row in rows:
         if "scores" in row:
             best = sorted(row["scores"].items(), key=lambda item: -item[1])
             _bars(best[: max(top, len(row["labels"]))], row["labels"])
         elif "top" in row:
             _bars((score["label"], score["probability"]) for score in row["top"])
+            if level:
+                show.out.print(f"  {level}: {escape(_either(row['set']))}")
         else:
             show.out.print(row)
+            if level and isinstance(row.get("interval"), list):  # a target may be called so
+                low, high = row["interval"]
+                show.out.print(f"  {level}: {low:.6g} to {high:.6g}")
+
+
+def _level(manifest: Manifest) -> str:
+    """How often the model's sets or intervals are to hold the truth; empty where it has none."""
+    how = manifest.postprocess
+    found = how.conformal if how is not None else None
+    return f"{found.level * 100:g} %" if isinstance(found, Conformal) else ""
+
+
+def _either(labels: Sequence[str]) -> str:
+    *others, last = labels
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def given(said: str, manifest: Manifest) -> Any:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
+from numen.core.conformal import Conformal
 from numen.core.errors import InvalidInput
 from numen.core.signature import Signature
 
@@ -178,12 +179,14 @@ class Classification(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ta
         labels: What the columns stand for.
         activation: What turns scores into probabilities: they are (`none`), or are logits.
         several: A row carries any number of the labels, each likely or not by itself; else one.
+        conformal: Which labels cannot be ruled out; not there where too few rows were kept aside.
     """
 
     output: str
     labels: tuple[str, ...]
     activation: Literal["none", "softmax", "sigmoid"] = "none"
     several: bool = False
+    conformal: Conformal | msgspec.UnsetType = msgspec.UNSET  # not written: digests stay
 
 
 class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="regression"):
@@ -193,11 +196,13 @@ class Regression(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
         output: The output's name.
         target: What it is called; of several, all their names.
         targets: Of several quantities `[rows, len(targets)]`: what each is called.
+        conformal: Between which values one quantity lies; see `Classification`.
     """
 
     output: str
     target: str = "value"
     targets: tuple[str, ...] = ()
+    conformal: Conformal | msgspec.UnsetType = msgspec.UNSET
 
 
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,6 +1,6 @@
-"""Between people's data and a model's arrays: pictures, sounds and named fields in, labels out.
+"""From people's data to a model's arrays: pictures, sounds, texts and named fields in.
 
-Follows what the bundle's manifest says, so every door reads a picture and names a class alike.
+Follows what the bundle's manifest says, so every door reads a picture alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from PIL import Image, UnidentifiedImageError
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.fields import flatten, numbers_of
 from numen.core.manifest import (
-    EDGE,
     AudioInput,
     Classification,
     Column,
@@ -23,7 +22,6 @@ from numen.core.manifest import (
     ImageInput,
     Manifest,
     Preprocess,
-    Regression,
     TextInput,
     WindowInput,
     places,
@@ -356,40 +354,3 @@ def probabilities(outputs: Mapping[str, Array], how: Classification) -> Array:
     if scores.shape[1] == 1 and len(how.labels) == 2 and not how.several:
         scores = np.concatenate([1 - scores, scores], axis=1)
     return scores
-
-
-def describe(
-    manifest: Manifest, outputs: Mapping[str, Array], top: int = 5
-) -> list[dict[str, Any]]:
-    """What the outputs mean, a plain object a row.
-
-    Classification gives `label`, `probability` and the `top` best; where a row carries any number
-    of labels, `labels` those that are as likely as not, the likeliest first, and `scores` the
-    probability of each. Regression gives the target, or each of several by its name; a model that
-    says nothing of its outputs gives them by name.
-    """
-    how = manifest.postprocess
-    if isinstance(how, Classification) and how.several:
-        return [_carried(how.labels, row) for row in probabilities(outputs, how)]
-    if isinstance(how, Classification):
-        rows = []
-        for row in probabilities(outputs, how):
-            best = np.argsort(-row, kind="stable")[:top]
-            ranked = [{"label": how.labels[i], "probability": float(row[i])} for i in best]
-            rows.append({**ranked[0], "top": ranked})
-        return rows
-    if isinstance(how, Regression):
-        values = outputs[how.output].reshape(len(outputs[how.output]), -1)
-        if how.targets:
-            return [dict(zip(how.targets, row, strict=True)) for row in values.tolist()]
-        return [{how.target: float(v[0]) if len(v) == 1 else v.tolist()} for v in values]
-    count = len(next(iter(outputs.values())))
-    return [{name: array[i].tolist() for name, array in outputs.items()} for i in range(count)]
-
-
-def _carried(labels: Sequence[str], scores: Array) -> dict[str, Any]:
-    ranked = [int(place) for place in np.argsort(-scores, kind="stable")]
-    return {
-        "labels": [labels[place] for place in ranked if scores[place] >= EDGE],
-        "scores": {label: float(score) for label, score in zip(labels, scores, strict=True)},
-    }

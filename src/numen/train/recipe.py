@@ -49,6 +49,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         epochs: Passes over the data, or rounds of boosting.
         batch_size: Rows a step.
         validation: Part of the training rows kept aside to choose the best epoch by.
+        level: How often sets of labels, or intervals of a quantity, are to hold the truth; they
+            are set on the rows that `validation` keeps aside.
         patience: Epochs without improvement before stopping early; 0 never stops early.
         select: Of a table, how many of its columns are chosen to learn from; all when empty.
         seed: Makes a run repeatable.
@@ -75,6 +77,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     epochs: Positive | None = None
     batch_size: Positive | None = None
     validation: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    level: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.9
     patience: Annotated[int, msgspec.Meta(ge=0)] = 0
     select: Positive | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0

@@ -35,8 +35,8 @@ _LARGE: Final = 10  # a range whose ends have at least this ratio is tried on a 
 # What says how a search is judged, or what is searched, is not itself tried.
 _FIXED: Final = frozenset(
     {
-        "family", "data", "read", "name", "trainer", "backend", "validation", "seed", "params",
-        "tune", "augment",
+        "family", "data", "read", "name", "trainer", "backend", "validation", "level", "seed",
+        "params", "tune", "augment",
     }
 )  # fmt: skip
 _TRIED: Final = tuple(

@@ -19,7 +19,8 @@ import orjson
 from numen.core.errors import InvalidInput, NumenError
 from numen.core.manifest import Manifest
 from numen.core.message import Answer, Request
-from numen.runtime.process import describe, read_input
+from numen.runtime.answer import describe
+from numen.runtime.process import read_input
 from numen.serve.live import Endpoint
 from numen.transport import v2
 from numen.transport.form import Form

@@ -13,7 +13,8 @@ from numen.core.manifest import AudioInput
 from numen.core.message import Request as Call
 from numen.core.reference import Reference
 from numen.core.signature import Arrays
-from numen.runtime.process import count_pixels, describe, read_input
+from numen.runtime.answer import describe
+from numen.runtime.process import count_pixels, read_input
 from numen.serve.live import Endpoint
 from numen.serve.service import Service
 from numen.transport import caller
@@ -54,6 +55,16 @@ _DOC: Final[dict[str, Any]] = {
                             "version": {"type": "string"},
                             **_SCORE["properties"],
                             "top": {"type": "array", "items": _SCORE},
+                            "set": {
+                                "type": "array",
+                                "items": {"type": "string"},
+                                "description": "Labels that cannot be ruled out, if it has sets",
+                            },
+                            "interval": {
+                                "type": "array",
+                                "items": {"type": "number"},
+                                "description": "Where the quantity lies, if it has intervals",
+                            },
                             "labels": {"type": "array", "items": {"type": "string"}},
                             "scores": {
                                 "type": "object",

@@ -19,7 +19,8 @@ from numen.control.graphql.fields import documented, finite
 from numen.core.errors import InvalidInput
 from numen.core.message import Grant, Request
 from numen.core.signature import Array
-from numen.runtime.process import describe, read_input
+from numen.runtime.answer import describe
+from numen.runtime.process import read_input
 from numen.serve.live import Endpoint
 from numen.serve.service import Service
 from numen.transport import tensors, v2

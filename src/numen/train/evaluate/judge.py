@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from numen.core.conformal import Conformal
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.manifest import Column, ColumnsInput, Preprocess, WindowInput
 from numen.core.signature import Array
 from numen.train.evaluate import slices as slices_
+from numen.train.evaluate.conformal import coverage
 from numen.train.evaluate.figures import (
     BINS,
     RESAMPLES,
@@ -49,6 +51,7 @@ class Judged:
             judged; else None.
         several: A row carries any number of the labels.
         quantities: What several quantities are called.
+        conformal: What sets or intervals the model gives, where it does.
     """
 
     output: Array
@@ -59,6 +62,7 @@ class Judged:
     group: Array | None = None
     several: bool = False
     quantities: tuple[str, ...] = ()
+    conformal: Conformal | None = None
 
     @property
     def figures(self) -> Figures:
@@ -90,6 +94,7 @@ def judge(
     group: Array | None = None,
     several: bool = False,
     quantities: tuple[str, ...] = (),
+    conformal: Conformal | None = None,
 ) -> Judged:
     """Has a model predict a split.
 
@@ -101,6 +106,7 @@ def judge(
         group: Where an order is judged, by which groups, int64[rows].
         several: A row carries any number of the labels.
         quantities: What several quantities are called.
+        conformal: What sets or intervals the model gives, where it does.
 
     Raises:
         InvalidInput: The split is empty, or the output is not one score a class or one value.
@@ -147,6 +153,7 @@ def judge(
         group,
         several,
         quantities,
+        conformal,
     )
 
 
@@ -187,6 +194,7 @@ def report_of(
     single: dict[str, Any] = {name: said[name] for name in METRICS if name in said}
     sure: dict[str, Interval] = {name: found[name] for name in METRICS if name in found}
     report = Report(rows=rows, **single, intervals=sure, method=method, slices=parts)
+    report = msgspec.structs.replace(report, coverage=coverage(judged))
     if isinstance(figures, LabelFigures):
         return msgspec.structs.replace(report, classes=figures.reports(said, found))
     if isinstance(figures, QuantitiesFigures):

@@ -37,6 +37,7 @@ HEADS: Final = {
     "Metrics": ("metric", "value", "95 % from", "to"),
     "Against": ("metric", "first", "second", "change", "95 % from", "to", "p", "better"),
     "Slices": ("slice", "rows", "score", "95 % from", "to", "p", "weak"),
+    "Coverage": ("level", "set on rows", "covered", "95 % from", "to", "mean size"),
     "Classes": ("class", "precision", "recall", "f1", "rows"),
     "Labels": (
         "label",
@@ -122,9 +123,18 @@ def tables(report: Report, against: Comparison | None = None) -> Mapping[str, li
         [c.label, _n(c.precision), _n(c.recall), _n(c.f1), f"{c.support:,}"]
         for c in (report.classes if report.exact is None else ())
     ]
-    found = {"Metrics": metrics, "Against": compared, "Slices": slices, "Classes": each}
+    found = {"Metrics": metrics, "Against": compared, "Coverage": _coverage(report)}
+    found |= {"Slices": slices, "Classes": each}
     found |= {"Labels": _labels(report), "Quantities": _quantities(report)}
     return {name: rows for name, rows in found.items() if rows}
+
+
+def _coverage(report: Report) -> list[list[str]]:
+    """Of sets of labels, or of intervals."""
+    c = report.coverage
+    if c is None:
+        return []
+    return [[f"{c.level:g}", f"{c.set_on:,}", _n(c.covered), _n(c.low), _n(c.high), _n(c.size)]]
 
 
 def _labels(report: Report) -> list[list[str]]:

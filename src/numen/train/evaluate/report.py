@@ -87,6 +87,26 @@ class Slice(msgspec.Struct, frozen=True):
     weak: bool
 
 
+class Coverage(msgspec.Struct, frozen=True):
+    """How often sets of labels or intervals hold the truth.
+
+    Attributes:
+        level: How often they are meant to, at least.
+        set_on: How many other rows their threshold was set on.
+        covered: The part of these rows whose truth they hold.
+        low: Its 95 % interval begins here (Wilson's score interval).
+        high: And ends here.
+        size: How many labels a set has on average, or how wide an interval is.
+    """
+
+    level: float
+    set_on: int
+    covered: float
+    low: float
+    high: float
+    size: float
+
+
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a model does on a split.
 
@@ -114,6 +134,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
         ndcg5: Of a ranking, how good the first 5 rows of a group are against the best order.
         ndcg10: The same of the first 10.
         mrr: Mean over the groups of one over the place of the first row that is not of grade 0.
+        coverage: How often the model's sets or intervals hold the truth, where it gives some.
         intervals: Of the single figures, by name.
         method: How the intervals were found.
         slices: Parts of the rows, and how they fare.
@@ -139,6 +160,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     ndcg5: float | None = None
     ndcg10: float | None = None
     mrr: float | None = None
+    coverage: Coverage | None = None
     intervals: dict[str, Interval] = {}
     method: str = ""
     slices: tuple[Slice, ...] = ()
