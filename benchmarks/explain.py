@@ -47,6 +47,7 @@ SHAPLEY = {
         "lightgbm": ({1: 5, 1000: 1}, 1e-5),
         "xgboost": ({1: 5, 1000: 1}, 1e-5),
         "forest": ({1: 5, 1000: 1}, 1e-5),
+        "sklearn": ({1: 5, 1000: 1}, 1e-5),
     },
 }
 Explain = Callable[[np.ndarray], np.ndarray]

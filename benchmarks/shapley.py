@@ -20,7 +20,7 @@ import numpy as np
 SETS = 2048
 # Columns, rows behind them, sets asked. Of `small` all there are.
 TABLES = {"table": (20, 16, SETS), "small": (8, 16, 254)}
-TREES = ("lightgbm", "xgboost", "forest")
+TREES = ("lightgbm", "xgboost", "forest", "sklearn")
 Explain = Callable[[np.ndarray], np.ndarray]
 
 
@@ -133,7 +133,7 @@ def write_trees(folder: Path) -> None:
     import lightgbm
     import onnx
     import xgboost
-    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 
     from numen.core.signature import Signature, TensorSpec
     from numen.train import boosted, estimators
@@ -156,6 +156,9 @@ def write_trees(folder: Path) -> None:
     forest = RandomForestRegressor(100, max_leaf_nodes=31, random_state=0).fit(x, y)
     joblib.dump(forest, folder / "forest.trees")
     onnx.save(estimators.convert(forest, signature, None), folder / "forest.onnx")
+    boosting = GradientBoostingRegressor(n_estimators=100, random_state=0).fit(x, y)
+    joblib.dump(boosting, folder / "sklearn.trees")
+    onnx.save(estimators.convert(boosting, signature, None), folder / "sklearn.onnx")
     for name in TREES:
         np.save(folder / f"{name}.npy", x[:1000])
 

@@ -12,6 +12,7 @@ import xgboost
 from onnx import helper
 from sklearn.ensemble import (
     ExtraTreesClassifier,
+    GradientBoostingClassifier,
     GradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
@@ -133,10 +134,34 @@ def test_of_a_forest_they_are_those_of_the_definition(kind) -> None:
         np.testing.assert_allclose(made[row], wanted / 4, atol=1e-5)
 
 
+@pytest.mark.parametrize("labels", [0, 2, 3])
+def test_of_scikit_learns_boosting_they_are_those_of_the_definition(labels) -> None:
+    x, y = rows(gaps=False)
+    if labels:
+        y = np.digitize(y, np.quantile(y, np.arange(1, labels) / labels))
+    kind = GradientBoostingClassifier if labels else GradientBoostingRegressor
+    model = kind(n_estimators=5, max_depth=3, random_state=0).fit(x, y)
+    graph = estimators.convert(model, signature(labels or 1), model.classes_ if labels else None)
+    paths = read(graph, x[:8])
+    made = Shapley(paths)(x[:4])
+    for row, target in itertools.product(range(4), range(model.estimators_.shape[1])):
+        wanted = sum(
+            by_definition(tree.tree_, x[row], range(COLUMNS))[:, 0]
+            for tree in model.estimators_[:, target]
+        )
+        np.testing.assert_allclose(made[row, :, target], wanted * model.learning_rate, atol=1e-5)
+    sums = model.decision_function(x) if labels else model.predict(x)
+    np.testing.assert_allclose(paths.base, np.reshape(sums, (len(x), -1)).mean(0), atol=1e-4)
+
+
 def test_a_graph_from_elsewhere_has_its_shares_from_the_samples() -> None:
     x, y = rows(gaps=False)
     model = GradientBoostingRegressor(n_estimators=12, random_state=0).fit(x, y)
     graph = estimators.convert(model, signature(1), None)
+    for node in graph.graph.node:
+        kept = [each for each in node.attribute if each.name != "nodes_hitrates"]
+        del node.attribute[:]
+        node.attribute.extend(kept)
     paths = read(graph, x)
     made = Shapley(paths)(x)
     total = made[..., 0].sum(1) + paths.base[0]

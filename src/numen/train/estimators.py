@@ -24,6 +24,7 @@ _FOREST: Final = (
     "ExtraTreesClassifier",
     "ExtraTreesRegressor",
 )
+_BOOSTED: Final = ("GradientBoostingClassifier", "GradientBoostingRegressor")
 
 
 def convert(model: Any, signature: Signature, columns: Any) -> onnx.ModelProto:
@@ -101,7 +102,33 @@ def _by_skl2onnx(model: Any, signature: Signature, columns: Any) -> onnx.ModelPr
             f"export: {type(model).__name__}: {error}",
             hint="use estimators that skl2onnx knows, or a numen family",
         ) from error
+    if type(model).__name__ in _BOOSTED and type(model).__module__.startswith("sklearn."):
+        _say_covers(made, [each.tree_ for each in model.estimators_.ravel()])
     return _renamed(made, signature, columns)
+
+
+def _say_covers(made: onnx.ModelProto, trees: list[Any]) -> None:
+    """Writes down how many rows came to each node in training, which skl2onnx leaves out.
+
+    Explanations need it. It keeps the trees' order and their nodes' numbers; where the cuts say
+    that it has not, nothing is written.
+    """
+    (node,) = (each for each in made.graph.node if each.op_type.startswith("TreeEnsemble"))
+    said = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+    places = list(zip(said["nodes_treeids"], said["nodes_nodeids"], strict=True))
+    if {tree for tree, _ in places} != set(range(len(trees))):
+        return
+    for (tree, number), mode, cut in zip(
+        places, said["nodes_modes"], said["nodes_values"], strict=True
+    ):
+        if number >= trees[tree].node_count:
+            return
+        if mode != b"LEAF" and not np.isclose(cut, trees[tree].threshold[number], rtol=1e-6):
+            return
+    rates = [float(trees[tree].weighted_n_node_samples[number]) for tree, number in places]
+    kept = [each for each in node.attribute if each.name != "nodes_hitrates"]
+    del node.attribute[:]
+    node.attribute.extend([*kept, onnx.helper.make_attribute("nodes_hitrates", rates)])
 
 
 def _renamed(made: onnx.ModelProto, signature: Signature, columns: Any) -> onnx.ModelProto:

@@ -18,6 +18,7 @@ from numen.explain.trees.shapley import Shapley
 
 LARGEST: Final = 500_000  # columns asked in all paths together: seconds to read, 5 ms a row
 _KINDS: Final = ("TreeEnsembleRegressor", "TreeEnsembleClassifier")
+_AFTER: Final = (b"NONE", b"LOGISTIC", b"SOFTMAX")  # of a sum, which is what is explained
 _BEFORE: Final = ("Flatten", "Reshape", "Identity", "Cast")  # leave a row's numbers as they are
 
 
@@ -41,7 +42,7 @@ def read(model: onnx.ModelProto, samples: Array) -> Paths:
     node = _ensemble(model)
     said = {each.name: _value(each) for each in node.attribute}
     summed = said.get("aggregate_function", b"SUM") in (b"SUM", b"AVERAGE")
-    if said.get("post_transform", b"NONE") != b"NONE" or not summed:
+    if said.get("post_transform", b"NONE") not in _AFTER or not summed:
         raise Unreadable("its trees' values do not add up")
     if said["nodes_modes"].count(b"LEAF") > LARGEST // 4:
         raise Unreadable("it has too many leaves")
