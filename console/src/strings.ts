@@ -71,6 +71,10 @@ export const strings = {
     words: (words: number, letters: number) =>
       `${words === 1 ? "1 word" : `${words} words`}, ${letters === 1 ? "1 character" : `${letters} characters`}`,
     paste: "Paste rows, and see",
+    withinMeaning: "Of rows like those it was set on, so many hold the truth.",
+    oneOf: (level: number, labels: string[]) => `${+(level * 100).toPrecision(4)} %: ${labels.join(" or ")}`,
+    between: (level: number, low: string, high: string) =>
+      `${+(level * 100).toPrecision(4)} %: ${low} to ${high}`,
     rows: (given: number, steps: number) => {
       const said = given === 1 ? "1 row" : `${given} rows`;
       return given > steps ? `${said}, of which the last ${steps} count` : `${said}, the latest last`;

@@ -3,7 +3,7 @@ import type { Card, Classification, ColumnsInput, ImageInput } from "../src/api/
 import type { Answer } from "../src/api/server";
 import { message, pack, unpack } from "../src/api/tensor";
 import { bytes, metric, milliseconds, percent, quantity } from "../src/format";
-import { read, readSaid } from "../src/model/decode";
+import { read, readSaid, within } from "../src/model/decode";
 import { imageTensor, textTensor } from "../src/model/encode";
 import { snippets } from "../src/model/snippets";
 
@@ -138,5 +138,28 @@ describe("snippets", () => {
 
   it("of a model that takes only tensors are V2 alone", () => {
     expect(codes({})).toHaveLength(1);
+  });
+});
+
+describe("what cannot be ruled out", () => {
+  it("is the labels that are likely enough, and always the likeliest", () => {
+    const sure = (threshold: number) => {
+      const some = card({ postprocess: { ...classes, conformal: { level: 0.9, threshold } } });
+      return within(some, read(some, answer(0.3, 0.6, 0.1)));
+    };
+    expect([sure(0.2), sure(0.7), sure(0.01)]).toEqual(["90 %: b or a", "90 %: b", "90 %: b or a or c"]);
+  });
+
+  it("is from where to where a quantity may lie", () => {
+    const some = card({
+      postprocess: { type: "regression", output: "p", target: "price", conformal: { level: 0.95, threshold: 2 } },
+    });
+    expect(within(some, read(some, answer(5)))).toBe("95 %: 3 to 7");
+  });
+
+  it("is nothing where no rows were kept aside", () => {
+    const some = card({ postprocess: classes });
+    expect(within(some, read(some, answer(0.3, 0.6, 0.1)))).toBeNull();
+    expect(within(some, null)).toBeNull();
   });
 });

@@ -57,17 +57,25 @@ export interface AudioInput {
   samples: number;
 }
 
+/** What holds the truth of `level` of the rows: labels at least so likely, values so near. */
+export interface Conformal {
+  level: number;
+  threshold: number;
+}
+
 export interface Classification {
   type: "classification";
   output: string;
   labels: string[];
   activation: "none" | "softmax" | "sigmoid";
+  conformal?: Conformal;
 }
 
 export interface Regression {
   type: "regression";
   output: string;
   target: string;
+  conformal?: Conformal;
 }
 
 /** By how much the loss grows when a column's values are dealt out anew, and its 95 % interval. */

@@ -2,6 +2,7 @@
 // quantity.
 import type { Card, Classification, Regression } from "../api/card";
 import type { Answer, Said } from "../api/server";
+import { quantity } from "../format";
 import { strings } from "../strings";
 
 export interface Classes {
@@ -19,6 +20,22 @@ export interface Quantity {
 }
 
 export type Reading = Classes | Quantity;
+
+/** What cannot be ruled out, in words: labels, the likeliest first, or from where to where. */
+export function within({ postprocess }: Card, reading: Reading | null): string | null {
+  const { level, threshold } = postprocess?.conformal ?? {};
+  if (!reading || level === undefined || threshold === undefined) return null;
+  if (reading.kind === "quantity") {
+    const [low, high] = [reading.value - threshold, reading.value + threshold];
+    return strings.attempt.between(level, quantity(low), quantity(high));
+  }
+  const { labels, probabilities, best } = reading;
+  const kept = labels
+    .map((label, place) => ({ label, place, p: probabilities[place] ?? 0 }))
+    .filter(({ place, p }) => p >= threshold || place === best)
+    .sort((a, b) => b.p - a.p);
+  return strings.attempt.oneOf(level, kept.map(({ label }) => label));
+}
 
 /** Reads what the friendly door says of one row. */
 export function readSaid({ postprocess }: Card, said: Said): Reading {

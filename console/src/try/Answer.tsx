@@ -1,7 +1,7 @@
 // What the model says: the best answer large, and below it a bar for each label.
 import type { Card } from "../api/card";
 import type { Why } from "../live/useWhy";
-import type { Classes, Reading } from "../model/decode";
+import { type Classes, type Reading, within } from "../model/decode";
 import { percent, quantity } from "../format";
 import { strings } from "../strings";
 import { Bars } from "./Bars";
@@ -17,12 +17,18 @@ interface AnswerProps {
 
 export function Answer({ card, reading, why }: AnswerProps) {
   const labels = card.postprocess?.type === "classification" ? card.postprocess.labels : [];
+  const sure = within(card, reading);
   return (
     <div class="answer">
       {reading?.kind === "quantity" ? (
         <Best text={quantity(reading.value)} note={reading.target} />
       ) : (
         <Best {...bestOf(reading)} />
+      )}
+      {sure && (
+        <p class="faint" data-testid="within" title={t.withinMeaning}>
+          {sure}
+        </p>
       )}
       {labels.length > 0 && (
         <Bars labels={labels} classes={reading?.kind === "classes" ? reading : null} why={why} />
