@@ -21,6 +21,7 @@ from numen.core.observe import logger
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.explain import TARGET
 from numen.explain.faithful import alike
+from numen.explain.target import SPEC
 from numen.runtime.base import Runtime, open_variant
 
 _LARGEST: Final = 64 << 20  # bytes of a graph; the weights of larger ones would be kept thrice
@@ -205,7 +206,7 @@ def _opened(manifest: Manifest, way: _Way, work: Path) -> Iterator[Runtime]:
 def _asked(runtime: Runtime) -> tuple[TensorSpec, ...]:
     """The input that names a label, where there are several."""
     some = any(spec.name == TARGET for spec in runtime.signature.inputs)
-    return (TensorSpec(TARGET, "int64", (None,), otherwise=-1),) if some else ()
+    return (SPEC,) if some else ()
 
 
 def _run(runtime: Runtime, samples: Arrays) -> tuple[dict[str, Array], dict[str, Array]]:

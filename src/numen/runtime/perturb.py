@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from numen.core.errors import CorruptBundle, InvalidInput
+from numen.core.errors import CorruptBundle
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
-from numen.explain import ATTRIBUTION, EXPECTED, TARGET, TOKENS, UNCERTAINTY
+from numen.explain import ATTRIBUTION, EXPECTED, TOKENS, UNCERTAINTY, target
 from numen.explain.perturb import METHODS, Estimate, Plan, Players, Words
 from numen.runtime.onnx import OnnxRuntime
 from numen.runtime.parted import NUMBERS, Parted
@@ -46,12 +46,10 @@ class PerturbRuntime:
             raise CorruptBundle(f"{path.name}: expected a graph of one input and one output")
         (rows,), (output,) = known.inputs, known.outputs
         self._rows, self._output = rows, output
-        self._one = output.row in ((), (1,))
-        target = TensorSpec(TARGET, "int64", (None,), otherwise=-1)
         shape = (None, None) if self._plan.texts else rows.shape
         tokens = (TensorSpec(TOKENS, "string", shape),) if self._plan.texts else ()
         self._signature = Signature(
-            (rows,) if self._one else (rows, target),
+            (rows,) if output.row in ((), (1,)) else (rows, target.SPEC),
             (
                 output,
                 TensorSpec(f"{ATTRIBUTION}{rows.name}", "float32", shape),
@@ -70,7 +68,7 @@ class PerturbRuntime:
         """Runs a batch; see `Runtime.predict`."""
         given = inputs[self._rows.name]
         outputs = self._graph.predict({self._rows.name: given})
-        asked = self._asked(inputs, outputs[self._output.name])
+        asked = target.places(inputs, outputs[self._output.name])
         values, errors, expected, words = [], [], [], []
         for part, players in self._parts(given):
             made = self._estimate(players, given[part], asked[part])
@@ -124,21 +122,6 @@ class PerturbRuntime:
         answers = answers.reshape(*made.shape[:3], -1)
         chosen = np.take_along_axis(answers, asked[:, None, None, None], 3)
         return np.asarray(chosen[..., 0].mean(2, dtype=np.float64))
-
-    def _asked(self, inputs: Arrays, answers: Array) -> Array:
-        """int64[rows], the place of the number that each row is asked about."""
-        scores = answers.reshape(len(answers), -1)
-        likeliest: Array = scores.argmax(1)
-        if self._one:
-            return likeliest
-        target = inputs[TARGET]
-        if target.max(initial=0) >= scores.shape[1]:
-            raise InvalidInput(
-                f'input "{TARGET}": expected the place of one of {scores.shape[1]} labels, '
-                f"received {target.max()}",
-                field=TARGET,
-            )
-        return np.asarray(np.where(target < 0, likeliest, target))
 
     def close(self) -> None:
         """Drops the sessions."""

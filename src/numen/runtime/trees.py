@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from numen.core.errors import InvalidInput
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
-from numen.explain import ATTRIBUTION, EXPECTED, TARGET
+from numen.explain import ATTRIBUTION, EXPECTED, target
 from numen.explain.trees import Paths, Shapley
 from numen.runtime.onnx import OnnxRuntime
 
@@ -33,10 +32,9 @@ class TreesRuntime:
         self._graph.open(path.with_suffix(".onnx"), threads=threads)
         (rows,), (output,) = self._graph.signature.inputs, self._graph.signature.outputs
         self._rows, self._output = rows, output
-        target = TensorSpec(TARGET, "int64", (None,), otherwise=-1)
         self._labels = output.shape[1] or 1
         self._signature = Signature(
-            (rows, target) if self._labels > 1 else (rows,),
+            (rows, target.SPEC) if self._labels > 1 else (rows,),
             (
                 output,
                 TensorSpec(f"{ATTRIBUTION}{rows.name}", "float32", rows.shape),
@@ -53,7 +51,7 @@ class TreesRuntime:
         """Runs a batch; see `Runtime.predict`."""
         given = inputs[self._rows.name]
         outputs = self._graph.predict({self._rows.name: given})
-        asked = self._asked(inputs, outputs[self._output.name])
+        asked = target.places(inputs, outputs[self._output.name])
         added = self._shapley(given.reshape(len(given), -1))
         rows = np.arange(len(given))
         if self._labels == 2 and self._shapley.targets == 1:  # the second's, and against the first
@@ -66,19 +64,6 @@ class TreesRuntime:
             f"{ATTRIBUTION}{self._rows.name}": chosen.reshape(given.shape).astype(np.float32),
             EXPECTED: base.astype(np.float32),
         }
-
-    def _asked(self, inputs: Arrays, answers: Array) -> Array:
-        likeliest = answers.reshape(len(answers), -1).argmax(1)
-        if self._labels == 1:
-            return np.zeros_like(likeliest)
-        target = inputs[TARGET]
-        if target.max(initial=0) >= self._labels:
-            raise InvalidInput(
-                f'input "{TARGET}": expected the place of one of {self._labels} labels, '
-                f"received {target.max()}",
-                field=TARGET,
-            )
-        return np.where(target < 0, likeliest, target)
 
     def close(self) -> None:
         """Drops the session."""
