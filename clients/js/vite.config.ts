@@ -7,7 +7,7 @@ import { seal } from "./seal.ts";
 export default defineConfig({
   build: {
     outDir: "../../src/numen/client",
-    emptyOutDir: true,
+    emptyOutDir: false, // the engine lies there too,
     target: "es2022",
     minify: true,
     lib: {
@@ -16,7 +16,7 @@ export default defineConfig({
     },
     rollupOptions: {
       external: ["onnxruntime-web/wasm"],
-      output: { chunkFileNames: "[name].js", entryFileNames: "[name].js" },
+      output: { chunkFileNames: "shared.js", entryFileNames: "[name].js" },
     },
   },
   plugins: [seal()],

@@ -69,7 +69,7 @@ export async function answered<Answer extends object, Fallback extends object>(
   const open = !signal?.aborted && why.code !== "cancelled";
   if (open && local && !why.asked && (fallback === undefined || left() > local.expectedMs)) {
     const running = settled(local.run(), "internal");
-    const late = asking.then((outcome) => ("value" in outcome ? { server: outcome.value } : running));
+    const late = asking.then<Outcome<Answer> | { server: Answer }>((outcome) => ("value" in outcome ? { server: outcome.value } : running));
     const first = await within<Outcome<Answer> | { server: Answer }>([running, late], fallback === undefined ? Infinity : left());
     if (first && "server" in first) return said(first.server, "server");
     abort.abort();

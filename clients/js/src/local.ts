@@ -116,8 +116,19 @@ async function engine({ ort: given, wasm }: LocalOptions): Promise<typeof Ort> {
   }
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
-  if (own !== undefined) ort.env.wasm.wasmPaths = { wasm: own };
+  if (own?.startsWith("file:")) ort.env.wasm.wasmBinary = await unpacked(new URL(own));
+  else if (own !== undefined) ort.env.wasm.wasmPaths = { wasm: own };
   return ort;
+}
+
+/** The engine's WebAssembly on this disk, which may lie there packed. */
+async function unpacked(url: URL): Promise<ArrayBuffer> {
+  try {
+    return (await fetched(url)).buffer;
+  } catch {
+    const packed = new Blob([await fetched(new URL(`${url.href}.gz`))]).stream();
+    return new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  }
 }
 
 /** A model on the device. */

@@ -54,7 +54,7 @@ export class Tensor {
 /** A tensor of plain numbers, typed or texts, as the shape says. */
 export function tensor(data: Values | readonly number[], shape: readonly number[], dtype?: string): Tensor {
   if (!Array.isArray(data) || typeof data[0] === "string") return new Tensor(data as Values, shape, dtype);
-  return new Tensor(typed(data as number[], dtype ?? "float32"), shape, dtype ?? "float32");
+  return new Tensor(typed(data as unknown as number[], dtype ?? "float32"), shape, dtype ?? "float32");
 }
 
 /** Numbers as an array of that type. */
