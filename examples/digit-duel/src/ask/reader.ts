@@ -129,7 +129,7 @@ export class Reader {
   private async read(drawing: Drawing): Promise<void> {
     let reading: Reading | null = null;
     try {
-      const answer = await this.stream.predict(drawing.plane, {
+      const answer = await this.stream.predict(drawing.seen, {
         deadlineMs: DEADLINE_MS,
         top: 10,
         fallback: { top: [] },
@@ -152,7 +152,7 @@ export class Reader {
 
   private async explain(drawing: Drawing): Promise<void> {
     try {
-      const { attributions } = await this.stream.explain(drawing.plane, { deadlineMs: PATIENCE_MS });
+      const { attributions } = await this.stream.explain(drawing.seen, { deadlineMs: PATIENCE_MS });
       const [values] = Object.values(attributions);
       if (values && this.latest) this.hearing.onHeat({ values: values.data as ArrayLike<number>, drawing });
     } catch {

@@ -19,17 +19,29 @@ export class Wire {
     return this.isCut ? Promise.reject(new TypeError("the wire is cut")) : fetch(...given);
   };
 
-  /** A WebSocket of this wire. */
+  /** A WebSocket of this wire; while that is cut, one that is closed from the start. */
   get webSocket(): typeof WebSocket {
     const { open } = this;
     const isCut = () => this.isCut;
-    return class extends WebSocket {
-      constructor(...given: ConstructorParameters<typeof WebSocket>) {
-        super(...given);
-        open.add(this);
-        this.addEventListener("close", () => open.delete(this));
-        if (isCut()) this.close();
-      }
+    const opened = function (...given: ConstructorParameters<typeof WebSocket>) {
+      if (isCut()) return new Severed();
+      const socket = new WebSocket(...given);
+      open.add(socket);
+      socket.addEventListener("close", () => open.delete(socket));
+      return socket;
     };
+    return opened as unknown as typeof WebSocket;
   }
+}
+
+/** What a WebSocket is like that could not be opened. */
+class Severed {
+  readonly readyState = WebSocket.CLOSED;
+  onclose: (() => void) | null = null;
+
+  constructor() {
+    setTimeout(() => this.onclose?.());
+  }
+
+  close(): void {}
 }

@@ -81,6 +81,7 @@ export function App() {
     setResting(rests);
     setDrawn(drawing);
     if (drawing) reader.ask(drawing);
+    if (rests) dispatchEvent(new CustomEvent("duel:drawn", { detail: sheet.current!.strokes }));
   };
   /** Takes what was read as the answer. */
   const settle = () => {
@@ -183,7 +184,7 @@ export function App() {
             </>
           )}
         </section>
-        <section class="reading" aria-label={t.reading}>
+        <section class="reading" aria-label={t.reading} data-testid="reading" data-settled={(resting && read?.drawing === drawn) || undefined}>
           <Headline reading={reading} drawn={drawn !== null} />
           <Bars
             reading={reading}
