@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-import numen
 from numen.deploy.kubernetes.holes import fill
-from numen.deploy.kubernetes.objects import GRPC, SHUT_IN, USER, probes, store
+from numen.deploy.kubernetes.objects import END, GRPC, SHUT_IN, USER, probes, store
 from numen.deploy.kubernetes.options import Options
 
 RUNTIME: Final = "numen"
@@ -71,7 +70,7 @@ def _runtime(options: Options) -> dict[str, Any]:
                 "prometheus.kserve.io/path": "/metrics",
             },
             "supportedModelFormats": [
-                {"name": "numen", "version": numen.__version__.split(".")[0], "autoSelect": True}
+                {"name": "numen", "version": "1", "autoSelect": True}
             ],
             "protocolVersions": ["v2"],
             "multiModel": False,
@@ -88,6 +87,7 @@ def _runtime(options: Options) -> dict[str, Any]:
 
 
 def _service(options: Options, name: str) -> dict[str, Any]:
+    where = {"namespace": options.namespace} if options.namespace else {}
     model: dict[str, Any] = {
         "modelFormat": {"name": "numen"}, "protocolVersion": "v2", "runtime": RUNTIME,
     }  # fmt: skip
@@ -99,9 +99,10 @@ def _service(options: Options, name: str) -> dict[str, Any]:
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
-        "metadata": {"name": name},
+        "metadata": {"name": name, **where},
         "spec": {
             "predictor": {
+                "terminationGracePeriodSeconds": END + options.drain,
                 "minReplicas": options.replicas,
                 "maxReplicas": max(options.replicas, options.max_replicas),
                 "model": model,

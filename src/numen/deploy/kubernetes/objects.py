@@ -20,7 +20,7 @@ GRPC: Final = 8001
 USER: Final = 10001
 # Longest that a server takes to answer what it was asked once it has stopped listening, with some
 # to spare.
-_END: Final = 20
+END: Final = 20
 
 _NAME: Final = Value("name", "$.Release.Name")
 _HOST: Final = Value("host")
@@ -33,7 +33,7 @@ _KEYS: Final = "/run/secrets/numen"
 _SCALES: Final = More(Value("max_replicas"), Value("replicas"))
 _LABELS: Final = {"app.kubernetes.io/name": "numen", "app.kubernetes.io/instance": _NAME}
 # What an S3 client reads; a store may need none of it.
-_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWSENDPOINT_URL")
 
 
 def objects() -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _pod() -> dict[str, Any]:
             "runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": Sum((_END, _DRAIN, _DRAIN)),
+        "terminationGracePeriodSeconds": Sum((END, _DRAIN, _DRAIN)),
         "topologySpreadConstraints": [
             _spread("kubernetes.io/hostname"), _spread("topology.kubernetes.io/zone"),
         ],

@@ -49,7 +49,8 @@ class KubernetesTarget:
             f"{name}.yaml": dump(tree)
             for name, tree in kserve.resources(options, options.name).items()
         }
-        theirs["kustomization.yaml"] = dump(_kustomization(list(theirs), options.namespace))
+        # A runtime is of no namespace, which kustomize does not know.
+        theirs["kustomization.yaml"] = dump(_kustomization(list(theirs), ""))
         return {
             **{path: text.encode() for path, text in files.items()},
             **{f"chart/{path}": text for path, text in chart(options, options.name).items()},
