@@ -34,7 +34,8 @@ console:                    ## build the web console (needs Node; the result is 
 	cd console && npm ci && npm test && npm run build
 
 lock: $(VENV)/.uv           ## pin every dependency with hashes
-	$(LOCK) -o requirements/serve.txt
+	$(LOCK) -o src/numen/deploy/requirements/serve.txt
+	$(LOCK) --extra grpc --extra otel --extra postgres --extra s3 -o src/numen/deploy/requirements/full.txt
 	$(LOCK) --extra train -o requirements/train.txt
 	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --group dev -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
