@@ -106,8 +106,10 @@ def _shipped(references: Iterable[str]) -> list[Shipped]:
     found = registry()
     models = []
     for reference in map(Reference.parse, references):
-        version = found.resolve(reference)
-        models.append(Shipped(reference, version, found.open(version)))
+        model = found.model(reference.name)
+        version = model.resolve(reference)
+        aliases = tuple(a for a, number in model.aliases.items() if number == version.version)
+        models.append(Shipped(reference, version, found.open(version), aliases))
     if not models:
         raise InvalidInput("deploy: expected at least one model", hint="numen models ls shows all")
     return models

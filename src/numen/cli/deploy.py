@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,17 +75,16 @@ def _parameter(name: str, type_: Any, default: Any, how: Any) -> inspect.Paramet
 
 
 def _flag(field: Any) -> inspect.Parameter:
-    """An option as a flag; what is not said stays the target's own default."""
+    """An option as a flag with the target's own default; what it may be, the target judges."""
     type_, meta = field.type, ""
     if hasattr(type_, "__metadata__"):
         meta = next((m.description or "" for m in type_.__metadata__), "")
         type_ = type_.__origin__
-    shown = field.default if field.default not in ("", msgspec.NODEFAULT) else False
-    how: Callable[..., Any] = typer.Option
-    return _parameter(
-        field.name, (bool if type_ is bool else str) | None, None,
-        how(help=meta, show_default=str(shown) if shown is not False else False),
-    )  # fmt: skip
+    default = field.default
+    if type_ is not bool:
+        type_, default = str, None if default in ("", None) else str(default)
+    return _parameter(field.name, type_ if type_ is bool else type_ | None, default,
+                      typer.Option(help=meta))  # fmt: skip
 
 
 def _run(

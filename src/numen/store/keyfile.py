@@ -15,7 +15,7 @@ from typing import Annotated
 import msgspec
 
 from numen.core.errors import Conflict, InvalidInput, NotFound
-from numen.core.key import ACTIONS, EVERY, USUAL, Key, mint
+from numen.core.key import ACTIONS, EVERY, USUAL, Key, mint, redact
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -112,7 +112,8 @@ class KeyFile:
                     self._write(keys)
                 return keys[number]
         raise NotFound(
-            f'key "{id_[:16]}" is not in {self._path}', hint="numen keys ls --file shows ids"
+            f'key "{redact(id_)[:64]}" is not in {self._path}',
+            hint="numen keys ls --file shows ids",
         )
 
     def _write(self, keys: list[Key]) -> None:
