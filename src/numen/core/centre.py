@@ -108,5 +108,7 @@ def _shares(count: int, wanted: int) -> Array:
 
 def _place(room: int, length: int, total: int, moment: int) -> int:
     """Where to begin so that the mass lies in the middle, but never so far that ink falls off."""
-    start = (2 * (room // 2 * total - moment) + total) // (2 * total) if total else (room - length) // 2
+    start = (
+        (2 * (room // 2 * total - moment) + total) // (2 * total) if total else (room - length) // 2
+    )
     return min(max(start, 0), room - length)

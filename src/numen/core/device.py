@@ -183,9 +183,7 @@ def opsets(path: Path) -> dict[str, int]:
     return found
 
 
-def _fields(
-    file: BinaryIO, end: int, whole: bool = False
-) -> Iterator[tuple[int, int | bytes]]:
+def _fields(file: BinaryIO, end: int, whole: bool = False) -> Iterator[tuple[int, int | bytes]]:
     """A protocol buffer's fields: their numbers and contents; large ones are passed over.
 
     A tag is the field's number and, in its lowest three bits, how it is written.

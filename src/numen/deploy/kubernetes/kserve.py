@@ -69,9 +69,7 @@ def _runtime(options: Options) -> dict[str, Any]:
                 "prometheus.kserve.io/port": str(_HTTP),
                 "prometheus.kserve.io/path": "/metrics",
             },
-            "supportedModelFormats": [
-                {"name": "numen", "version": "1", "autoSelect": True}
-            ],
+            "supportedModelFormats": [{"name": "numen", "version": "1", "autoSelect": True}],
             "protocolVersions": ["v2"],
             "multiModel": False,
             "containers": [container],
