@@ -4,11 +4,12 @@
 //   const digits = await local(numen, "digits");
 //   numen.attach(digits);
 import type * as Ort from "onnxruntime-web";
+import type { Inferred, LocalModel, Said } from "./answer";
 import type { Bundle, BundleFile } from "./bundle";
 import { described } from "./describe";
 import { invalid, NumenError, wrapped } from "./errors";
 import { type Input, told } from "./input";
-import { type Inferred, type LocalModel, Numen, type Said } from "./numen";
+import { Numen } from "./numen";
 import { prepared } from "./prepare";
 import { Tensor, type Tensors, typed } from "./tensor";
 
