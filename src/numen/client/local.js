@@ -12,7 +12,7 @@ async function f(e, n = "", i = {}) {
 	} catch (e) {
 		throw new t("not_on_device", `model ${a.name} cannot be opened here: ${r(e).message}`, { cause: e });
 	}
-	let f = new y(a, d, u);
+	let f = new C(a, d, u);
 	return l && await f.rehearse(JSON.parse(new TextDecoder().decode(l))), f;
 }
 async function p(e, t) {
@@ -78,7 +78,32 @@ async function v(e) {
 		return new Response(t.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 	}
 }
-var y = class {
+async function y(e, n = {}) {
+	let { bundle: r, read: i } = await m(new URL(e));
+	if (!r.golden) throw new t("not_found", `model ${r.name} has no recorded samples`);
+	let a = await f(e, "", n), o = JSON.parse(new TextDecoder().decode(await i(r.golden))), { outputs: s } = await a.infer(x(o)), { common: c, web: l } = (await _(n)).env.versions;
+	return {
+		runtime: `onnxruntime-web ${l ?? c}`,
+		outputs: b(s, S)
+	};
+}
+function b(e, t) {
+	return Object.fromEntries(Object.entries(e).map(([e, n]) => [e, t(n)]));
+}
+var x = (e) => b(e.inputs, w);
+function S({ data: e, shape: t, dtype: n }) {
+	let r = (e) => {
+		if (typeof e == "string") return e;
+		let t = Number(e);
+		return Number.isNaN(t) ? null : Number.isFinite(t) && Math.abs(t) <= 2 ** 53 - 1 ? t : String(e);
+	};
+	return {
+		dtype: n,
+		shape: [...t],
+		data: Array.from(e, r)
+	};
+}
+var C = class {
 	bundle;
 	difference = null;
 	session;
@@ -110,9 +135,9 @@ var y = class {
 		};
 	}
 	async rehearse(e) {
-		let n = Object.fromEntries(Object.entries(e.inputs).map(([e, t]) => [e, b(t)])), r = await this.run(n);
-		if (this.difference = S(e.outputs, r), !(this.difference <= l)) throw new t("not_on_device", `model ${this.name} answers otherwise here: its recorded samples differ by ${this.difference}`);
-		let i = Object.fromEntries(Object.entries(n).map(([e, t]) => [e, x(t)]));
+		let n = x(e), r = await this.run(n);
+		if (this.difference = E(e.outputs, r), !(this.difference <= l)) throw new t("not_on_device", `model ${this.name} answers otherwise here: its recorded samples differ by ${this.difference}`);
+		let i = b(n, T);
 		for (let e = 0; e < d; e++) await this.infer(i).catch(() => void 0);
 		return this.times.splice(0, this.times.length - 1), this.difference;
 	}
@@ -148,7 +173,7 @@ var y = class {
 		return t;
 	}
 };
-function b({ dtype: t, shape: r, data: i }) {
+function w({ dtype: t, shape: r, data: i }) {
 	if (t === "string") return new n(i, r, t);
 	if (t === "int64" || t === "uint64") {
 		let e = i.map((e) => BigInt(e));
@@ -156,13 +181,13 @@ function b({ dtype: t, shape: r, data: i }) {
 	}
 	return new n(e(i.map((e) => e === null ? NaN : Number(e)), t), r, t);
 }
-function x({ data: e, shape: t, dtype: r }) {
+function T({ data: e, shape: t, dtype: r }) {
 	return new n(e.slice(0, e.length / t[0]), [1, ...t.slice(1)], r);
 }
-function S(e, t) {
+function E(e, t) {
 	let n = 0;
 	for (let [r, i] of Object.entries(e)) {
-		let [e, a] = [b(i).data, t[r].data];
+		let [e, a] = [w(i).data, t[r].data];
 		for (let t = 0; t < e.length; t++) {
 			let [r, i] = [e[t], a[t]];
 			r === i || r !== r && i !== i || (n = Math.max(n, typeof r == "string" ? 1e400 : Math.abs(Number(r) - Number(i))));
@@ -171,4 +196,4 @@ function S(e, t) {
 	}
 	return Number.isNaN(n) ? 1e400 : n;
 }
-export { y as Local, c as Numen, t as NumenError, n as Tensor, S as differs, f as local, b as played };
+export { C as Local, c as Numen, t as NumenError, n as Tensor, E as differs, f as local, w as played, y as replayed };

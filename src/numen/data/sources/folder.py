@@ -88,7 +88,9 @@ class ImageFolderSource:
             )
         if left_out:
             notes.append(f"{len(left_out)} files are not pictures, such as {left_out[0]}")
-        layout = picture("image", (height, width, 3) if colour and not centre else (height, width), centre)
+        layout = picture(
+            "image", (height, width, 3) if colour and not centre else (height, width), centre
+        )
         stored = Stored(layout, TARGET, labels, encoded=True, notes=tuple(notes))
         return seal(work, stored, splits)
 
