@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 import msgspec
 
@@ -55,9 +55,29 @@ def target(name: str, options: Mapping[str, Any]) -> Target:
                 f'{name}: "{option}" is no option', hint=f"known: {', '.join(known)}", field=option
             )
     try:
-        return made(msgspec.convert(dict(options), made.options, strict=False))
+        said = msgspec.convert(dict(options), made.options, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"{name}: {error}") from error
+        raise _refused(name, made.options, options, str(error)) from error
+    return made(said)
+
+
+def choices(type_: Any) -> list[str]:
+    """What an option of this type may be, where it is one of several words."""
+    bare = getattr(type_, "__origin__", type_) if hasattr(type_, "__metadata__") else type_
+    return [str(each) for each in get_args(bare) if each] if get_origin(bare) is Literal else []
+
+
+def _refused(name: str, kind: Any, options: Mapping[str, Any], said: str) -> InvalidInput:
+    """Msgspec's words, with the option's name and what was received."""
+    what, _, where = said.partition(" - at `$.")
+    option = where.rstrip("`").partition(".")[0].partition("[")[0]
+    expected = what[:1].lower() + what[1:].partition(", got")[0].replace("`", "")
+    field = {each.name: each for each in msgspec.structs.fields(kind)}.get(option)
+    if field is not None and (known := choices(field.type)):
+        expected = f"expected one of {', '.join(known)}"
+    return InvalidInput(
+        f'{name}: {option}: {expected}, received "{options.get(option)}"', field=option
+    )
 
 
 def render(to: Target, references: Iterable[str]) -> Files:
@@ -116,49 +136,84 @@ def _shipped(references: Iterable[str]) -> list[Shipped]:
 
 
 def _write(folder: Path, files: Files) -> None:
-    """Writes files to a folder; what an earlier rendering left there and this has not is removed.
+    """Puts a rendering in the place of an earlier one; what else lies in the folder stays.
+
+    The new folder is written whole beside the old one, and then stands in its place. Whoever is
+    killed in between leaves the old one or the new one, and the next rendering tidies up.
 
     Raises:
         Conflict: The folder holds files that did not come from here.
     """
-    before = _before(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
+    folder = folder.absolute()
+    if folder in (Path.cwd(), *Path.cwd().parents):
+        raise Conflict(f"{folder} is being worked in", hint="choose a folder of its own with --out")
+    partial, before = (folder.with_name(f".{folder.name}.{end}") for end in ("partial", "before"))
+    _tidy(folder, partial, before)
+    written = sorted({Path(path).parts[0] for path in files})
+    _check(folder, written)
+    try:
+        _fill(partial, files)
+        (partial / MARKER).write_text(json.dumps(written))
+        if folder.is_dir():
+            folder.rename(before)
+        partial.rename(folder)
+    except OSError as error:
+        _tidy(folder, partial, before)
+        raise Conflict(
+            f"{folder} cannot be written: {error.strerror}", hint="choose another with --out"
+        ) from error
+    _tidy(folder, partial, before)
+
+
+def _fill(folder: Path, files: Files) -> None:
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            place.write_bytes(content)
+        elif content.is_dir():
+            shutil.copytree(content, place)
+        else:
+            shutil.copyfile(content, place)
+
+
+def _tidy(folder: Path, partial: Path, before: Path) -> None:
+    """Brings what an earlier rendering left at any moment to the old state, or to the new one."""
     shutil.rmtree(partial, ignore_errors=True)
-    try:
-        for path, content in files.items():
-            place = partial / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, bytes):
-                place.write_bytes(content)
-            elif content.is_dir():
-                shutil.copytree(content, place)
-            else:
-                shutil.copyfile(content, place)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in before | {Path(path).parts[0] for path in files}:
-            old, new = folder / name, partial / name
-            shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-            if new.exists():
-                new.rename(old)
-        written = sorted({Path(path).parts[0] for path in files})
-        (folder / MARKER).write_text(json.dumps(written))
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    if not before.is_dir():
+        return
+    if not folder.is_dir():
+        before.rename(folder)
+        return
+    for path in before.iterdir():
+        if path.name not in _written(before) and not (folder / path.name).exists():
+            path.rename(folder / path.name)
+    shutil.rmtree(before)
 
 
-def _before(folder: Path) -> set[str]:
-    """What an earlier rendering wrote, at the top of the folder."""
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.exists() and not folder.is_dir():
+def _check(folder: Path, written: Collection[str]) -> None:
+    """Refuses a folder where numen did not write all that it is about to replace."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
         raise Conflict(f"{folder} is a file", hint="choose another folder with --out")
-    if MARKER not in there:
-        if there:
-            raise Conflict(
-                f"{folder} holds files that numen did not write", hint="choose another with --out"
-            )
-        return set()
+    there = {path.name for path in folder.iterdir()}
+    if there and MARKER not in there:
+        raise Conflict(
+            f"{folder} holds files that numen did not write", hint="choose another with --out"
+        )
+    strange = sorted((there - _written(folder)) & set(written)) if there else []
+    if strange:
+        raise Conflict(
+            f"{folder / strange[0]} is not numen's, and would be overwritten", hint="move it away"
+        )
+
+
+def _written(folder: Path) -> set[str]:
+    """What a rendering wrote, at the top of its folder."""
     try:
-        names = msgspec.json.decode((folder / MARKER).read_bytes(), type=set[str])
-    except msgspec.DecodeError as error:
-        raise Conflict(f"{folder / MARKER} cannot be read: {error}", hint="remove it") from error
-    return {name for name in names if name in there}
+        return msgspec.json.decode((folder / MARKER).read_bytes(), type=set[str]) | {MARKER}
+    except (OSError, msgspec.DecodeError) as error:
+        raise Conflict(
+            f"{folder / MARKER} cannot be read: {error}", hint="remove the folder"
+        ) from error
