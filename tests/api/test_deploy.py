@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from numen.api.deploy import MARKER, deploy, render, target
+from numen.api.deploy import deploy, render, target
 from numen.core.errors import Conflict, InvalidInput, MissingExtra, NotFound, NotReady
 from numen.core.settings import Settings
+from numen.deploy.folder import MARKER
 from numen.registry import Registry
 from parts import make_bundle
 
@@ -108,52 +106,6 @@ def test_what_numen_did_not_write_is_not_overwritten(home: Path, tmp_path: Path)
     with pytest.raises(Conflict, match="is being worked in"):
         deploy("docker", ["linear"], Path(), apply=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home", "make", "out"]
-
-
-KILLED = """
-import json, os, random, signal, sys, time
-from pathlib import Path
-from numen.api.deploy import deploy
-folder = Path(sys.argv[1])
-dice = random.Random(0)
-deploy("docker", ["linear@1"], folder, apply=False)
-(folder / "notes").write_text("mine")
-for turn in range(16):
-    child = os.fork()
-    if child == 0:
-        try:
-            for number in range(100):
-                models = ["linear@1"] if (turn + number) % 2 else ["linear@2", "linear@1"]
-                deploy("docker", models, folder, apply=False)
-        finally:
-            os._exit(1)
-    time.sleep(dice.uniform(0.05, 0.4))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    before = folder.with_name(".out.before")
-    whole = folder if folder.is_dir() else before
-    told = json.loads((whole / "image.json").read_bytes())["models"]
-    there = {p.name for p in (whole / "models/blobs/bundles").iterdir()}
-    assert there == {digest.replace(":", "-") for digest in told.values()}, whole
-    assert json.loads((whole / ".numen-deploy.json").read_bytes())
-    assert (folder / "notes").exists() or (before / "notes").exists()
-    print(len(told), whole.stat().st_ino)
-"""
-
-
-def test_a_rendering_killed_at_any_moment_leaves_the_old_one_or_the_new(
-    home: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "out"
-    run = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder)], capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(set(run.stdout.splitlines())) > 3  # it was written again and again
-    deploy("docker", ["linear@1"], folder, apply=False)
-    assert list(json.loads((folder / "image.json").read_bytes())["models"]) == ["linear@1"]
-    assert (folder / "notes").read_text() == "mine"
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
 
 
 def test_without_a_tool_it_is_said_what_would_build_it(
