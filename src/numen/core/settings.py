@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         poll: Seconds between looks at the catalog for moved aliases.
         workers: Processes that serve, on one port.
         hang: Seconds without a sign of life after which a worker is replaced.
+        drain: Seconds in which a server that was told to end still takes requests, though it is
+            not ready any more; so who sends them to it has the time to send them elsewhere.
         preload: Most versions that are opened at the start where none are named; the others are
             opened by their first request.
         idle_unload: Seconds after which a model that nobody asks is closed, to be opened again
@@ -76,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 0.25
     workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     hang: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 10
+    drain: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0
     preload: Annotated[int, msgspec.Meta(ge=0)] = 32
     idle_unload: Annotated[float, msgspec.Meta(ge=0)] = 900
     memory_budget: Annotated[int, msgspec.Meta(ge=0)] = 0

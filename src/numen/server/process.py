@@ -132,7 +132,7 @@ class Server:
                     server_header=False,
                     timeout_graceful_shutdown=10,
                 )
-                server = _Server(config, service)
+                server = _Server(config, service, settings.drain)
                 # Not before there is something to answer with: who is early is refused, not kept.
                 # Doors on other ports open here as well.
                 with _explain(settings.host, settings.port):
@@ -180,15 +180,19 @@ def _tracing(settings: Settings, place: Place | None) -> Traces | None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it leaves."""
+    """uvicorn's server, which says that it leaves some time before it does."""
 
-    def __init__(self, config: uvicorn.Config, service: Service):
+    def __init__(self, config: uvicorn.Config, service: Service, drain: float):
         super().__init__(config)
         self._service = service
+        self._drain = drain
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends, once all answers are given."""
+        """Ends, once nobody is likely to come any more and all answers are given."""
         self._service.leaving = True
+        end = time.monotonic() + self._drain
+        while time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
 
