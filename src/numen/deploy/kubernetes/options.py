@@ -49,7 +49,9 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory: Annotated[
         str, Meta(pattern=_QUANTITY, description="Memory that a pod asks for, and may have")
     ] = "1Gi"
-    grpc: Annotated[bool, Meta(description="Offer gRPC beside HTTP")] = True
+    grpc: Annotated[
+        bool, Meta(description="Offer gRPC too; the image is one built with --full")
+    ] = False
     host: Annotated[
         str, Meta(pattern=r"^[a-z0-9.*-]*$", description="Host of the Ingress; none if empty")
     ] = ""
