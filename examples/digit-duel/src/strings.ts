@@ -62,6 +62,7 @@ const en = {
   mend: "Mend the wire",
   wireStates: {
     server: "The server reads. Cut the wire and play on.",
+    looking: "Looking for the server…",
     getting: "The model is on its way to this device…",
     local: "Cut. The model on this device reads.",
     lost: "The server is gone. The model on this device reads.",
@@ -96,7 +97,7 @@ const en = {
     seen: "What it saw",
     correct: "Was one read wrongly? Choose it and say what it was.",
     none: "You answered without drawing.",
-    attempt: (read: string, meant: number) => `Read as ${read}, meant ${meant}`,
+    attempt: (read: number, meant: number) => `Read as ${read}, meant ${meant}`,
     whatWasIt: "What was it?",
     wasA: (digit: number) => `It was a ${digit}`,
   },
@@ -200,6 +201,7 @@ const zh: Strings = {
   mend: "接上网线",
   wireStates: {
     server: "由服务器识别。剪断网线,照样能玩。",
+    looking: "正在寻找服务器……",
     getting: "模型正在传到本设备……",
     local: "已剪断。由本设备上的模型识别。",
     lost: "服务器不见了。由本设备上的模型识别。",

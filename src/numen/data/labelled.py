@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from numen.core.centre import centre, ink_of
 from numen.core.errors import InvalidData, InvalidInput
 from numen.core.manifest import AudioInput, ColumnsInput, ImageInput, TextInput
 from numen.core.signature import Array
@@ -59,9 +60,7 @@ def read(given: Sequence[tuple[Any, str]], dataset: Dataset) -> tuple[list[Array
 
 def _picture(value: Any, how: ImageInput) -> Array:
     if isinstance(value, str):
-        return pixels.fit(
-            grey_of(pixels.decode(_bytes(value), "the picture"), how.shape), how.shape
-        )
+        return _seen(_bytes(value), how)
     try:
         given = np.asarray(value)
     except ValueError as error:  # rows of several lengths
@@ -73,6 +72,13 @@ def _picture(value: Any, how: ImageInput) -> Array:
             f"from 0 to 255, received {list(given.shape)}"
         )
     return given.astype(np.uint8)
+
+
+def _seen(encoded: bytes, how: ImageInput) -> Array:
+    found = pixels.decode(encoded, "the picture")
+    if how.centre is True:
+        return centre(ink_of(*pixels.drawing(encoded, "the picture")), how.height, how.width)
+    return pixels.fit(grey_of(found, how.shape), how.shape)
 
 
 def _sound(value: Any, how: AudioInput) -> Array:

@@ -9,6 +9,7 @@ export const DEADLINE_MS = 100;
 const PATIENCE_MS = 1_000; // of what explains; the first who asks waits until it is opened
 const AGAIN_MS = 250;
 const LOOK_MS = 3_000;
+const LOOKING_MS = 2_000;
 const SIDE = 28;
 
 /** A drawing to be read. */
@@ -25,12 +26,22 @@ export interface Heat {
   drawing: Drawing;
 }
 
+/** How a reader reaches what reads. */
+export interface State {
+  /** The server is in reach. */
+  online: boolean;
+  /** It is being looked for, and may be found in a moment. */
+  looking: boolean;
+  /** The version on this device; empty while there is none. */
+  here: string;
+}
+
 /** What a reader tells. */
 export interface Hearing {
   onReading: (reading: Reading | null, drawing: Drawing) => void;
   onHeat: (heat: Heat | null) => void;
   /** Whether the server is in reach, and which version is on this device. */
-  onState: (state: { online: boolean; here: string }) => void;
+  onState: (state: State) => void;
   /** Why nothing can be read at all, such as `not_found` or `unauthenticated`. */
   onRefused: (error: NumenError | null) => void;
 }
@@ -40,7 +51,7 @@ export type Load = (numen: Numen, model: string) => Promise<LocalModel & { versi
 
 /** A drawing as the model sees it; null where there is no ink. */
 export function drawingOf(plane: Plane, since: number): Drawing | null {
-  const seen = centre(plane, SIDE, SIDE);
+  const seen = centre({ ...plane, channels: 1 }, SIDE, SIDE);
   return seen && { plane, seen, since };
 }
 
@@ -49,13 +60,14 @@ export class Reader {
   why = true;
   private readonly numen: Numen;
   private readonly model: string;
-  private readonly stream: Stream;
+  private stream: Stream;
   private readonly hearing: Hearing;
   private readonly load: Load;
   private readonly questions = new Newest<Drawing>((drawing) => this.read(drawing));
   private readonly whys = new Newest<Drawing>((drawing) => this.explain(drawing));
   private latest: Drawing | null = null;
   private online = false;
+  private looking = true;
   private here = "";
   private loading = false;
   private readonly timer: ReturnType<typeof setInterval>;
@@ -65,18 +77,17 @@ export class Reader {
     this.model = model;
     this.hearing = hearing;
     this.load = load;
-    this.stream = numen.stream(model, {
-      latest: true,
-      onState: (open) => {
-        this.online = open;
-        this.tell();
-        if (open) void this.bring();
-        else this.hearing.onHeat(null);
-      },
-    });
+    this.stream = this.open();
     // A version that was promoted meanwhile is brought here too.
     this.timer = setInterval(() => void this.bring(), LOOK_MS);
     void this.look();
+  }
+
+  /** Looks for the server at once, where it was given up for a while. */
+  reopen(): void {
+    this.stream.close();
+    this.stream = this.open();
+    this.tell();
   }
 
   ask(drawing: Drawing): void {
@@ -115,6 +126,23 @@ export class Reader {
     }
   }
 
+  private open(): Stream {
+    this.looking = true;
+    setTimeout(() => {
+      this.looking = false;
+      this.tell();
+    }, LOOKING_MS);
+    return this.numen.stream(this.model, {
+      latest: true,
+      onState: (open) => {
+        this.online = open;
+        this.tell();
+        if (open) void this.bring();
+        else this.hearing.onHeat(null);
+      },
+    });
+  }
+
   /** Whether there is such a model, and it may be asked. */
   private async look(): Promise<void> {
     try {
@@ -129,7 +157,7 @@ export class Reader {
   private async read(drawing: Drawing): Promise<void> {
     let reading: Reading | null = null;
     try {
-      const answer = await this.stream.predict(drawing.seen, {
+      const answer = await this.stream.predict(drawing.plane, {
         deadlineMs: DEADLINE_MS,
         top: 10,
         fallback: { top: [] },
@@ -152,7 +180,7 @@ export class Reader {
 
   private async explain(drawing: Drawing): Promise<void> {
     try {
-      const { attributions } = await this.stream.explain(drawing.seen, { deadlineMs: PATIENCE_MS });
+      const { attributions } = await this.stream.explain(drawing.plane, { deadlineMs: PATIENCE_MS });
       const [values] = Object.values(attributions);
       if (values && this.latest) this.hearing.onHeat({ values: values.data as ArrayLike<number>, drawing });
     } catch {
@@ -161,6 +189,6 @@ export class Reader {
   }
 
   private tell(): void {
-    this.hearing.onState({ online: this.online, here: this.here });
+    this.hearing.onState({ online: this.online, looking: this.looking, here: this.here });
   }
 }

@@ -2,8 +2,7 @@
 import { type LocalModel, Numen, type NumenError } from "numen";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Reading } from "../game/reading";
-import type { Drawing, Heat } from "./reader";
-import { Reader } from "./reader";
+import { type Drawing, type Heat, Reader, type State } from "./reader";
 import { Wire } from "./wire";
 
 /** What was read, and of which drawing. */
@@ -23,7 +22,7 @@ export function useReader(url: string, model: string, key: string, why: boolean)
   const reader = useRef<Reader | null>(null);
   const [read, setRead] = useState<Read | null>(null);
   const [heat, setHeat] = useState<Heat | null>(null);
-  const [state, setState] = useState({ online: false, here: "" });
+  const [state, setState] = useState<State>({ online: false, looking: true, here: "" });
   const [refused, setRefused] = useState<NumenError | null>(null);
   const [cut, setCut] = useState(false);
 
@@ -65,6 +64,7 @@ export function useReader(url: string, model: string, key: string, why: boolean)
       wire.cut = wanted;
       setCut(wanted);
       if (wanted) setHeat(null);
+      else reader.current?.reopen();
     },
     /** After a version was promoted: it is wanted here too. */
     renew: () => void reader.current?.bring(),

@@ -84,6 +84,18 @@ export class Sheet {
     this.ink.clearRect(0, 0, SIDE, SIDE);
   }
 
+  /** Empties the sheet, what was drawn fading away as the page's style has it. */
+  leave(): void {
+    const ghost = this.canvas.cloneNode() as HTMLCanvasElement;
+    ghost.className = "ghost";
+    ghost.removeAttribute("data-testid");
+    ghost.ariaHidden = "true";
+    ghost.getContext("2d")!.drawImage(this.canvas, 0, 0);
+    ghost.addEventListener("animationend", () => ghost.remove());
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) this.canvas.after(ghost);
+    this.clear();
+  }
+
   /** Takes the canvas's CSS colour, also for what is already drawn. */
   recolour(): void {
     this.ink.strokeStyle = this.ink.fillStyle = getComputedStyle(this.canvas).color;

@@ -8,8 +8,7 @@ export interface Attempt {
   /** What the task asked for. */
   wanted: number;
   /** What it was read as. */
-  read: string;
-  right: boolean;
+  read: number;
   /** What the player says it was; null where nothing was said. */
   meant: number | null;
 }

@@ -41,3 +41,5 @@ export function useLearning(control: Control, model: string, onTaken: () => void
     leave: () => setStep({ name: "left" }),
   };
 }
+
+export type Learning = ReturnType<typeof useLearning>;

@@ -1,24 +1,20 @@
 // Corrections that wait, one press to learn from them, and old against new to choose from.
 import type { Step } from "../learn/learn";
-import type { Compared, Correction } from "../learn/server";
+import type { Compared } from "../learn/server";
+import type { Learning } from "../learn/useLearning";
 import { Icon } from "./icons";
 import { useWords } from "./language";
 import { Thumb } from "./Thumb";
 
 interface LearnPanelProps {
-  corrections: Correction[];
-  step: Step;
+  learning: Learning;
   /** Learning needs the server. */
   online: boolean;
-  onDrop: (place: number) => void;
-  onLearn: () => void;
-  onTake: (version: string) => void;
-  onLeave: () => void;
 }
 
-export function LearnPanel(props: LearnPanelProps) {
+export function LearnPanel({ learning, online }: LearnPanelProps) {
   const t = useWords().learn;
-  const { corrections, step, online, onDrop, onLearn } = props;
+  const { corrections, step, drop, teach } = learning;
   const busy = ["keeping", "training", "comparing"].includes(step.name);
   return (
     <section class="panel learn" aria-label={t.title} data-testid="learn" data-step={step.name}>
@@ -28,7 +24,7 @@ export function LearnPanel(props: LearnPanelProps) {
           <ul class="waiting" aria-label={t.waiting(corrections.length)}>
             {corrections.map(({ pixels, label, read }, place) => (
               <li key={place}>
-                <button type="button" aria-label={t.drop(Number(label))} title={t.drop(Number(label))} disabled={busy} onClick={() => onDrop(place)}>
+                <button type="button" aria-label={t.drop(Number(label))} title={t.drop(Number(label))} disabled={busy} onClick={() => drop(place)}>
                   <Thumb pixels={pixels} />
                   <span aria-hidden="true">
                     <s>{read}</s> {label}
@@ -38,7 +34,7 @@ export function LearnPanel(props: LearnPanelProps) {
             ))}
           </ul>
           {!busy && step.name !== "learnt" && (
-            <button type="button" class="button primary" disabled={!online} onClick={onLearn} data-testid="teach">
+            <button type="button" class="button primary" disabled={!online} onClick={teach} data-testid="teach">
               {t.go}
             </button>
           )}
@@ -47,14 +43,15 @@ export function LearnPanel(props: LearnPanelProps) {
         step.name === "idle" && <p class="faint">{t.none}</p>
       )}
       <div aria-live="polite">
-        <Progress {...props} />
+        <Progress learning={learning} />
       </div>
     </section>
   );
 }
 
-function Progress({ step, onTake, onLeave, onLearn }: LearnPanelProps) {
+function Progress({ learning }: { learning: Learning }) {
   const t = useWords().learn;
+  const { step, take, leave, teach } = learning;
   switch (step.name) {
     case "idle":
       return null;
@@ -75,7 +72,7 @@ function Progress({ step, onTake, onLeave, onLearn }: LearnPanelProps) {
             {t.failed}: {step.why}
             {step.hint && ` – ${step.hint}`}
           </p>
-          <button type="button" class="button" onClick={onLearn}>
+          <button type="button" class="button" onClick={teach}>
             {t.retry}
           </button>
         </div>
@@ -85,11 +82,11 @@ function Progress({ step, onTake, onLeave, onLearn }: LearnPanelProps) {
         <>
           <Table step={step} />
           <div class="choose">
-            <button type="button" class="button primary" onClick={() => onTake(step.fresh)} data-testid="take">
+            <button type="button" class="button primary" onClick={() => take(step.fresh)} data-testid="take">
               <Icon name="check" />
               {t.take}
             </button>
-            <button type="button" class="button" onClick={onLeave} data-testid="leave">
+            <button type="button" class="button" onClick={leave} data-testid="leave">
               {t.leave}
             </button>
           </div>

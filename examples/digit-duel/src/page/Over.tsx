@@ -60,7 +60,7 @@ function Seen({ attempts, onMeant }: Pick<OverProps, "attempts" | "onMeant">) {
           <li key={attempt.id}>
             <button
               type="button"
-              data-right={attempt.right}
+              data-right={attempt.read === attempt.wanted}
               aria-pressed={attempt === open}
               aria-label={t.attempt(attempt.read, attempt.wanted)}
               onClick={() => choose(attempt === open ? null : attempt)}
