@@ -7,7 +7,7 @@ import { Newest } from "./newest";
 
 export const DEADLINE_MS = 100;
 const PATIENCE_MS = 1_000; // of what explains; the first who asks waits until it is opened
-const AGAIN_MS = 250;
+const AGAIN_MS = 50;
 const LOOK_MS = 3_000;
 const LOOKING_MS = 2_000;
 const SIDE = 28;

@@ -7,7 +7,7 @@ export type Step =
   | { name: "keeping" }
   | { name: "training"; kept: string }
   | { name: "comparing"; kept: string }
-  | { name: "learnt"; kept: string; old: string; fresh: string; test: Compared; own: Compared; seconds: number }
+  | { name: "learnt"; kept: string; old: string; fresh: string; test: Compared; own: Compared; better: "first" | "second" | ""; seconds: number }
   | { name: "taken"; version: string }
   | { name: "left" }
   | { name: "failed"; why: string; hint: string };
@@ -49,5 +49,6 @@ export async function learn(
   const own = await control.compare(model, fresh, old, data, 1);
   const test = await control.compare(model, fresh, old, data);
   const seconds = Math.round((performance.now() - began) / 1000);
-  told({ name: "learnt", kept: data, old, fresh, test, own, seconds });
+  const better = test.comparison.differences.find(({ metric }) => metric === "accuracy")?.better ?? "";
+  told({ name: "learnt", kept: data, old, fresh, test, own, better, seconds });
 }

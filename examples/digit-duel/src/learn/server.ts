@@ -22,14 +22,13 @@ export interface Job {
   error: { error: string; hint?: string } | null;
 }
 
-/** How two versions did on the same rows. */
+/** How two versions did on the same rows; the one asked about is the first. */
 export interface Compared {
   rows: number;
   metrics: { accuracy: number };
   against: { metrics: { accuracy: number } };
-  /** The probability of such a difference by chance, and which of them is better beyond it. */
-  p: number;
-  better: "first" | "second" | null;
+  /** Which is better beyond chance, by figure; empty where that may be chance. */
+  comparison: { differences: { metric: string; better: "first" | "second" | "" }[] };
 }
 
 export class Refused extends Error {
@@ -45,6 +44,7 @@ export class Refused extends Error {
 const TIMES = 40;
 /** The recipe of learning anew: the first version's layers as they are, the last one learnt again. */
 const RECIPE = { family: "transfer", epochs: 4, batch_size: 256 } as const;
+const NOTE = "said in Digit Duel";
 const ALIAS = "champion";
 
 export class Control {
@@ -62,9 +62,12 @@ export class Control {
     return this.call("GET", `api/models/${model}`);
   }
 
-  keep(dataset: string, corrections: Correction[]): Promise<Kept> {
+  /** Adds them to the data's newest version: sent twice, they count once. */
+  async keep(dataset: string, corrections: Correction[]): Promise<Kept> {
+    const { datasets } = await this.call<{ datasets: { name: string; version: number }[] }>("GET", "api/datasets");
+    const base = datasets.find(({ name }) => name === dataset)?.version;
     const rows = corrections.map(({ pixels, label }) => ({ value: pixels, label }));
-    return this.call("POST", `api/datasets/${dataset}/rows`, { rows, times: TIMES, note: "said in Digit Duel" });
+    return this.call("POST", `api/datasets/${dataset}/rows`, { rows, times: TIMES, base, note: NOTE });
   }
 
   train(model: string, data: string, body: string): Promise<Job> {

@@ -109,7 +109,7 @@ const right = ({ metrics }: { metrics: { accuracy: number } }) => metrics.accura
 function Table({ step }: { step: Extract<Step, { name: "learnt" }> }) {
   const t = useWords().learn;
   const { test, own } = step;
-  const verdict = test.better === "first" ? "better" : test.better === "second" ? "worse" : "same";
+  const verdict = step.better === "first" ? "better" : step.better === "second" ? "worse" : "same";
   const share = (value: number) => `${(value * 100).toFixed(2)} %`;
   const count = (value: number, { rows }: Compared) => `${Math.round(value * rows)} / ${rows}`;
   return (

@@ -35,7 +35,7 @@ export function useDuel(pace: Pace, why: boolean) {
   const { phase, task } = game.round;
   const playing = phase === "playing";
   const reading = drawn ? (reader.read?.reading ?? null) : null;
-  const current = resting && drawn !== null && reader.read?.drawing === drawn;
+  const current = resting && reading !== null && reader.read?.drawing === drawn;
 
   const emptied = (last: Reading | null) => {
     setEmpties((count) => count + 1);
