@@ -26,6 +26,7 @@ export function Board({ duel, theme, onHeatShown }: BoardProps) {
   const [pen, setPen] = useState<Pen>("medium");
   const { round, missed, sheet } = duel;
   const playing = round.phase === "playing";
+  const fresh = round.solved + round.missed === 0;
   const over = round.phase === "over";
 
   useEffect(() => {
@@ -54,7 +55,7 @@ export function Board({ duel, theme, onHeatShown }: BoardProps) {
     <section class="board" aria-label={t.board}>
       <Equation task={round.task} />
       <div class="paper" ref={paper}>
-        <Pad theme={theme} sheet={sheet} emptied={duel.empties} hint={playing ? t.hint : t.warmUp} onInk={duel.onInk}>
+        <Pad theme={theme} sheet={sheet} emptied={duel.empties} hint={playing ? (fresh ? t.hint : "") : t.warmUp} onInk={duel.onInk}>
           <HeatLayer heat={duel.heat} ground={theme} onShown={onHeatShown} />
         </Pad>
         <Toast moment={duel.moment} wanted={missed?.wanted ?? 0} onItWas={missed && (() => duel.meant(missed, missed.wanted))} />

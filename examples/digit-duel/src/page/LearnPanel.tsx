@@ -136,7 +136,7 @@ function Table({ step }: { step: Extract<Step, { name: "learnt" }> }) {
         </tbody>
       </table>
       <p class="faint">
-        {t.verdict[verdict]} {t.learnt} {t.took(step.seconds)}.
+        {t.verdict[verdict]} {t.learnt} {t.took(step.seconds)}
       </p>
     </>
   );

@@ -82,7 +82,7 @@ export function Pad({ theme, sheet, emptied, hint, onInk, children }: PadProps) 
         onPointerUp={up}
         onPointerCancel={up}
       />
-      {empty && <p class="hint">{hint}</p>}
+      {empty && hint && <p class="hint">{hint}</p>}
       {children}
     </div>
   );

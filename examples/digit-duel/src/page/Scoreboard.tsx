@@ -23,7 +23,14 @@ export function Scoreboard({ round, leftMs, best, rival }: ScoreboardProps) {
       <div class="player">
         <span class="who">{t.you}</span>
         <strong data-testid="score">{round.score}</strong>
-        <span class="beside">{round.streak > 1 ? <em key={round.streak} class="streak">{t.streak(round.streak)}</em> : best > 0 && `${t.best} ${best}`}</span>
+        {round.streak > 1 ? (
+          <em key={round.streak} class="streak" role="img" aria-label={t.streak(round.streak)}>
+            <span>{t.streak(round.streak)}</span>
+            <b>×{round.streak}</b>
+          </em>
+        ) : (
+          round.phase !== "playing" && best > 0 && <span class="faint">{`${t.best} ${best}`}</span>
+        )}
       </div>
       <div class="clock" data-hurry={hurry || undefined} style={{ "--part": leftMs / ROUND_MS }}>
         <span role="timer" aria-label={t.seconds(seconds)} data-testid="clock">

@@ -66,13 +66,17 @@ export function useDuel(pace: Pace, why: boolean) {
     emptied(reading);
   };
   const correct = (pixels: number[][], read: number, digit: number) => {
-    if (read === digit) return;
     learning.add({ pixels, label: String(digit), read: String(read) });
     game.note(digit);
   };
+  /** Says what the drawing on the sheet is; what it was sure of rightly it need not learn. */
+  const say = (digit: number, { best, sure }: Reading, { seen }: Drawing) => {
+    if (best !== digit || !sure) correct(rowsOf(seen), best, digit);
+    clear();
+  };
   const meant = (attempt: Attempt, digit: number) => {
     setAttempts(attempts.map((one) => (one.id === attempt.id ? { ...one, meant: digit } : one)));
-    correct(attempt.pixels, attempt.read, digit);
+    if (attempt.read !== digit) correct(attempt.pixels, attempt.read, digit);
   };
   const last = attempts.at(-1);
   const missed = game.moment?.kind === "wrong" && last && last.read === game.moment.digit ? last : null;
@@ -110,8 +114,7 @@ export function useDuel(pace: Pace, why: boolean) {
     clear,
     settle,
     meant,
-    /** Says what the drawing on the sheet is. */
-    thatIs: current && reading && drawn ? (digit: number) => (correct(rowsOf(drawn.seen), reading.best, digit), clear()) : null,
+    thatIs: current && reading && drawn ? (digit: number) => say(digit, reading, drawn) : null,
     /** The wrong answer that was just read, where nobody has said yet what it was. */
     missed: missed && missed.meant === null ? missed : null,
     start: () => {
