@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
@@ -17,7 +17,8 @@ class Options(Image, frozen=True, forbid_unknown_fields=True):
     """What can be said of it."""
 
     tool: Annotated[
-        str, Meta(description="docker, podman or buildah; the first that works by default.")
+        Literal["", "docker", "podman", "buildah"],
+        Meta(description="What builds it; the first of these that works by default."),
     ] = ""
     push: Annotated[bool, Meta(description="Send the image to where its name says.")] = False
 

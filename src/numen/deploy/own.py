@@ -10,6 +10,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,7 @@ _LEFT_OUT: Final = ("numen/data/samples/",)
 _WHEEL: Final = "Wheel-Version: 1.0\nGenerator: numen\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
+@cache
 def wheel() -> bytes:
     """A wheel of the numen that runs, the same bytes for the same code, without samples of data."""
     installed = distribution("numen")

@@ -6,6 +6,7 @@ a server that follows it knows within a second.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Collection
@@ -124,7 +125,8 @@ class KeyFile:
             partial.write_bytes(text)
             partial.replace(self._path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise Conflict(
                 f"{self._path} cannot be written: {error.strerror}",
                 hint="change the file where it comes from; servers follow it",
