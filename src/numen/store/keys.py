@@ -118,10 +118,12 @@ class Keys:
                 if revision != seen:
                     replace(await asyncio.to_thread(self.all))
                     seen = revision
+                if away:
+                    _log.warning("keys can be read again")
                 away = False
             except Exception as error:
                 if not away:
-                    _log.warning("keys cannot be read; those known stay", exc_info=error)
+                    _log.warning("keys cannot be read; those known stay: %s", error)
                 away = True
             await asyncio.sleep(poll)
 
