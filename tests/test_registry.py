@@ -16,6 +16,7 @@ from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.registry import Registry, bundle_folder
 from parts import make_bundle
+from stores import Bucket
 
 
 @pytest.fixture
@@ -131,12 +132,31 @@ def test_a_difference_is_named_by_its_path(filled: Registry) -> None:
     assert filled.diff("m@1", "m@1") == {}
 
 
-def test_bytes_that_were_altered_are_not_opened(filled: Registry) -> None:
+def spoil(path: Path) -> bytes:
+    data = path.read_bytes()[:-1] + b"\0"
+    path.write_bytes(data)
+    return data
+
+
+def test_bytes_that_were_altered_are_not_opened(
+    filled: Registry, settings: Settings, request: pytest.FixtureRequest
+) -> None:
     version = filled.resolve("m@1")
     graph = filled.open(version).file("predict.onnx")
-    graph.write_bytes(graph.read_bytes()[:-1] + b"\0")
-    with pytest.raises(CorruptBundle):
-        filled.open(version)
+    data = spoil(graph)
+    if settings.blobs:  # it was a copy: another is fetched, until the store's own is spoilt
+        assert filled.open(version).golden().inputs
+        (graph.parent / "manifest.json").unlink()
+        assert filled.open(version).golden().inputs
+        bucket: Bucket = request.getfixturevalue("bucket")
+        key = f"{settings.blobs}/bundles/{graph.parent.name}/predict.onnx".split("/", 3)[3]
+        bucket.client().put_object(Bucket=Bucket.NAME, Key=key, Body=data)
+        assert filled.open(version).golden().inputs, "the copy is still good"
+        spoil(graph)
+    for _ in range(2):
+        with pytest.raises(CorruptBundle):
+            filled.open(version)
+    assert not settings.blobs or not graph.exists(), "what is spoilt is not kept"
 
 
 def test_what_an_alias_stands_for_is_always_there(settings: Settings, tmp_path: Path) -> None:
@@ -180,7 +200,7 @@ def publish(seed, times=1000):
     for number in range(times):
         name = f"{seed}-{number}"
         manifest = msgspec.structs.replace(template.manifest, family=name)
-        weights = numpy.random.default_rng(number).bytes(4 << 20)
+        weights = numpy.random.default_rng(number).bytes(1 << 20)
         made = Bundle.write(bundle_folder(settings), manifest, {**kept, "weights.bin": weights})
         registry.publish("m", made, "champion" if number % 2 else None)
 def begin(*what):
@@ -193,9 +213,9 @@ def begin(*what):
             os._exit(1)
     return child
 start = time.monotonic()
-assert os.waitstatus_to_exitcode(os.waitpid(begin("whole", 4), 0)[1]) == 0
+assert os.waitstatus_to_exitcode(os.waitpid(begin("whole", 2), 0)[1]) == 0
 took = time.monotonic() - start
-for seed in range(14):
+for seed in range(12):
     child = begin(seed)
     time.sleep(dice.uniform(0.1, 1.1) * took)  # so that it is killed anywhere, on a slow disk too
     os.kill(child, signal.SIGKILL)
@@ -222,7 +242,7 @@ def test_a_publisher_killed_at_any_moment_leaves_the_old_state_or_the_new(
     assert run.returncode == 0, run.stderr
     registry = Registry.of(settings)
     model = registry.model("m")
-    assert len(model.versions) > 5
+    assert len(model.versions) > 3
     assert [v.version for v in model.versions] == list(range(1, len(model.versions) + 1))
     for version in model.versions:
         opened = registry.open(version)
