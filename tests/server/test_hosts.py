@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -206,6 +205,7 @@ def test_a_spoilt_object_is_never_served(hosts: Hosts, bucket: Bucket, tmp_path:
         assert not (copies / published.digest.replace(":", "-")).exists()
 
 
+@pytest.mark.timeout(600)
 def test_a_killed_hosts_jobs_are_done_by_the_other_each_once(
     tmp_path: Path, postgres: Postgres, bucket: Bucket
 ) -> None:
@@ -231,7 +231,7 @@ def test_a_killed_hosts_jobs_are_done_by_the_other_each_once(
         (taken,) = jobs.all(("running",), (one.home / "jobs" / "place").read_text())
         kill_all(one)
         try:
-            wait_for(lambda: all(job.state == "finished" for job in jobs.all()))
+            wait_for(lambda: all(job.state == "finished" for job in jobs.all()), 250)
         finally:
             end(other.home)
         found = {job.id: job for job in jobs.all()}
@@ -267,4 +267,3 @@ def end(home: Path) -> None:
                 path.with_name("cmdline").read_bytes()
             ):
                 os.kill(int(path.parent.name), signal.SIGKILL)
-    time.sleep(0)
