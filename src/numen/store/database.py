@@ -2,7 +2,8 @@
 
 Every change is one transaction and moves `revision()`; writers wait for one another. What the
 tables hold is the business of those who bring them. A database that is away is one error,
-`NotReady`, within seconds; its password is in no message.
+`NotReady`, within seconds; its password is in no message. A SQLite URL with `mode=ro` is only read:
+nothing is made beside it, and whoever would change it is told so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from numen.core.errors import InvalidInput, NotReady
+from numen.core.errors import Conflict, InvalidInput, NotReady
 from numen.core.settings import hide_passwords
 from numen.store import postgres, sqlite
 
@@ -46,11 +47,14 @@ class Database:
     def __init__(self, url: str, tables: sa.MetaData):
         self._address = _parse(url)
         self._name = hide_passwords(url).partition("?")[0]
+        self._read_only = self._address.query.get("mode") == "ro"
         self._reader, self._writer = _ENGINES[self._address.get_backend_name()](self._address)
         self.make(tables)
 
     def make(self, tables: sa.MetaData) -> None:
-        """Makes the tables that are missing."""
+        """Makes the tables that are missing; in one that is only read, they are all there."""
+        if self._read_only:
+            return
         with self._reached(), self._writer.connect() as connection:
             try:
                 _make(connection, tables)
@@ -76,7 +80,11 @@ class Database:
 
     @contextmanager
     def change(self) -> Iterator[sa.Connection]:
-        """One transaction; who finds nothing to change rolls it back."""
+        """One transaction; who finds nothing to change rolls it back.
+
+        Raises:
+            Conflict: It is only read.
+        """
         with self.note() as connection:
             # First, so that writers on any database wait for one another here.
             connection.execute(sa.update(_revision).values(value=_revision.c.value + 1))
@@ -84,7 +92,16 @@ class Database:
 
     @contextmanager
     def note(self) -> Iterator[sa.Connection]:
-        """One transaction that nobody follows: the revision stays, and no writer waits."""
+        """One transaction that nobody follows: the revision stays, and no writer waits.
+
+        Raises:
+            Conflict: It is only read.
+        """
+        if self._read_only:
+            raise Conflict(
+                "the catalog here is only read",
+                hint="make the change where the models come from, then deploy again",
+            )
         with self._reached(), self._writer.begin() as connection:
             yield connection
 

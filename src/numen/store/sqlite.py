@@ -11,11 +11,12 @@ import sqlalchemy as sa
 
 
 def engines(address: sa.URL) -> tuple[sa.Engine, sa.Engine]:
-    """Who reads and who writes."""
-    if address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(address)
-    sa.event.listen(engine, "connect", _prepare)
+    """Who reads and who writes; with `mode=ro`, nothing is made."""
+    engine = sa.create_engine(address, pool_pre_ping=True)
+    if address.query.get("mode") != "ro":
+        if address.database:
+            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+        sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)
     return engine, engine.execution_options(numen_writes=True)
 
