@@ -6,6 +6,7 @@ Imported by conftest.py, as hooks of pytest; `make test` runs a process a core.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -17,9 +18,14 @@ SHARED = "TESTS_SHARED"
 
 # Small networks are compiled more often than they run here: XLA should not try hard, nor twice.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# Threads that wait for their share of a small table should not keep a core busy meanwhile.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background: Ctrl-C is tested
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):  # a worker, whose folder the first process made
         return
     shared = tempfile.TemporaryDirectory(prefix="tests-", ignore_cleanup_errors=True)
