@@ -16,7 +16,7 @@ demo: $(VENV)/.train        ## from nothing to a served model that answers
 
 test: check .venv-kserve/.made .venv-helm/.made  ## lint, types, layers, tests: what CI runs
 	@$(BIN)/python tests/system.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev         ## lint, types, layers
 	$(BIN)/ruff format --check

@@ -35,8 +35,10 @@ def main() -> None:
     print(f"installing {', '.join(missing)}")
     subprocess.run([apt, "update", "-qq"], check=True, **quiet)
     subprocess.run(
-        [apt, "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, **quiet
-    )
+        [apt, "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends",
+         *missing],
+        check=True, **quiet,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
