@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-header pyproject.toml
-.PHONY: demo test check bench docs console lock clean help
+.PHONY: demo test check bench docs console client lock clean help
 .DEFAULT_GOAL := help
 
 help:                       ## what there is to make
@@ -32,6 +32,10 @@ docs: $(VENV)/.dev          ## run every code block of README and docs/
 
 console:                    ## build the web console (needs Node; the result is committed)
 	cd console && npm ci && npm test && npm run build
+
+client: $(VENV)/.dev         ## build the JavaScript client (needs Node; the result is committed)
+	$(BIN)/python clients/js/openapi.py
+	cd clients/js && npm ci --ignore-scripts && npm run build
 
 lock: $(VENV)/.uv           ## pin every dependency with hashes
 	$(LOCK) -o src/numen/deploy/requirements/serve.txt
