@@ -129,7 +129,7 @@ COPY --from=build {_VENV} {_VENV}
 {_labels(tag, base, digests, models)}
 USER {USER}:{USER}
 WORKDIR /
-EXPOSE {image.port} 8001
+EXPOSE {image.port}{" 8001" if image.full or image.fetch else ""}
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \\
   CMD {json.dumps([f"{_VENV}/bin/python3", "-c", ASK])}
