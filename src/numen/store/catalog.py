@@ -119,6 +119,29 @@ class Catalog:
                 found.versions.setdefault(row.model, []).append(_model_version(row))
         return found
 
+    def replace(self, held: Snapshot) -> None:
+        """Makes the catalog hold these models, as they are called elsewhere, and no others.
+
+        Args:
+            held: The models; its revision says nothing.
+        """
+        with self.database.change() as connection:
+            for table in (_aliases, _moves, _versions):
+                connection.execute(sa.delete(table))
+            for name, versions in held.versions.items():
+                last = max(version.version for version in versions)
+                before = connection.scalar(sa.select(_models.c.last).where(_models.c.name == name))
+                if before is None:
+                    connection.execute(sa.insert(_models).values(name=name, last=last))
+                elif before < last:
+                    change = sa.update(_models).where(_models.c.name == name)
+                    connection.execute(change.values(last=last))
+                for version in versions:
+                    connection.execute(sa.insert(_versions).values(model=name, **_columns(version)))
+            for name, aliases in held.aliases.items():
+                for alias, number in aliases.items():
+                    _move(connection, name, alias, number)
+
     def add_version(
         self, name: str, digest: str, size: int, alias: str | None, first_alias: str | None = None
     ) -> ModelVersion:
@@ -333,6 +356,10 @@ class Catalog:
             query = query.where(_datasets.c.name == name)
         with self.database.read() as connection:
             return [DatasetVersion(*row) for row in connection.execute(query)]
+
+
+def _columns(version: ModelVersion) -> dict[str, Any]:
+    return {key: getattr(version, key) for key in ("version", "digest", "size", "created")}
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:

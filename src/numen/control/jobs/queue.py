@@ -25,11 +25,13 @@ from numen.core.errors import Conflict, NotFound
 from numen.core.reference import check_name
 from numen.core.settings import Settings
 from numen.store.database import Database
-from numen.store.jobs import QUEUED, RESUMABLE, RUNNING, Job, Jobs
+from numen.store.jobs import QUEUED, RESUMABLE, RUNNING, Job, Jobs, State
 from numen.train.recipe import Recipe
 
 RUNNER: Final = "numen.control.jobs.runner"
 _POLL: Final = 0.25
+# How often a training on a cluster is begun whose process dies.
+_RUNS: Final = 3
 
 
 class Queue:
@@ -163,6 +165,8 @@ class Queue:
         """Starts a runner if jobs wait here and there is none."""
         if self._runner is not None:
             self._runner.poll()
+        for job in self.jobs.all(RUNNING):
+            self._alive(job)
         if not any(job.place == self.place for job in self.jobs.all(QUEUED)):
             return  # and where no job ever was, nothing is written
         lock = hold(self.runner_lock)
@@ -186,12 +190,16 @@ class Queue:
 
     def _looked_at(self, jobs: list[Job]) -> list[Job]:
         """The jobs as they are; whoever looks also sees to it that those that wait are run."""
-        if any(job.state == "queued" for job in jobs):
+        found = [self._alive(job) for job in jobs]
+        if any(job.state == "queued" for job in found):
             self.start()
-        return [self._alive(job) for job in jobs]
+        return found
 
     def _alive(self, job: Job) -> Job:
-        """The job; interrupted if its process is no more."""
+        """The job; if its process is no more, interrupted, or queued again if it is on a cluster.
+
+        What trains there keeps no checkpoints, so there is nothing to decide for who resumes it.
+        """
         if job.state != "running" or job.place != self.place:
             return job
         lock = hold(self.lock(job))
@@ -200,8 +208,10 @@ class Queue:
         try:
             # Nobody runs it now, nor can begin to while the lock is held here.
             with contextlib.suppress(Conflict):
-                self.jobs.move(job.id, RUNNING, "interrupted")
-                Journal(self.events(job)).say("state", state="interrupted")
+                again = bool(job.recipe.get("on")) and not job.cancel and job.runs < _RUNS
+                after: State = "queued" if again else "interrupted"
+                self.jobs.move(job.id, RUNNING, after)
+                Journal(self.events(job)).say("state", state=after)
         finally:
             os.close(lock)
         return self.jobs.get(job.id)
