@@ -202,7 +202,7 @@ def restart() -> dict:
     ray.kill(supervisor, no_restart=False)
     took = until(lambda: status("digits")["settled"])
     after = status("digits")
-    return {"took": took, "same": before["replicas"] == after["replicas"]}
+    return {"took": took, "same": before["addresses"] == after["addresses"]}
 
 
 def scale(folder: Path, options: dict) -> dict:

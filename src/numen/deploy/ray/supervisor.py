@@ -27,7 +27,7 @@ from numen.deploy.ray.plan import Orders
 from numen.deploy.ray.scale import Scale
 
 _log = logger(__name__)
-_TICK: Final = 0.5
+_TICK: Final = 0.25
 _ORDERS: Final = "orders.json"
 
 
@@ -117,7 +117,7 @@ class Supervisor:
         while self._fleet.members and time.monotonic() < end:
             with self._lock:
                 self._fleet.look()
-            time.sleep(_TICK / 5)
+            time.sleep(_TICK)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run(self) -> None:
@@ -183,8 +183,8 @@ class Supervisor:
         missing = self._wanted - len(new)
         if old:
             missing = min(missing, max(0, self._wanted + 1 - len(new) - len(old)))
-        for _ in range(missing if self._fleet.may_start else 0):  # noqa: PERF401
-            new.append(self._fleet.start(self._orders, self._packed))
+        if self._fleet.may_start:
+            new += [self._fleet.start(self._orders, self._packed) for _ in range(missing)]
 
     def _shrink(self, new: list[Member], old: list[Member]) -> None:
         """Lets go of who is too many: an old one for each new one that is ready."""
