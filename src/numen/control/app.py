@@ -13,12 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 import numen
-from numen.control import datasets, graphql, keys, models, openapi
+from numen.control import client, datasets, graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.control.jobs import Queue
 from numen.control.jobs import routes as jobs
@@ -29,7 +30,7 @@ from numen.core.observe import logger, origin
 from numen.core.settings import Settings
 from numen.registry import Registry
 from numen.serve.service import Service
-from numen.transport import encoding, metrics, predict, rest_v1, rest_v2
+from numen.transport import encoding, metrics, predict, rest_v1, rest_v2, sharing
 from numen.transport.caller import MAX_REQUEST_ID
 from numen.transport.status import error_body, headers_of, status_of
 
@@ -64,6 +65,7 @@ def build(
     app.include_router(datasets.router(registry))
     app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
     app.include_router(keys.router(registry))
+    app.include_router(client.router())
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)
@@ -72,6 +74,8 @@ def build(
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)
     app.add_middleware(_Edge, limit=settings.max_body)
+    if settings.origins:  # before all else: a browser asks without a key whether it may
+        app.add_middleware(CORSMiddleware, **sharing.options(settings.allowed_origins))
     return app
 
 

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         home: Where state lives.
         catalog: SQLAlchemy URL of the catalog; empty is SQLite under `home`.
         blobs: URL or folder of bundles and data; empty is `home`/blobs.
+        keys_file: File of keys to go by, instead of those in the catalog; see `numen keys`.
         host: Address the server binds.
         port: Its port; 0 takes a free one.
         insecure: Serve other machines although there is no key.
@@ -45,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         poll: Seconds between looks at the catalog for moved aliases.
         workers: Processes that serve, on one port.
         hang: Seconds without a sign of life after which a worker is replaced.
+        drain: Seconds in which a server that was told to end still takes requests, though it is
+            not ready any more; so who sends them to it has the time to send them elsewhere.
         preload: Most versions that are opened at the start where none are named; the others are
             opened by their first request.
         idle_unload: Seconds after which a model that nobody asks is closed, to be opened again
@@ -52,12 +55,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         memory_budget: Bytes that open models may take in all; over it those not asked for the
             longest are closed. 0 is half of the machine's memory.
         jobs: Most trainings in the background at once; 0 is half of the cores.
+        origins: Where pages of others may call from: origins with commas between them, such as
+            `https://game.example`, or `*` for all; empty lets only this server's own pages.
         any_recipe: Trainings asked for over the network may name files and the user's own code.
     """
 
     home: str = "~/.numen"
     catalog: str = ""
     blobs: str = ""
+    keys_file: str = ""
     host: str = "127.0.0.1"
     port: Port = 8000
     insecure: bool = False
@@ -74,10 +80,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 0.25
     workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     hang: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 10
+    drain: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0
     preload: Annotated[int, msgspec.Meta(ge=0)] = 32
     idle_unload: Annotated[float, msgspec.Meta(ge=0)] = 900
     memory_budget: Annotated[int, msgspec.Meta(ge=0)] = 0
     jobs: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    origins: str = ""
     any_recipe: bool = False
 
     @property
@@ -91,6 +99,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         # The two characters that a URL would read otherwise in a path.
         path = str(self.home_path / "catalog.db").replace("%", "%25").replace("?", "%3F")
         return self.catalog or f"sqlite:///{path}"
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins whose pages may call; `*` among them is all."""
+        return frozenset(
+            each.strip().rstrip("/") for each in self.origins.split(",") if each.strip()
+        )
 
     @property
     def blobs_url(self) -> str:

@@ -6,6 +6,7 @@ knows nothing of files; it holds digests.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -79,6 +80,17 @@ class Snapshot:
     versions: dict[str, list[ModelVersion]]
     aliases: dict[str, dict[str, int]]
 
+    @classmethod
+    def of(cls, models: Iterable[tuple[ModelVersion, Collection[str]]]) -> Snapshot:
+        """Versions, each with the aliases that stand for it."""
+        made = cls(0, {}, {})
+        for version, aliases in models:
+            made.versions.setdefault(version.name, []).append(version)
+            if aliases:
+                numbers = made.aliases.setdefault(version.name, {})
+                numbers.update(dict.fromkeys(aliases, version.version))
+        return made
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
@@ -126,21 +138,17 @@ class Catalog:
             held: The models; its revision says nothing.
         """
         with self.database.change() as connection:
-            for table in (_aliases, _moves, _versions):
+            for table in (_aliases, _moves, _versions, _models):
                 connection.execute(sa.delete(table))
             for name, versions in held.versions.items():
                 last = max(version.version for version in versions)
-                before = connection.scalar(sa.select(_models.c.last).where(_models.c.name == name))
-                if before is None:
-                    connection.execute(sa.insert(_models).values(name=name, last=last))
-                elif before < last:
-                    change = sa.update(_models).where(_models.c.name == name)
-                    connection.execute(change.values(last=last))
+                connection.execute(sa.insert(_models).values(name=name, last=last))
                 for version in versions:
                     connection.execute(sa.insert(_versions).values(model=name, **_columns(version)))
             for name, aliases in held.aliases.items():
-                for alias, number in aliases.items():
-                    _move(connection, name, alias, number)
+                for alias, number in sorted(aliases.items()):
+                    row = sa.insert(_aliases).values(model=name, alias=alias, version=number)
+                    connection.execute(row)
 
     def add_version(
         self, name: str, digest: str, size: int, alias: str | None, first_alias: str | None = None
@@ -175,15 +183,7 @@ class Catalog:
                     connection.execute(
                         sa.update(_models).where(_models.c.name == name).values(last=added.version)
                     )
-                connection.execute(
-                    sa.insert(_versions).values(
-                        model=name,
-                        version=added.version,
-                        digest=digest,
-                        size=size,
-                        created=added.created,
-                    )
-                )
+                connection.execute(sa.insert(_versions).values(model=name, **_columns(added)))
             if alias is not None:
                 changed |= _move(connection, name, alias, added.version)
             if not changed:

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from numen.core.errors import InvalidInput, NumenError, TooLarge
 from numen.serve.service import Service
-from numen.transport import upgrade
+from numen.transport import sharing, upgrade
 from numen.transport.caller import Head
 from numen.transport.heads import Heads, Target
 from numen.transport.hot import Hot
@@ -64,6 +64,7 @@ class FastProtocol(HttpToolsProtocol):
     service: Service  # set by `protocol_for`
     max_body: int
     heads: Heads
+    origins: frozenset[str]
     _lines: tuple[Any, bytes] = (None, b"")
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -77,7 +78,6 @@ class FastProtocol(HttpToolsProtocol):
         self._between = True  # no request has been read in part
         self._begun = b""  # what may be the head of the request that begins
         self._head = b""  # what may be the head of the one that is read
-        self._leaving = False  # the next answer is the last
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -124,7 +124,7 @@ class FastProtocol(HttpToolsProtocol):
         """Hands the connection over to the WebSocket door, or to uvicorn's own for the app."""
         self._unset_keepalive_if_required()
         try:
-            upgrade.check_origin(self.headers, self.service.admission)
+            upgrade.check_origin(self.headers, self.service.admission, self.origins)
             if self.url.startswith(upgrade.PATH):
                 caller = upgrade.read(self.url, self.headers, self.service)
                 self.ws_protocol_class = partial(  # type: ignore[assignment]
@@ -189,13 +189,14 @@ class FastProtocol(HttpToolsProtocol):
         ):
             self._make_scope()
             super().on_headers_complete()
-            if self._leaving and self.cycle is not None:
+            if self.service.leaving and self.cycle is not None:
                 self.cycle.keep_alive = False
             return
         name, version = match.groups()
         target = Target(
             name.decode(), version.decode() if version else None, Head(self.headers),
             self.parser.should_keep_alive(),
+            sharing.lines(self.headers, self.origins) if self.origins else b"",
         )  # fmt: skip
         if target.head.length is not None and target.head.length <= self.max_body:
             self.heads.remember(self._head, target, len(self.headers))
@@ -214,7 +215,7 @@ class FastProtocol(HttpToolsProtocol):
 
     def _enter(self, target: Target) -> Hot:
         hot = Hot(self, target)
-        if self._leaving:
+        if self.service.leaving:  # this answer is the last
             hot.keep_alive = False
         self.cycle = hot  # type: ignore[assignment]
         self._due.append(hot)
@@ -343,7 +344,6 @@ class FastProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Lets the answer to the present request, or to one on its way, be the last."""
-        self._leaving = True
         if self._due or not (self.cycle is None or self.cycle.response_complete):
             super().shutdown()
         elif self._between:
@@ -381,8 +381,15 @@ async def _refuse(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def protocol_for(service: Service, max_body: int) -> type[FastProtocol]:
-    """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`."""
-    return type(
-        "Protocol", (FastProtocol,), {"service": service, "max_body": max_body, "heads": Heads()}
-    )
+def protocol_for(
+    service: Service, max_body: int, origins: frozenset[str] = frozenset()
+) -> type[FastProtocol]:
+    """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`.
+
+    Args:
+        service: The live models.
+        max_body: Largest request body, in bytes.
+        origins: Whose pages may call; see `numen.transport.sharing`.
+    """
+    said = {"service": service, "max_body": max_body, "heads": Heads(), "origins": origins}
+    return type("Protocol", (FastProtocol,), said)

@@ -22,7 +22,7 @@ class Carried(msgspec.Struct, frozen=True):
 
     Attributes:
         version: What it is called, as where it was deployed from.
-        aliases: What stands for it, of what was asked for.
+        aliases: Those that stand for it there.
     """
 
     version: ModelVersion
@@ -79,12 +79,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     def snapshot(self) -> Snapshot:
         """What a node's own catalog holds."""
-        held = Snapshot(0, {}, {})
-        for each in self.models:
-            held.versions.setdefault(each.version.name, []).append(each.version)
-            for alias in each.aliases:
-                held.aliases.setdefault(each.version.name, {})[alias] = each.version.version
-        return held
+        return Snapshot.of((each.version, each.aliases) for each in self.models)
 
     def fits(self, running: Plan) -> bool:
         """Whether a replica that was started by another plan can be brought to this one.

@@ -21,6 +21,8 @@ from numen.core.settings import Settings
 from numen.deploy.ray.child import Child, environment_of
 from numen.deploy.ray.plan import Orders
 from numen.registry import Registry
+from numen.store.jobs import Jobs
+from numen.store.keys import Keys
 
 _log = logger(__name__)
 # Longest that a server may take until models that were carried there are live, in seconds.
@@ -51,6 +53,7 @@ class Replica:
         self._ip = ray.util.get_node_ip_address()
         self._cluster = context.gcs_address
         self._home = settings.load()[0].home_path / "ray" / orders.plan.name / str(slot)
+        self._registry: Registry | None = None
         self._child: Child | None = None
         self._live = False
         self._error = ""
@@ -120,6 +123,10 @@ class Replica:
             place = self._home / "jobs" / "place"
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(f"ray/{plan.name}/{self._slot}", "utf-8")
+        else:
+            # It is this actor that says what is in it; its connection keeps the journal there.
+            more["NUMEN_KEYS_FILE"] = ""
+            more["NUMEN_CATALOG"] = f"sqlite:///file:{self._home}/catalog.db?mode=ro&uri=true"
         environment = environment_of(self._home, more)
         return Child(self._home, arguments, environment, self._ip, plan.port, self._orders.secret)
 
@@ -128,14 +135,13 @@ class Replica:
         self._home.mkdir(parents=True, exist_ok=True)
         if orders.plan.shared:
             return
-        registry = Registry.of(Settings(home=str(self._home)))
-        try:
-            for digest, reference in packed.items():
-                self._fetch(registry, digest, reference)
-            registry.keys.replace(orders.keys)
-            registry.catalog.replace(orders.plan.snapshot())
-        finally:
-            registry.catalog.close()
+        if self._registry is None:
+            self._registry = Registry.of(Settings(home=str(self._home)))
+            Jobs(self._registry.catalog.database)  # who only reads makes no tables
+        for digest, reference in packed.items():
+            self._fetch(self._registry, digest, reference)
+        Keys(self._registry.catalog.database).replace(orders.keys)
+        self._registry.catalog.replace(orders.plan.snapshot())
 
     def _fetch(self, registry: Registry, digest: str, reference: Any) -> None:
         import ray

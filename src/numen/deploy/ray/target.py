@@ -21,7 +21,7 @@ from numen import cluster
 from numen.core import settings as settings_
 from numen.core.errors import InvalidInput, NotFound, NotReady, NumenError
 from numen.core.key import mint
-from numen.core.reference import DEFAULT_ALIAS, check_name
+from numen.core.reference import check_name
 from numen.core.settings import Port, Settings
 from numen.deploy.base import Files, Note, Shipped
 from numen.deploy.ray.plan import NAMESPACE, Carried, Count, Orders, Plan, actor_name
@@ -93,9 +93,10 @@ class RayTarget:
             raise InvalidInput(f"max: expected {said.min} or more, received {most}", field="max")
         shared = bool(self._settings.catalog and self._settings.blobs)
         size = sum({each.bundle.digest: each.version.size for each in models}.values())
+        carried = tuple(dict.fromkeys(Carried(each.version, each.aliases) for each in models))
         plan = Plan(
             said.name, tuple(dict.fromkeys(str(each.reference) for each in models)),
-            models=() if shared else _carried(models), shared=shared, size=size, least=said.min,
+            models=() if shared else carried, shared=shared, size=size, least=said.min,
             most=most, load=said.load, calm=said.calm, cpus=said.cpus,
             memory=_bytes(said.memory), port=said.port, insecure=said.insecure,
         )  # fmt: skip
@@ -196,19 +197,6 @@ class RayTarget:
         for key in keys.all():
             if key.name == self._key_name and key.revoked is None:
                 keys.revoke(key.id)
-
-
-def _carried(models: Sequence[Shipped]) -> tuple[Carried, ...]:
-    """Each version once, with the aliases that it was asked for by."""
-    found: dict[tuple[str, int], Carried] = {}
-    for each in models:
-        key = (each.version.name, each.version.version)
-        before = found.get(key, Carried(each.version))
-        said = each.reference
-        alias = said.alias or (None if said.version is not None else DEFAULT_ALIAS)
-        names = tuple(dict.fromkeys((*before.aliases, *([alias] if alias else []))))
-        found[key] = msgspec.structs.replace(before, aliases=names)
-    return tuple(found.values())
 
 
 def _place(digest: str) -> str:
