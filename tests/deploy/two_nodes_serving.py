@@ -222,7 +222,12 @@ def scale(folder: Path, options: dict) -> dict:
             thread.join()
     down = until(lambda: len(status("digits")["replicas"]) == 2)
     left = status("digits")["addresses"]
-    return {"up": up, "under_way": under_way, "down": down, "answer": [bool(answers(each)) for each in left]}
+    return {
+        "up": up,
+        "under_way": under_way,
+        "down": down,
+        "answer": [bool(answers(each)) for each in left],
+    }
 
 
 def crash(folder: Path) -> dict:
@@ -271,21 +276,12 @@ def promoted(folder: Path, registry: Registry) -> dict:
 
 def lose(second) -> dict:
     """A node is killed under load, with a training in hand that it had said it would do."""
-    doomed = next(
-        one for one in status("shared")["replicas"] if one["node"] == second.node_id
-    )
-    recipe = {
-        "name": "goal", "data": "goal", "family": "boosting", "epochs": 1500, "on": "ray",
-        "params": {"num_leaves": 63},
-    }  # fmt: skip
+    doomed = next(one for one in status("shared")["replicas"] if one["node"] == second.node_id)
+    recipe = {"name": "goal", "data": "goal", "family": "boosting", "epochs": 900, "on": "ray"}
     job = httpx.post(f"{doomed['address']}/api/jobs", json=recipe, trust_env=False).json()
-
-    def trains() -> bool:
-        events = httpx.get(f"{doomed['address']}/api/jobs/{job['id']}", trust_env=False).json()
-        return events["state"] == "running"
-
-    until(trains)
-    time.sleep(2)
+    home = Path(os.environ["NUMEN_HOME"]) / "ray" / "shared" / str(doomed["slot"])
+    events = home / "jobs" / job["id"] / "events.jsonl"
+    until(lambda: '"epoch"' in events.read_text())
     known = status("digits")["addresses"]
     with Load(lambda: known) as load:
         time.sleep(0.5)
@@ -311,8 +307,27 @@ def lose(second) -> dict:
     ended = until(lambda: told().get("state") in ("finished", "failed"), 90)
     return {
         "answered": first, "longest": longest, "both": both, "unanswered": load.unanswered,
-        "job": told(), "job_ended": ended, "nodes": [one["node"] for one in status("digits")["replicas"]],
+        "job": told(), "job_ended": ended, "lost": second.node_id, "nodes": [one["node"] for one in status("digits")["replicas"]],
     }  # fmt: skip
+
+
+def commands() -> dict:
+    """What is typed on another terminal, where RAY_ADDRESS says which cluster is meant."""
+    numen = [sys.executable, "-m", "numen"]
+    asked = {
+        "status": ["deploy", "ray", "--name", "digits", "--status", "--json"],
+        "tune": ["tune", "found", "--data", "goal", "--model", "boosting", "--trials", "2",
+                 "--set", "epochs=5", "--on", "ray", "--json"],
+    }  # fmt: skip
+    running = {
+        name: subprocess.Popen([*numen, *said], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for name, said in asked.items()
+    }
+    told = {name: process.communicate() for name, process in running.items()}
+    return {
+        name: json.loads(out) if running[name].returncode == 0 else err.decode()
+        for name, (out, err) in told.items()
+    }
 
 
 def main(folder: Path) -> None:
@@ -343,14 +358,15 @@ def main(folder: Path) -> None:
     lap("restart", restart())
     lap("scale", scale(folder, options))
     lap("crash", crash(folder))
-    where = {"catalog": f"sqlite:///{folder}/central/catalog.db", "blobs": f"{folder}/central/blobs"}
+    where = {
+        "catalog": f"sqlite:///{folder}/central/catalog.db",
+        "blobs": f"{folder}/central/blobs",
+    }
     central = shared(folder, where)
     lap("shared", promoted(folder, central))
     lap("lose", lose(second))
     lap("published", central.resolve("goal").version)
-    command = [sys.executable, "-m", "numen", "deploy", "ray", "--name", "digits", "--json"]
-    shown = subprocess.run([*command, "--status"], capture_output=True, text=True)
-    lap("command", shown.stdout or shown.stderr)
+    lap("commands", commands())
     target("ray", {"name": "digits"}).down(lambda _: None)
     target("ray", {"name": "shared"}).down(lambda _: None)
     lap("down", [one["name"] for one in ray.util.list_named_actors(all_namespaces=True)])

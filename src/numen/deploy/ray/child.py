@@ -37,8 +37,10 @@ _PAUSES: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 _LIVED: Final = 30.0
 # Seconds without any answer after which a server that once was ready is killed.
 _HANG: Final = 15.0
-# Longest that a server is given to finish what it was asked; it gives its connections ten.
-_DRAIN: Final = 20.0
+# Seconds in which one that is told to end still takes requests, so that callers learn of it; and
+# the longest that it is given in all, of which ten for its connections.
+_DRAIN: Final = 2
+_END: Final = 30.0
 _PAIRS: Final = 200
 _SUM: Final = re.compile(r"^numen_request_seconds_sum\{[^}]*\} (\S+)$", re.MULTILINE)
 
@@ -130,7 +132,7 @@ class Child:
         if process is not None and process.poll() is None:
             process.terminate()
             try:
-                process.wait(_DRAIN)
+                process.wait(_END)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -258,4 +260,4 @@ def environment_of(home: Path, more: dict[str, str]) -> dict[str, str]:
     mine = {"NUMEN_CATALOG", "NUMEN_BLOBS", "NUMEN_HOST", "NUMEN_PORT", "NUMEN_GRPC_PORT"}
     mine |= {"NUMEN_WORKERS", "RAY_JOB_ID", "RAY_RAYLET_PID", "RAY_CLIENT_MODE"}
     kept = {name: value for name, value in os.environ.items() if name not in mine}
-    return kept | {"NUMEN_HOME": str(home)} | more
+    return {"NUMEN_DRAIN": str(_DRAIN)} | kept | {"NUMEN_HOME": str(home)} | more

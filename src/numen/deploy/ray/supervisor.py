@@ -28,6 +28,8 @@ from numen.deploy.ray.scale import Scale
 
 _log = logger(__name__)
 _TICK: Final = 0.25
+# Longest that replicas are waited for at the end, in seconds.
+_END: Final = 40.0
 _ORDERS: Final = "orders.json"
 
 
@@ -113,7 +115,7 @@ class Supervisor:
         with self._lock:
             for member in self._fleet.members:
                 self._fleet.drain(member)
-        end = time.monotonic() + 30
+        end = time.monotonic() + _END
         while self._fleet.members and time.monotonic() < end:
             with self._lock:
                 self._fleet.look()
