@@ -86,6 +86,8 @@ def test_who_dies_is_started_again_and_others_do_not_notice(told: dict[str, Any]
 def test_the_load_is_followed_between_the_bounds(told: dict[str, Any]) -> None:
     assert told["scale"]["under_way"] > 6.6  # more than two are meant for
     assert told["scale"]["answer"] == [True, True]
+    assert told["scale"]["unanswered"] == []
+    assert told["scale"]["refused"] == 0  # who goes away says so, and takes requests for a while
 
 
 @pytest.mark.slow

@@ -220,12 +220,21 @@ def scale(folder: Path, options: dict) -> dict:
         ended.set()
         for thread in threads:
             thread.join()
-    down = until(lambda: len(status("digits")["replicas"]) == 2)
+    with Load(lambda: known, callers=2) as load:
+
+        def two() -> bool:
+            told = status("digits")
+            known[:] = told["addresses"]
+            return len(told["replicas"]) == 2
+
+        down = until(two)
     left = status("digits")["addresses"]
     return {
         "up": up,
         "under_way": under_way,
         "down": down,
+        "refused": load.refused,
+        "unanswered": load.unanswered,
         "answer": [bool(answers(each)) for each in left],
     }
 
