@@ -36,7 +36,7 @@ console:                    ## build the web console (needs Node; the result is 
 lock: $(VENV)/.uv           ## pin every dependency with hashes
 	$(LOCK) -o requirements/serve.txt
 	$(LOCK) --extra train -o requirements/train.txt
-	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --group dev -o requirements/dev.txt
+	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --group dev --group docs -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements/kserve.in -o requirements/kserve.txt
 
