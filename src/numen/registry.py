@@ -20,6 +20,7 @@ from numen.core.reference import DEFAULT_ALIAS, Reference, check_alias, check_na
 from numen.core.settings import Settings
 from numen.store.blobs import Blobs
 from numen.store.catalog import Catalog, ModelVersion
+from numen.store.keyfile import KeyFile
 from numen.store.keys import Keys
 
 _KIND = "bundles"
@@ -56,18 +57,25 @@ class Model:
 
 
 class Registry:
-    """The published models of one catalog and one blob store, and the keys kept beside them."""
+    """The published models of one catalog and one blob store, and who was given keys.
 
-    def __init__(self, catalog: Catalog, blobs: Blobs):
+    Args:
+        catalog: Names, versions and aliases.
+        blobs: The bundles.
+        keys: The keys, where they are kept elsewhere than beside the names.
+    """
+
+    def __init__(self, catalog: Catalog, blobs: Blobs, keys: KeyFile | None = None):
         self.catalog = catalog
         self.blobs = blobs
-        self.keys = Keys(catalog.database)
+        self.keys = keys or Keys(catalog.database)
 
     @classmethod
     def of(cls, settings: Settings) -> Registry:
         """The registry that the settings name."""
         blobs = Blobs(settings.blobs_url, cache=settings.home_path / "cache")
-        return cls(Catalog(settings.catalog_url), blobs)
+        keys = KeyFile(Path(settings.keys_file)) if settings.keys_file else None
+        return cls(Catalog(settings.catalog_url), blobs, keys)
 
     def publish(self, name: str, bundle: Bundle, alias: str | None = None) -> ModelVersion:
         """Publishes a bundle as the next version of `name`.

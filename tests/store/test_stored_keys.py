@@ -14,7 +14,7 @@ from in_postgres import needs_postgres, postgres_catalog
 from numen.core.errors import InvalidInput, NotFound
 from numen.core.key import Key, digest
 from numen.store.catalog import Catalog
-from numen.store.keys import Keys
+from numen.store.keys import Keys, follow
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_who_follows_sees_every_change(catalog: Catalog) -> None:
                 await asyncio.sleep(0.005)
 
     async def main() -> None:
-        following = asyncio.create_task(keys.follow(seen.append, 0.01))
+        following = asyncio.create_task(follow(keys, seen.append, 0.01))
         for count in range(1, 4):
             await asyncio.to_thread(keys.create, f"k{count}")
             await until(count)
@@ -132,7 +132,7 @@ def test_a_database_that_is_away_leaves_keys_as_they_are(catalog: Catalog, tmp_p
     seen: list[list[Key]] = []
 
     async def main() -> None:
-        following = asyncio.create_task(keys.follow(seen.append, 0.01))
+        following = asyncio.create_task(follow(keys, seen.append, 0.01))
         async with asyncio.timeout(20):
             while not seen:
                 await asyncio.sleep(0.005)

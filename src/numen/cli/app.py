@@ -12,6 +12,7 @@ from numen.cli import (
     change,
     data,
     demo,
+    deploy,
     doctor,
     explain,
     jobs,
@@ -68,6 +69,9 @@ data.app.command("drift")(quality.drift)
 data.app.command("label")(label.label)
 data.app.command("pseudo-label")(label.pseudo_label)
 app.add_typer(data.app, name="data", help="Data sets: add, list, look at.")
+app.add_typer(
+    deploy.app, name="deploy", help="Models as containers, on clusters: render, then apply."
+)
 app.add_typer(models.app, name="models", help="Published models, their versions and aliases.")
 app.add_typer(jobs.app, name="jobs", help="Trainings in the background.")
 app.add_typer(keys.app, name="keys", help="Keys: who may call a server.")

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         home: Where state lives.
         catalog: SQLAlchemy URL of the catalog; empty is SQLite under `home`.
         blobs: URL or folder of bundles and data; empty is `home`/blobs.
+        keys_file: File of keys to go by, instead of those in the catalog; see `numen keys`.
         host: Address the server binds.
         port: Its port; 0 takes a free one.
         insecure: Serve other machines although there is no key.
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     home: str = "~/.numen"
     catalog: str = ""
     blobs: str = ""
+    keys_file: str = ""
     host: str = "127.0.0.1"
     port: Port = 8000
     insecure: bool = False

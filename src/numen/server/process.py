@@ -30,6 +30,7 @@ from numen.server.board import Alone, Board, Folder, Life
 from numen.server.keeper import Keeper
 from numen.server.pulse import Pulse
 from numen.server.resting import Resting, half_the_memory
+from numen.store.keys import follow
 from numen.transport.fast import protocol_for
 from numen.transport.grpc_port import serving_grpc
 
@@ -116,7 +117,7 @@ class Server:
             service.admission = Admission.at(host, keys.all(), insecure=settings.insecure)
             keeper, routine = self._join(service, pulse)
             service.tracing = tracing = _tracing(settings, self._place)
-            admitting = keys.follow(service.admission.replace, settings.poll)
+            admitting = follow(keys, service.admission.replace, settings.poll)
             async with _alongside(*routine, admitting):
                 first = self._place is None or self._place.first
                 await keeper.update(strict=first and bool(self._references))

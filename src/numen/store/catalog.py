@@ -6,6 +6,7 @@ knows nothing of files; it holds digests.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -166,6 +167,30 @@ class Catalog:
             if not changed:
                 connection.rollback()
             return added
+
+    def adopt(self, version: ModelVersion, aliases: Collection[str] = ()) -> None:
+        """Takes a version in as another catalog has it, with its number; for an empty catalog.
+
+        Args:
+            version: The version.
+            aliases: Those that stand for it there.
+        """
+        with self.database.change() as connection:
+            connection.execute(
+                sa.insert(_versions).values(
+                    model=version.name,
+                    version=version.version,
+                    digest=version.digest,
+                    size=version.size,
+                    created=version.created,
+                )
+            )
+            for alias in aliases:
+                connection.execute(
+                    sa.insert(_aliases).values(
+                        model=version.name, alias=alias, version=version.version
+                    )
+                )
 
     def models(self) -> list[str]:
         """Names of all models that have a version."""

@@ -1,7 +1,8 @@
 """The database behind the catalog and the keys, SQLite or Postgres: transactions, and a revision.
 
 Every change is one transaction and moves `revision()`; writers wait for one another. What the
-tables hold is the business of those who bring them.
+tables hold is the business of those who bring them. A SQLite URL with `mode=ro` is only read:
+nothing is made beside it, and whoever would change it is told so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+
+from numen.core.errors import Conflict
 
 _meta = sa.MetaData()
 _revision = sa.Table(
@@ -34,19 +37,23 @@ class Database:
 
     def __init__(self, url: str, tables: sa.MetaData):
         address = sa.make_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
+        self._read_only = address.query.get("mode") == "ro"
+        if address.get_backend_name() == "sqlite" and address.database and not self._read_only:
             Path(address.database).parent.mkdir(parents=True, exist_ok=True)
         if address.drivername == "postgresql":
             address = address.set(drivername="postgresql+psycopg")
         self._engine = sa.create_engine(address, pool_pre_ping=True)
         if address.get_backend_name() == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            if not self._read_only:
+                sa.event.listen(self._engine, "connect", _prepare_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
         self._writer = self._engine.execution_options(numen_writes=True)
         self.make(tables)
 
     def make(self, tables: sa.MetaData) -> None:
-        """Makes the tables that are missing."""
+        """Makes the tables that are missing; in one that is only read, they are all there."""
+        if self._read_only:
+            return
         try:
             self._make(tables)
         except sa.exc.DBAPIError:  # another process made them at the same moment
@@ -74,7 +81,16 @@ class Database:
 
     @contextmanager
     def change(self) -> Iterator[sa.Connection]:
-        """One transaction; who finds nothing to change rolls it back."""
+        """One transaction; who finds nothing to change rolls it back.
+
+        Raises:
+            Conflict: It is only read.
+        """
+        if self._read_only:
+            raise Conflict(
+                "the catalog here is only read",
+                hint="make the change where the models come from, then deploy again",
+            )
         with self._writer.begin() as connection:
             # First, so that writers on any database wait for one another here.
             connection.execute(sa.update(_revision).values(value=_revision.c.value + 1))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -101,29 +101,47 @@ class Keys:
             row = connection.execute(sa.select(_keys).where(_keys.c.id == id_)).one()
             return _key(row)
 
-    async def follow(self, replace: Callable[[list[Key]], None], poll: float) -> None:
-        """Tells of every change, for ever. A database that is away leaves what is known as it is.
+    def revision(self) -> object:
+        """Something that differs after every change."""
+        return self._database.revision()
 
-        Not a part of following models: one that opens for a minute must not keep a key alive.
 
-        Args:
-            replace: Called on the loop with all keys, at once and whenever they may have changed.
-            poll: Seconds between looks.
-        """
-        seen: int | None = None
-        away = False
-        while True:
-            try:
-                revision = await asyncio.to_thread(self._database.revision)
-                if revision != seen:
-                    replace(await asyncio.to_thread(self.all))
-                    seen = revision
-                away = False
-            except Exception as error:
-                if not away:
-                    _log.warning("keys cannot be read; those known stay", exc_info=error)
-                away = True
-            await asyncio.sleep(poll)
+class Kept(Protocol):
+    """Where keys are kept: `Keys`, or a file of them."""
+
+    def all(self) -> list[Key]:
+        """All keys that were ever made, oldest first."""
+        ...
+
+    def revision(self) -> object:
+        """Something that differs after every change."""
+        ...
+
+
+async def follow(keys: Kept, replace: Callable[[list[Key]], None], poll: float) -> None:
+    """Tells of every change, for ever. Where they are away, what is known stays as it is.
+
+    Not a part of following models: one that opens for a minute must not keep a key alive.
+
+    Args:
+        keys: Where they are kept.
+        replace: Called on the loop with all keys, at once and whenever they may have changed.
+        poll: Seconds between looks.
+    """
+    seen: object = None
+    away = False
+    while True:
+        try:
+            revision = await asyncio.to_thread(keys.revision)
+            if revision != seen:
+                replace(await asyncio.to_thread(keys.all))
+                seen = revision
+            away = False
+        except Exception as error:
+            if not away:
+                _log.warning("keys cannot be read; those known stay", exc_info=error)
+            away = True
+        await asyncio.sleep(poll)
 
 
 def _key(row: sa.Row[Any]) -> Key:

@@ -53,13 +53,23 @@ class Queue:
 
     @property
     def place(self) -> str:
-        """This home's own name, made up once: its jobs run here and nowhere else."""
+        """This home's own name, made up once: its jobs run here and nowhere else.
+
+        Raises:
+            Conflict: Nothing can be written here, so nothing can run here.
+        """
         path = self.home / "place"
         with contextlib.suppress(FileNotFoundError):
             return path.read_text("utf-8")
-        self.home.mkdir(parents=True, exist_ok=True)
-        mine = self.home / f".place.{os.getpid()}.{secrets.token_hex(4)}"
-        mine.write_text(secrets.token_hex(16), "utf-8")
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            mine = self.home / f".place.{os.getpid()}.{secrets.token_hex(4)}"
+            mine.write_text(secrets.token_hex(16), "utf-8")
+        except OSError as error:
+            raise Conflict(
+                f"{self.home} cannot be written: {error.strerror}, so nothing is trained here",
+                hint="train where the models come from, then deploy again",
+            ) from error
         with contextlib.suppress(FileExistsError):  # another process was first
             os.link(mine, path)
         mine.unlink()

@@ -1,0 +1,1 @@
+"""Published models become something that runs elsewhere: render (pure), then apply."""
