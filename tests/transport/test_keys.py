@@ -69,6 +69,8 @@ DOORS: list[tuple[str, str, Any, str, bool]] = [
     ("POST", "/predict/linear@champion", image(1)[0].tolist(), "predict", True),
     ("POST", "/predict/linear/input", image(1)[0].tolist(), "predict", True),
     ("GET", "/api/models/linear", None, "read", True),
+    ("GET", "/api/models/linear@champion/bundle", None, "predict", True),
+    ("GET", "/api/models/linear@1/bundle/predict.onnx", None, "predict", True),
     ("PUT", "/api/models/linear/aliases/champion", {"version": 1}, "manage", True),
     ("POST", "/api/models/linear/aliases/fresh/rollback", None, "manage", True),
     ("GET", "/metrics", None, "read", False),

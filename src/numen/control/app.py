@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 import numen
-from numen.control import datasets, graphql, keys, models, openapi
+from numen.control import client, datasets, graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.control.jobs import Queue
 from numen.control.jobs import routes as jobs
@@ -64,6 +64,7 @@ def build(
     app.include_router(datasets.router(registry))
     app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
     app.include_router(keys.router(registry))
+    app.include_router(client.router())
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)

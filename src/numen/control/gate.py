@@ -57,7 +57,7 @@ _V1: Final = (
 _VERBS: Final = ("predict", "classify", "regress")
 RULES: Final[dict[str, Rule | None]] = {
     **dict.fromkeys(("/docs", "/docs/assets", "/openapi.json", "/healthz"), OPEN),
-    **dict.fromkeys(("/v2/health/live", "/v2/health/ready", "/graphql"), OPEN),
+    **dict.fromkeys(("/v2/health/live", "/v2/health/ready", "/graphql", "/client/{file}"), OPEN),
     **dict.fromkeys(("/v2", "/v2/", "/api/models"), KNOWN),
     **dict.fromkeys(("/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/events"), KNOWN),
     **dict.fromkeys(("/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"), KNOWN),
@@ -76,6 +76,7 @@ RULES: Final[dict[str, Rule | None]] = {
     "/v1/models/{name}/labels/{label:plain}": READ,
     **dict.fromkeys(("/predict/{model}", "/predict/{model}/input"), PREDICT),
     "/api/models/{name}": READ,
+    **dict.fromkeys(("/api/models/{model}/bundle", "/api/models/{model}/bundle/{file}"), PREDICT),
     "/api/models/{name}/aliases/{alias}": MANAGE,
     "/api/models/{name}/aliases/{alias}/rollback": MANAGE,
     "/api/keys": KEYS,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, BeforeValidator, Field
 
+from numen.core import device
 from numen.core.bundle import Bundle
 from numen.core.errors import NotFound
 from numen.core.reference import DEFAULT_ALIAS, Reference
@@ -33,6 +37,39 @@ class Promotion(BaseModel):
     """Which version an alias shall stand for."""
 
     version: Annotated[int, Field(strict=True, ge=1, lt=10**9), BeforeValidator(_whole)]
+
+
+class DeviceFile(BaseModel):
+    """A file for a device; its URL is relative to that of what names it."""
+
+    url: str
+    sha256: str
+    size: int
+
+
+class DeviceModel(DeviceFile):
+    """The graph, and the operator sets it asks for; ONNX's own has no name."""
+
+    opset: dict[str, int]
+
+
+class DeviceBundle(BaseModel):
+    """A model as it goes to a device; see `numen.core.device`."""
+
+    format: int
+    name: str
+    version: str
+    digest: str
+    model: DeviceModel
+    golden: DeviceFile | None
+    signature: dict[str, list[dict[str, Any]]]
+    preprocess: dict[str, Any] | None
+    postprocess: dict[str, Any] | None
+    licence: str
+
+
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+_ASK: Final = "no-cache"  # keep it, but ask whether it is still that
 
 
 def router(service: Service, registry: Registry) -> APIRouter:
@@ -69,7 +106,65 @@ def router(service: Service, registry: Registry) -> APIRouter:
         await asyncio.to_thread(registry.rollback, name, alias)
         return await asyncio.to_thread(card, service, registry, name)
 
+    @routes.get(
+        "/{model}/bundle",
+        summary="All that is needed to run a model on a device",
+        responses=responses(404),
+        response_model=DeviceBundle,
+    )
+    async def bundle(request: Request, model: str) -> Response:
+        def found() -> bytes:
+            version, opened = _published(registry, model)
+            at = f"../{version.name}@{version.version}/bundle/"
+            said = device.describe(opened, version.name, str(version.version), at)
+            return json.dumps(said, separators=(",", ":")).encode()
+
+        body = await asyncio.to_thread(found)
+        # What a name or an alias stands for may change at any time; what a version is, never.
+        fixed = Reference.parse(model).version is not None
+        return _tagged_reply(request, body, "application/json", _FOR_GOOD if fixed else _ASK)
+
+    @routes.get(
+        "/{model}/bundle/{file}",
+        summary="A file of what a device needs: the graph, or the recorded samples",
+        response_class=Response,
+        responses={**responses(404), 200: {"content": {"application/octet-stream": {}}}},
+    )
+    async def bundle_file(request: Request, model: str, file: str) -> Response:
+        def found() -> tuple[str, Path | bytes]:
+            _, opened = _published(registry, model)
+            return opened.digest, device.content(opened, file)
+
+        digest, content = await asyncio.to_thread(found)
+        kind = "application/json" if file.endswith(".json") else "application/octet-stream"
+        fixed = Reference.parse(model).version is not None
+        headers = {"etag": f'"{digest}/{file}"', "cache-control": _FOR_GOOD if fixed else _ASK}
+        if _has(request, headers["etag"]):
+            return Response(status_code=304, headers=headers)
+        if isinstance(content, Path):
+            return FileResponse(content, media_type=kind, headers=headers)
+        return Response(content, media_type=kind, headers=headers)
+
     return routes
+
+
+def _published(registry: Registry, model: str) -> tuple[ModelVersion, Bundle]:
+    version = registry.resolve(model)
+    return version, registry.open(version, verify=False)
+
+
+def _tagged_reply(request: Request, body: bytes, kind: str, caching: str) -> Response:
+    tag = f'"{hashlib.sha256(body).hexdigest()}"'
+    headers = {"etag": tag, "cache-control": caching}
+    if _has(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=kind, headers=headers)
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Whether the caller has it already. Compressing on the way makes a tag a weak one."""
+    known = (each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(","))
+    return any(each in (tag, "*") for each in known)
 
 
 def card(service: Service, registry: Registry, name: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ PATTERNS: Final = {
     "version": _VERSION,
     "id": "[0-9a-f]{8}",
     "model": f"{_NAME}(@{_VERSION})?",
+    "file": "[A-Za-z0-9._-]{1,64}",
 }
 _NOT_SENT: Final = ("HTTPValidationError", "ValidationError")
 
