@@ -31,6 +31,7 @@ from numen.registry import Registry
 from numen.serve.service import Service
 from numen.transport import encoding, metrics, predict, rest_v1, rest_v2
 from numen.transport.caller import MAX_REQUEST_ID
+from numen.transport.pages import Pages
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
@@ -72,6 +73,7 @@ def build(
     app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)
+    app.add_middleware(Pages, admission=service.admission)
     app.add_middleware(_Edge, limit=settings.max_body)
     return app
 

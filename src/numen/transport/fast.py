@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from numen.core.errors import InvalidInput, NumenError, TooLarge
 from numen.serve.service import Service
-from numen.transport import upgrade
+from numen.transport import pages, upgrade
 from numen.transport.caller import Head
 from numen.transport.heads import Heads, Target
 from numen.transport.hot import Hot
@@ -185,6 +185,7 @@ class FastProtocol(HttpToolsProtocol):
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
             or self.expect_100_continue
+            or pages.elsewhere(self.headers)
             or not self._free()
         ):
             self._make_scope()
