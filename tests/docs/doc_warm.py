@@ -105,6 +105,8 @@ def _run(files: Any, name: str, words: list[str], folder: str, environ: dict[str
 
             sys.argv = ["numen", *words]
             command()
+        elif words[0] == "-c":
+            exec(words[1], {"__name__": "__main__"})
         else:
             sys.argv = words
             runpy.run_path(words[0], run_name="__main__")

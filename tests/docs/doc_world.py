@@ -1,8 +1,8 @@
 """What the pages take for granted: a folder with a reader's files, and models already published.
 
 Run as a script it makes both below the folder it is given: `files`, and `home` with the data sets
-`mnist` (a fortieth of it, so that trainings take seconds), `loans` and `reviews`, and a model of each,
-`digits`, `loans` and `reviews`.
+`mnist` (a fortieth of it, so that trainings take seconds), `loans` and `reviews`, a model of each,
+`digits`, `loans` and `reviews`, and `iris`, scikit-learn's.
 """
 
 from __future__ import annotations
@@ -104,6 +104,18 @@ def _sounds(folder: Path) -> None:
     shutil.copyfile(folder / "recordings/yes/0.wav", folder / "yes.wav")
 
 
+def _iris() -> None:
+    from sklearn.datasets import load_iris
+    from sklearn.linear_model import LogisticRegression
+
+    import numen
+
+    x, y = load_iris(return_X_y=True)
+    model = LogisticRegression(max_iter=500).fit(x, y)
+    names = ["setosa", "versicolor", "virginica"]
+    numen.publish(model, name="iris", sample=x[:32].astype("float32"), labels=names)
+
+
 def make(folder: Path) -> None:
     """The files and the home."""
     files = folder / "files"
@@ -126,6 +138,7 @@ def make(folder: Path) -> None:
     numen.train("digits", "mlp", name="digits", epochs=6, validation=0.2)
     numen.train("loans", "boosting", name="loans", epochs=30)
     numen.train("reviews", "words", name="reviews")
+    _iris()
     registry.catalog.close()
 
 
