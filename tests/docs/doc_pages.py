@@ -20,6 +20,10 @@ PAGES = [
 # What a block that cannot be run here says, above it on the site, with the reason behind it.
 UNRUN = ("Not run by the tests: ", "测试不运行：")
 SHELL = {"console", "bash", "sh"}
+# README is the founder's page; what of it is not run is told apart here.
+README_UNRUN = {
+    1: "make is what runs this", 5: "the pages on pictures, tables, sounds and texts do the same",
+}
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)(?P<said>[^\n]*)\n(?P<text>.*?)^ *```", re.M | re.S)
 _TITLE = re.compile(r'title="([^"]*)"')
 _SPAN = re.compile(r"(?<!`)`(numen [^`\n]+)`(?!`)")
@@ -50,7 +54,8 @@ class Block:
 
     @property
     def unrun(self) -> bool:
-        return self.title.startswith(UNRUN)
+        here = self.page.name == "README.md" and self.number in README_UNRUN
+        return here or self.title.startswith(UNRUN)
 
     @property
     def file(self) -> str:
@@ -64,21 +69,27 @@ class Block:
         return (found[1], found[2]) if found else ("", "")
 
     @cached_property
-    def commands(self) -> list[str]:
-        """The shell's lines without prompts and outputs, those that go on made one."""
+    def steps(self) -> list[tuple[str, str]]:
+        """The shell's commands, those that go on made one, each with what the page shows it say."""
         lines = self.text.splitlines()
         prompted = any(line.startswith("$ ") for line in lines)
-        found: list[str] = []
+        found: list[list[str]] = []
         more = False
         for line in lines:
             if more:
-                found[-1] += f"\n{line}"
+                found[-1][0] += f"\n{line}"
             elif not prompted or line.startswith("$ "):
-                found.append(line.removeprefix("$ "))
+                found.append([line.removeprefix("$ "), ""])
             else:
+                found[-1][1] += f"{line}\n"
                 continue
             more = line.endswith("\\")
-        return [line for line in found if line.strip() and not line.startswith("#")]
+        return [(c, said) for c, said in found if c.strip() and not c.startswith("#")]
+
+    @property
+    def commands(self) -> list[str]:
+        """The shell's commands."""
+        return [command for command, _ in self.steps]
 
 
 def blocks(page: Path) -> list[Block]:
@@ -122,9 +133,10 @@ def complaint(line: str) -> str:
 def _complaint(words: list[str]) -> str:
     command = tree()
     while hasattr(command, "commands") and words and not words[0].startswith("-"):
-        if words[0] not in command.commands:
-            return f"no command {words[0]!r}"
-        command, words = command.commands[words[0]], words[1:]
+        for name in words[0].split("|"):
+            if name.strip("….") and name not in command.commands:
+                return f"no command {name!r}"
+        command, words = command.commands.get(name, command), words[1:]
     options = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts)}
     options |= dict.fromkeys(("--help", "-h", "--install-completion", "--show-completion"))
     given = 0

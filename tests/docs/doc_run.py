@@ -22,8 +22,16 @@ from parts import free_port
 
 HERE = Path(__file__).parent
 _SERVES = re.compile(r"\bnumen serve\b.*&\s*(#.*)?$", re.M)
+# A job's id is another each time: what the page calls it becomes what it is called here.
+_NAMED = re.compile(r"\bjob ([0-9a-f]{8})\b")
 _WAIT = """\
 for _ in $(seq 600); do curl -sf -o /dev/null http://127.0.0.1:$NUMEN_PORT/v2/health/ready && break; sleep 0.1; done
+"""
+
+
+_FILES = "http.server 9000"
+_WAIT_FILES = """\
+for _ in $(seq 600); do curl -s -o /dev/null http://127.0.0.1:{port}/ && break; sleep 0.1; done
 """
 
 
@@ -64,14 +72,17 @@ def warm(folder: Path):
     yield
     process.kill()
     process.wait()
+    process.stdout.close()
 
 
 def script(found: list[Block], port: int) -> str:
     """A page's blocks as one script of bash."""
     lines = ["set -eo pipefail", "trap 'echo \"failed: block $BLOCK\" >&2' ERR"]
+    named: list[str] = []
+    files = free_port()
     for block in found:
         lines.append(f"BLOCK={block.number}")
-        text = _ported(block.text, port)
+        text = _ported(block.text, port, files)
         if block.file:
             lines.append(f"mkdir -p $(dirname {block.file}); cat > {block.file} <<'THE_END'\n{text}THE_END")
         elif block.unrun or block.request[0]:
@@ -80,14 +91,23 @@ def script(found: list[Block], port: int) -> str:
             name = f".block-{block.number}.py"
             lines.append(f"cat > {name} <<'THE_END'\n{text}THE_END\npython {name}")
         elif block.language in SHELL:
-            for command in block.commands:
-                lines.append(_ported(command, port))
+            for command, shown in block.steps:
+                for example in named:
+                    command = command.replace(example, "$NAMED")
+                lines.append(_ported(command, port, files))
+                if example := _NAMED.search(shown):
+                    named.append(example[1])
+                    lines[-1] += ' | tee .named; NAMED=$(grep -oE "[0-9a-f]{8}" .named | head -1)'
                 if _SERVES.search(command):
                     lines.append(_WAIT)
+                elif _FILES in command:
+                    lines.append(_WAIT_FILES.format(port=files))
     return "\n".join(lines) + "\n"
 
 
-def _ported(text: str, port: int) -> str:
+def _ported(text: str, port: int, files: int) -> str:
+    text = text.replace("sample:mnist", "mnist/")  # a fortieth of it
+    text = re.sub(r"(?<=[: ])9000\b", str(files), text)
     return re.sub(r"(?<=[: ])8000\b", str(port), text)
 
 

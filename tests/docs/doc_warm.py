@@ -107,6 +107,9 @@ def _run(files: Any, name: str, words: list[str], folder: str, environ: dict[str
             command()
         elif words[0] == "-c":
             exec(words[1], {"__name__": "__main__"})
+        elif words[0] == "-m":
+            sys.argv = words[1:]
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
         else:
             sys.argv = words
             runpy.run_path(words[0], run_name="__main__")

@@ -45,10 +45,11 @@ def _digits(folder: Path) -> None:
     images = images.reshape(-1, 28, 28)
     for name, digit in (("seven.png", 7), ("three.png", 3)):
         Image.fromarray(images[labels == digit][0]).save(folder / name)
-    for at in range(120):
-        place = folder / "leaves" / ("oak" if labels[at] % 2 else "elm")
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(images[at]).save(place / f"{at}.png")
+    for kind, digit in (("oak", 1), ("elm", 0)):
+        place = folder / "leaves" / kind
+        place.mkdir(parents=True)
+        for at, picture in enumerate(images[labels == digit][:30]):
+            Image.fromarray(picture).save(place / f"{at}.png")
     (folder / "new").mkdir()
     for at in range(200, 212):
         Image.fromarray(images[at]).save(folder / "new" / f"{at}.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import typer
@@ -22,6 +23,7 @@ def write() -> str:
     return "\n\n".join([_HEAD, *_group("numen", tree())]) + "\n"
 
 
+@cache
 def tree() -> Any:
     """The root of the commands."""
     return typer.main.get_command(app)
