@@ -94,7 +94,7 @@ function stretched(
 
 /** Of each new value, which old ones it is made of, and their weights in whole numbers. */
 function taps(count: number, wanted: number, length: number): { first: number; weights: number[] }[] {
-  const scale = length / wanted;
+  const scale = Math.fround(length) / wanted; // Pillow keeps a box in single precision
   const support = Math.max(scale, 1);
   return Array.from({ length: wanted }, (_, place) => {
     const centre = (place + 0.5) * scale;

@@ -35,6 +35,10 @@ def add(
     order: Annotated[str, typer.Option(help="A column of times: the latest rows test.")] = "",
     window: Annotated[int, typer.Option(help="Rows of a group that make one input.")] = 0,
     separator: Annotated[str, typer.Option(help="What stands between a row's labels.")] = "",
+    centre: Annotated[
+        bool | None,
+        typer.Option(help="Pictures are drawings: crop each to its ink and centre it, as MNIST's."),
+    ] = None,
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Add a data set, or its next version, and print what is in it."""
@@ -51,6 +55,7 @@ def add(
             "order": order,
             "window": window,
             "separator": separator,
+            "centre": centre,
         }
     )
     with show.err.status(f"reading {', '.join(sources)}"):

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
@@ -29,9 +30,8 @@ from numen.core.observe import logger, origin
 from numen.core.settings import Settings
 from numen.registry import Registry
 from numen.serve.service import Service
-from numen.transport import encoding, metrics, predict, rest_v1, rest_v2
+from numen.transport import encoding, metrics, predict, rest_v1, rest_v2, sharing
 from numen.transport.caller import MAX_REQUEST_ID
-from numen.transport.pages import Pages
 from numen.transport.status import error_body, headers_of, status_of
 
 _log = logger(__name__)
@@ -73,8 +73,9 @@ def build(
     app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)
-    app.add_middleware(Pages, admission=service.admission)
     app.add_middleware(_Edge, limit=settings.max_body)
+    if settings.origins:  # before all else: a browser asks without a key whether it may
+        app.add_middleware(CORSMiddleware, **sharing.options(settings.allowed_origins))
     return app
 
 

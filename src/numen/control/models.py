@@ -163,7 +163,10 @@ def _tagged_reply(request: Request, body: bytes, kind: str, caching: str) -> Res
 
 def _has(request: Request, tag: str) -> bool:
     """Whether the caller has it already. Compressing on the way makes a tag a weak one."""
-    known = (each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(","))
+    known = (
+        each.strip().removeprefix("W/")
+        for each in request.headers.get("if-none-match", "").split(",")
+    )
     return any(each in (tag, "*") for each in known)
 
 

@@ -7,7 +7,7 @@ the same manifest, so nothing here is a clock or a path of the machine it was ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -38,6 +38,7 @@ class ImageInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="i
         layout: Axes after the batch: `hw` (no channel axis), `hwc` or `chw`.
         scale: Factor on pixels of 0-255.
         offset: Added after scaling.
+        centre: A picture is a drawing that is cropped and centred first; see `numen.core.centre`.
     """
 
     input: str
@@ -47,12 +48,37 @@ class ImageInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="i
     layout: Literal["hw", "hwc", "chw"] = "hw"
     scale: float = 1.0
     offset: float = 0.0
+    centre: bool | msgspec.UnsetType = msgspec.UNSET  # not written: digests stay
+
+    def __post_init__(self) -> None:
+        if self.centre is True and self.channels != 1:
+            raise InvalidInput(
+                "centre: expected pictures in grey, received some in colour",
+                hint="leave it out",
+                field="centre",
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one picture as data: `[h, w]` or `[h, w, 3]`, whatever the layout."""
         plane = (self.height, self.width)
         return plane if self.channels == 1 else (*plane, 3)
+
+
+def picture(name: str, shape: Sequence[int], centre: bool = False) -> ImageInput:
+    """Pictures as data has them: `[h, w]` in grey, or `[h, w, 3]`.
+
+    Args:
+        name: The input's.
+        shape: Of one.
+        centre: They are drawings, to be cropped and centred.
+
+    Raises:
+        InvalidInput: They are in colour, and shall be centred.
+    """
+    height, width, *colour = shape
+    how = ImageInput(name, height, width, 3 if colour else 1, "hwc" if colour else "hw")
+    return msgspec.structs.replace(how, centre=True) if centre else how
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         memory_budget: Bytes that open models may take in all; over it those not asked for the
             longest are closed. 0 is half of the machine's memory.
         jobs: Most trainings in the background at once; 0 is half of the cores.
+        origins: Where pages of others may call from: origins with commas between them, such as
+            `https://game.example`, or `*` for all; empty lets only this server's own pages.
         any_recipe: Trainings asked for over the network may name files and the user's own code.
     """
 
@@ -80,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idle_unload: Annotated[float, msgspec.Meta(ge=0)] = 900
     memory_budget: Annotated[int, msgspec.Meta(ge=0)] = 0
     jobs: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    origins: str = ""
     any_recipe: bool = False
 
     @property
@@ -93,6 +96,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         # The two characters that a URL would read otherwise in a path.
         path = str(self.home_path / "catalog.db").replace("%", "%25").replace("?", "%3F")
         return self.catalog or f"sqlite:///{path}"
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins whose pages may call; `*` among them is all."""
+        return frozenset(
+            each.strip().rstrip("/") for each in self.origins.split(",") if each.strip()
+        )
 
     @property
     def blobs_url(self) -> str:

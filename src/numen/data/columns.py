@@ -41,6 +41,7 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
         if split == "train":
             where = str(files["train"][0].path)
             target = Target.learn(where, facts, reading)
+    reading.refuse("tables", "centre")
     _check(where, reading, list(facts), target.columns)
     notes = list(target.notes)
     notes += [note for parts in files.values() for file in parts for note in file.notes]
@@ -50,7 +51,7 @@ def write(files: Mapping[str, Sequence[TableFile]], reading: Reading, work: Path
     ]
     text = texts.column_of(columns, facts, reading)
     if text:
-        reading.refuse("texts", "group", "order", "window")
+        reading.refuse("texts", "group", "order", "window", "centre")
         notes += [
             f'column "{c.name}" is left out: it numbers the rows' for c in columns if c.name != text
         ]

@@ -27,7 +27,7 @@ from numen.data.stored import DATASET, Stored, load
 
 GROUP: Final = "numen.sources"
 KEPT: Final = 32  # converted datasets in the cache; the one not used for longest goes first
-_FORM: Final = 2  # raise it when the same files would now be stored differently
+_FORM: Final = 3  # raise it when the same files would now be stored differently
 _UNREADABLE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 )

@@ -53,6 +53,27 @@ def decode(encoded: bytes | memoryview, origin: str) -> Array:
         raise InvalidData(f"{origin}: the picture is broken: {error}") from error
 
 
+def drawing(encoded: bytes | memoryview, origin: str) -> tuple[Array, Array | None]:
+    """A picture in grey `uint8[h, w]`, and how opaque its pixels are where that is said.
+
+    Args:
+        encoded: The bytes of its file, which `decode` has read before.
+        origin: What an error calls it.
+
+    Raises:
+        InvalidData: It cannot be read.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as opened:
+            image = ImageOps.exif_transpose(opened)
+            if "A" not in image.getbands() and "transparency" not in image.info:
+                return np.asarray(image.convert("L")), None
+            rgba = image.convert("RGBA")
+            return np.asarray(rgba.convert("L")), np.asarray(rgba.getchannel("A"))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise InvalidData(f"{origin}: the picture is broken: {error}") from error
+
+
 def fit(pixels: Array, shape: tuple[int, ...]) -> Array:
     """The picture at another size, and in colour where `shape` is `[h, w, 3]`.
 

@@ -24,6 +24,8 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             each row for itself.
         separator: What stands between labels in the target column, such as `|`: a row then carries
             any number of them. Lists need none.
+        centre: Pictures are drawings in grey: each is cropped to its ink and centred as MNIST's
+            are, before it is learnt from and before it is asked about; see `numen.core.centre`.
     """
 
     target: str = ""
@@ -32,6 +34,7 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     order: str = ""
     window: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 0
     separator: Annotated[str, msgspec.Meta(max_length=8)] = ""
+    centre: bool | None = None
 
     def refuse(self, what: str, *names: str) -> None:
         """Says so where something is set that data of a kind have no use for.

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
+from numen.core.centre import centre, ink_of
 from numen.core.errors import CorruptBundle
 from numen.core.manifest import AudioInput, TextInput, WindowInput
 from numen.core.signature import Array
-from numen.data.pixels import decode, fit
+from numen.data.pixels import decode, drawing, fit
 from numen.data.stored import Stored, as_array, as_targets, open_split
 
 _FULL = np.float32(32_768)  # of 16 bits: the sample that stands for 1
@@ -133,6 +134,7 @@ class EncodedRows:
         self.table = table
         self.input = stored.preprocess.input
         self._shape = stored.shape
+        self._centred = getattr(stored.preprocess, "centre", None) is True
         chunks = table.column(0).chunks
         self._chunks = chunks
         self._starts = np.cumsum([0, *(len(chunk) for chunk in chunks)])
@@ -144,10 +146,14 @@ class EncodedRows:
         return self.pick(np.arange(start, stop))
 
     def pick(self, indices: Array) -> Array:
-        """Decodes the rows asked for, at the common size."""
+        """Decodes the rows asked for, at the common size; drawings are centred."""
         pixels = np.empty((len(indices), *self._shape), np.uint8)
         for place, index in enumerate(indices.tolist()):
-            pixels[place] = fit(decode(self.encoded(index), f"row {index + 1}"), self._shape)
+            encoded, origin = self.encoded(index), f"row {index + 1}"
+            if self._centred:
+                pixels[place] = centre(ink_of(*drawing(encoded, origin)), *self._shape)
+            else:
+                pixels[place] = fit(decode(encoded, origin), self._shape)
         return pixels
 
     def encoded(self, index: int) -> memoryview:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from numen.core.centre import centre, ink_of
 from numen.core.errors import InvalidInput, TooLarge
 from numen.core.fields import flatten, numbers_of
 from numen.core.manifest import (
@@ -31,6 +32,7 @@ from numen.runtime.sound import decode_sound
 
 MAX_PIXELS: Final = 50_000_000
 MAX_CHARACTERS: Final = 1_000_000
+_GAP: Final = 3.0  # how much larger than wanted the blocks leave a picture
 _UNREADABLE: Final = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError)
 
 
@@ -65,6 +67,8 @@ def decode_image(data: bytes, how: ImageInput) -> dict[str, Array]:
                     f"received {picture.width}x{picture.height}",
                     field=how.input,
                 )
+            if how.centre is True:
+                return {how.input: pixels_to_input(_centred(picture, how)[None], how)}
             flat = _without_alpha(picture).convert("L" if how.channels == 1 else "RGB")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise TooLarge(f"image: {error}", field=how.input) from error
@@ -75,13 +79,40 @@ def decode_image(data: bytes, how: ImageInput) -> dict[str, Array]:
             field=how.input,
         ) from error
     if flat.size != (how.width, how.height):
-        flat = flat.resize((how.width, how.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        flat = _fitted(flat, how.width, how.height)
     return {how.input: pixels_to_input(np.asarray(flat)[None], how)}
+
+
+def _fitted(flat: Image.Image, width: int, height: int) -> Image.Image:
+    """At another size: large ones by blocks first, then smoothly, across and then down.
+
+    Step by step, since in one which axis goes first depends on Pillow's version; the JavaScript
+    client does the same (clients/js/src/resize.ts).
+    """
+    across, down = int(flat.width / width / _GAP) or 1, int(flat.height / height / _GAP) or 1
+    wide, high = flat.width / across, flat.height / down
+    if across > 1 or down > 1:
+        flat = flat.reduce((across, down))
+    smooth = Image.Resampling.BILINEAR
+    flat = flat.resize((width, flat.height), smooth, box=(0, 0, wide, flat.height))
+    return flat.resize((width, height), smooth, box=(0, 0, width, high))
+
+
+def _centred(picture: Image.Image, how: ImageInput) -> Array:
+    if not _clear(picture):
+        return centre(ink_of(np.asarray(picture.convert("L"))), how.height, how.width)
+    rgba = picture.convert("RGBA")
+    ink = ink_of(np.asarray(rgba.convert("L")), np.asarray(rgba.getchannel("A")))
+    return centre(ink, how.height, how.width)
+
+
+def _clear(picture: Image.Image) -> bool:
+    return "A" in picture.getbands() or "transparency" in picture.info
 
 
 def _without_alpha(picture: Image.Image) -> Image.Image:
     # What is transparent was drawn on nothing; black is nothing to a model of light strokes.
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
+    if not _clear(picture):
         return picture
     rgba = picture.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", rgba.size, "black"), rgba)

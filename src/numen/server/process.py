@@ -124,7 +124,7 @@ class Server:
                 await pulse.ask_next()
                 config = uvicorn.Config(
                     self._make_app(service, self._registry, settings, keeper),
-                    http=protocol_for(service, settings.max_body),
+                    http=protocol_for(service, settings.max_body, settings.allowed_origins),
                     ws="websockets-sansio",  # for the app's own; `/ws/` is not the app's
                     lifespan="off",
                     log_config=None,

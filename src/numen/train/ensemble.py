@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from numen.core.signature import Signature
 
-OPSET: Final = 17
+OPSET: Final = 15  # the newest that game engines read
 OPSET_ML: Final = 3
 IR_VERSION: Final = 8
 

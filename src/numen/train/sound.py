@@ -29,7 +29,7 @@ DEPTH: Final = 8.0  # powers of ten below a recording's loudest that are told ap
 _FAINTEST: Final = 1e-7  # power a recording's loudest band must have to count as loud
 _NOTHING: Final = 1e-15  # keeps the logarithm of silence finite
 _CHUNK: Final = 64  # rows whose frames are held at once
-_OPSET: Final = 17
+_OPSET: Final = 15
 
 
 def at_rate(source: TensorSpec, rate: int, to: int) -> onnx.ModelProto:

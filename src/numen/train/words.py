@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from numen.core.signature import Array
 
-OPSETS: Final = {"": 17, "ai.onnx.ml": 3, "com.microsoft": 1}
+OPSETS: Final = {"": 15, "ai.onnx.ml": 3, "com.microsoft": 1}
 IR_VERSION: Final = 8
 PAD, UNKNOWN, FIRST = 0, 1, 2
 # What stands alone: ! and ?, pictographs, and the signs of scripts that write without spaces.

@@ -7,22 +7,24 @@ ends up in logs.
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 
 from numen.core.errors import Forbidden, InvalidInput
 from numen.core.message import Origin
 from numen.core.reference import Reference
 from numen.serve.admission import Admission
 from numen.serve.service import Service
-from numen.transport import pages
 from numen.transport.caller import Head
-from numen.transport.pages import Headers
+from numen.transport.sharing import is_allowed
 
 PATH: Final = b"/ws/"
 SUBPROTOCOL: Final = "numen.v1"
 _KEY: Final = b"numen.key."
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,10 @@ class Caller:
     origin: Origin | None = None
 
 
-def check_origin(headers: Headers, admission: Admission) -> None:
-    """Refuses a page of another host while no key is asked for.
+def check_origin(
+    headers: Headers, admission: Admission, allowed: frozenset[str] = frozenset()
+) -> None:
+    """Refuses a page of another host while no key is asked for, unless its origin is allowed.
 
     Raises:
         Forbidden: It is one.
@@ -55,11 +59,14 @@ def check_origin(headers: Headers, admission: Admission) -> None:
         return
     host = next((value for name, value in headers if name == b"host"), b"")
     for origin in origins:
-        if not pages.is_welcome(origin, headers, admission):
+        if not (
+            is_allowed(origin.decode("latin-1"), allowed)
+            or _same_host(origin.decode("latin-1"), host.decode("latin-1"))
+        ):
             raise Forbidden(
                 f"Origin: expected a page of {host[:100].decode('latin-1')!r}, "
                 f"received {origin[:100].decode('latin-1')!r}",
-                hint="make a key, and offer it as the subprotocol numen.key.<key>",
+                hint="make a key and offer it as the subprotocol numen.key.<key>, or set `origins`",
                 field="Origin",
             )
 
@@ -98,3 +105,23 @@ def _offered(headers: Headers) -> bytes:
                 if token.strip().startswith(_KEY):
                     return token.strip()[len(_KEY) :]
     return b""
+
+
+def _same_host(origin: str, host: str) -> bool:
+    try:
+        from_, to = urlsplit(origin).hostname, urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    if not from_ or not to:
+        return False
+    # A page from another port of this machine is not one from elsewhere.
+    return from_ == to or (_is_loopback(from_) and _is_loopback(to))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from numen.core.errors import InvalidData, InvalidInput
-from numen.core.manifest import ImageInput
+from numen.core.manifest import picture
 from numen.data import folders
 from numen.data.archive import is_archive, opened
 from numen.data.folders import TARGET
@@ -49,9 +49,9 @@ class ImageFolderSource:
             raise InvalidInput(f'pictures: expected target "{TARGET}", received "{reading.target}"')
         reading.refuse("pictures", "columns", "group", "order", "window")
         with opened(folders.one(where, "pictures"), work) as path:
-            return self._read(folders.roots(path), work)
+            return self._read(folders.roots(path), work, centre=bool(reading.centre))
 
-    def _read(self, roots: dict[str, Path], work: Path) -> Stored:
+    def _read(self, roots: dict[str, Path], work: Path, *, centre: bool) -> Stored:
         labels = tuple(kind.name for kind in folders.folders(roots["train"]))
         index = class_index(labels)
         sizes: Counter[tuple[int, ...]] = Counter()
@@ -88,7 +88,9 @@ class ImageFolderSource:
             )
         if left_out:
             notes.append(f"{len(left_out)} files are not pictures, such as {left_out[0]}")
-        layout = ImageInput("image", height, width, 3 if colour else 1, "hwc" if colour else "hw")
+        layout = picture(
+            "image", (height, width, 3) if colour and not centre else (height, width), centre
+        )
         stored = Stored(layout, TARGET, labels, encoded=True, notes=tuple(notes))
         return seal(work, stored, splits)
 

@@ -16,8 +16,9 @@ from typing import IO, Any, Final, cast
 
 import numpy as np
 
+from numen.core.centre import centre, ink_of
 from numen.core.errors import InvalidData, InvalidInput
-from numen.core.manifest import ImageInput
+from numen.core.manifest import picture
 from numen.core.signature import Array
 from numen.data.reading import Reading
 from numen.data.stored import Stored, seal
@@ -52,8 +53,17 @@ class IdxSource:
         """All files of pictures and labels."""
         return [path for pair in _pairs(where) for path in (pair.images, pair.labels)]
 
-    def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
-        """Writes pixels as they are; a label is a class index by its place among all labels."""
+    def read(
+        self, where: Sequence[str], reading: Reading, work: Path, *, centred: bool = False
+    ) -> Stored:
+        """Writes pixels as they are; a label is a class index by its place among all labels.
+
+        Args:
+            where: Files, or a folder of them.
+            reading: Whether they are drawings, which are then centred.
+            work: An empty folder to write to.
+            centred: They are drawings that somebody has centred before.
+        """
         if reading.target not in ("", TARGET):
             raise InvalidInput(f'IDX: expected target "{TARGET}", received "{reading.target}"')
         reading.refuse("pictures", "columns", "group", "order", "window")
@@ -89,17 +99,21 @@ class IdxSource:
                     work, pair.split, "image", TARGET, str(pair.images), shape, "uint8"
                 ) as split:
                     for start, block in _blocks(pair.images, file, rows, shape):
-                        split.append(block, codes[start : start + len(block)])
+                        labelled = codes[start : start + len(block)]
+                        split.append(_centred(block) if reading.centre else block, labelled)
             splits.append(split)
         assert shape is not None
         assert known is not None
-        colour = len(shape) == 3
         stored = Stored(
-            ImageInput("image", shape[0], shape[1], 3 if colour else 1, "hwc" if colour else "hw"),
+            picture("image", shape, centred or bool(reading.centre)),
             TARGET,
             tuple(str(value) for value in known.tolist()),
         )
         return seal(work, stored, splits)
+
+
+def _centred(drawings: Array) -> Array:
+    return np.stack([centre(ink_of(each), *each.shape) for each in drawings])
 
 
 def _is_idx(path: Path) -> bool:

@@ -51,7 +51,7 @@ class SoundFolderSource:
 
     def read(self, where: Sequence[str], reading: Reading, work: Path) -> Stored:
         """Writes the sounds, at the rate most of them have."""
-        reading.refuse("sounds", "columns", "order", "window")
+        reading.refuse("sounds", "columns", "order", "window", "centre")
         with opened(folders.one(where, "sounds"), work) as path:
             table = table_in(path)
             notes: list[str] = []

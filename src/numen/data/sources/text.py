@@ -49,7 +49,7 @@ class TextFolderSource:
         """Writes the texts, the files of a class by name."""
         if reading.target not in ("", TARGET):
             raise InvalidInput(f'texts: expected target "{TARGET}", received "{reading.target}"')
-        reading.refuse("texts", "columns", "group", "order", "window")
+        reading.refuse("texts", "columns", "group", "order", "window", "centre")
         roots = _one(where)
         labels = tuple(kind.name for kind in _folders(roots["train"]) if any(_texts(kind)))
         index = class_index(labels)

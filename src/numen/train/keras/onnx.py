@@ -158,7 +158,7 @@ class Walk:
         return self.graph.add("Reshape", self.graph.plain(x), shape)
 
     def reduced(self, op: str, name: str, axes: list[int], keep: bool) -> str:
-        """A reduction over stored axes; opset 17 has them as input for sums only."""
+        """A reduction over stored axes; opset 15 has them as input for sums only."""
         keepdims = int(keep)
         if op == "ReduceSum":
             places = self.graph.constant(axes, "int64")

@@ -22,7 +22,7 @@ from numen.core.manifest import Classification, Regression
 from numen.core.signature import Array, Arrays, Signature, TensorSpec
 from numen.train.base import Trained
 
-OPSET: Final = 17
+OPSET: Final = 15
 _CHUNK: Final = 1024  # rows predicted at once
 _KIND: Final = "torch.nn.modules.module.Module"
 
