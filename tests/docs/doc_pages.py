@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from press.reference.command_line import tree
+from press.reference.command_line import below, is_group, tree
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -132,11 +132,14 @@ def complaint(line: str) -> str:
 
 def _complaint(words: list[str]) -> str:
     command = tree()
-    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+    while is_group(command) and words and not words[0].startswith("-"):
+        known = below(command)
         for name in words[0].split("|"):
-            if name.strip("….") and name not in command.commands:
+            if known and name.strip("….") and name not in known:
                 return f"no command {name!r}"
-        command, words = command.commands.get(name, command), words[1:]
+        if name not in known:
+            return ""
+        command, words = known[name], words[1:]
     options = {name: p for p in command.params for name in (*p.opts, *p.secondary_opts)}
     options |= dict.fromkeys(("--help", "-h", "--install-completion", "--show-completion"))
     given = 0

@@ -81,12 +81,12 @@ def says(page: Page, source: str) -> None:
 def test_the_page_plays_and_plays_on_without_the_server(
     page: Page, files: tuple[Path, str], world: World, tmp_path: Path
 ) -> None:
+    folder, address = files
     shutil.copytree(world.folder / "home", tmp_path / "home")
-    url, process = start_server(tmp_path / "home")
+    url, process = start_server(tmp_path / "home", "--origins", address)
     found = blocks(ROOT / "docs/tutorial.md")
     game = next(block for block in found if block.file == "game.html")
     local = next(block for block in found if block.language == "js")
-    folder, address = files
     text = _with(game, local).replace("http://127.0.0.1:8000", url)
     (folder / "game.html").write_text(text)
     errors: list[str] = []

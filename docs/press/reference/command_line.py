@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -23,31 +24,31 @@ def write() -> str:
     return "\n\n".join([_HEAD, *_group("numen", tree())]) + "\n"
 
 
+def below(group: Any) -> dict[str, Any]:
+    """A group's commands by name; those of plug-ins that are not installed are left out."""
+    found = {}
+    with typer.Context(group) as context:
+        for name in group.list_commands(context):
+            with contextlib.suppress(ImportError):
+                found[name] = group.get_command(context, name)
+    return found
+
+
+def is_group(command: Any) -> bool:
+    """Whether there are commands below it."""
+    return hasattr(command, "list_commands")
+
+
 @cache
 def tree() -> Any:
     """The root of the commands."""
     return typer.main.get_command(app)
 
 
-def commands() -> dict[str, Any]:
-    """Every command by all its words: `numen data add`."""
-    found = {}
-
-    def walk(words: str, command: Any) -> None:
-        if hasattr(command, "commands"):
-            for name, below in command.commands.items():
-                walk(f"{words} {name}", below)
-        else:
-            found[words] = command
-
-    walk("numen", tree())
-    return found
-
-
 def _group(words: str, group: Any) -> Iterator[str]:
-    for name, command in group.commands.items():
+    for name, command in below(group).items():
         full = f"{words} {name}"
-        if hasattr(command, "commands"):
+        if is_group(command):
             yield f"## `{full}`\n\n{command.help or ''}"
             yield from _group(full, command)
         else:
