@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,19 +61,19 @@ class World:
 
 
 @contextlib.contextmanager
-def warm(folder: Path):
+def warm(folder: Path) -> Iterator[None]:
     """The process that runs commands, with `bin` in `folder` leading to it."""
     address = str(folder / "warm")
     command = [sys.executable, str(HERE / "doc_warm.py"), address]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == READY
-    (folder / "bin").mkdir()
-    write_shims(folder / "bin", address)
-    yield
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == READY
+            (folder / "bin").mkdir()
+            write_shims(folder / "bin", address)
+            yield
+        finally:
+            process.kill()
 
 
 def script(found: list[Block], port: int) -> str:

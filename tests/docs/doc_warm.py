@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import faulthandler
 import json
 import os
 import runpy
@@ -45,6 +46,8 @@ IMPORTS = (
 def main(address: str) -> None:
     """Listens at the socket `address` until its parent is gone."""
     os.environ["KERAS_BACKEND"] = "jax"
+    # Linear algebra without threads of its own: a child would have their locks, and not them.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     for name in IMPORTS:
         __import__(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -94,6 +97,7 @@ def _attend(connection: socket.socket) -> None:
 def _run(files: Any, name: str, words: list[str], folder: str, environ: dict[str, str]) -> None:
     for number, each in enumerate(files):
         os.dup2(each, number)
+    faulthandler.enable()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environ)

@@ -16,12 +16,11 @@ import httpx
 import pytest
 import yaml
 from doc_pages import PAGES, ROOT, SHELL, UNRUN, Block, blocks, complaint, numen_commands
-from doc_run import World, run, warm
+from doc_run import World, run
 from graphql import parse
 from websockets.sync.client import connect
 
 from numen.train.recipe import make
-from parts import start_server, stop
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 # A page takes a core, and a server beside it next to none.
@@ -40,22 +39,6 @@ def runs(page: Path) -> bool:
 
 
 RUN = [pytest.param(page, id=str(page.relative_to(ROOT))) for page in PAGES if runs(page)]
-
-
-@pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Files, published models, and a server of them."""
-    folder = tmp_path_factory.mktemp("world")
-    with warm(folder):
-        made = folder / "made"
-        maker = Path(__file__).with_name("doc_world.py")
-        subprocess.run([folder / "bin/python", maker, made], check=True, capture_output=True)
-        for part in ("files", "home"):
-            (made / part).rename(folder / part)
-        shutil.copytree(folder / "home", made / "home")
-        url, process = start_server(made / "home")
-        yield World(folder, url)
-        stop(process)
 
 
 @pytest.fixture(scope="session")
