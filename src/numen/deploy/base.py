@@ -29,11 +29,13 @@ class Shipped:
         reference: How it was asked for.
         version: What that stood for.
         bundle: Its files.
+        aliases: Those that stand for this version.
     """
 
     reference: Reference
     version: ModelVersion
     bundle: Bundle
+    aliases: tuple[str, ...] = ()
 
 
 class Target(Protocol):

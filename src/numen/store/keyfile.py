@@ -6,6 +6,7 @@ a server that follows it knows within a second.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Collection
@@ -15,7 +16,7 @@ from typing import Annotated
 import msgspec
 
 from numen.core.errors import Conflict, InvalidInput, NotFound
-from numen.core.key import ACTIONS, EVERY, USUAL, Key, mint
+from numen.core.key import ACTIONS, EVERY, USUAL, Key, mint, redact
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -112,7 +113,8 @@ class KeyFile:
                     self._write(keys)
                 return keys[number]
         raise NotFound(
-            f'key "{id_[:16]}" is not in {self._path}', hint="numen keys ls --file shows ids"
+            f'key "{redact(id_)[:64]}" is not in {self._path}',
+            hint="numen keys ls --file shows ids",
         )
 
     def _write(self, keys: list[Key]) -> None:
@@ -123,7 +125,8 @@ class KeyFile:
             partial.write_bytes(text)
             partial.replace(self._path)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise Conflict(
                 f"{self._path} cannot be written: {error.strerror}",
                 hint="change the file where it comes from; servers follow it",
