@@ -85,7 +85,9 @@ def script(found: list[Block], port: int) -> str:
         lines.append(f"BLOCK={block.number}")
         text = _ported(block.text, port, files)
         if block.file:
-            lines.append(f"mkdir -p $(dirname {block.file}); cat > {block.file} <<'THE_END'\n{text}THE_END")
+            lines.append(
+                f"mkdir -p $(dirname {block.file}); cat > {block.file} <<'THE_END'\n{text}THE_END"
+            )
         elif block.unrun or block.request[0]:
             continue
         elif block.language == "python":
