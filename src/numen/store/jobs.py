@@ -152,10 +152,6 @@ class Jobs:
         with self._database.read() as connection:
             return [Job(*row) for row in connection.execute(query)]
 
-    def waiting(self, place: str) -> list[Job]:
-        """Jobs that wait and may run at a place, oldest first."""
-        return [job for job in self.all(QUEUED) if not _tied(job, place)]
-
     def claim(self, id_: str, place: str, folder: str, most: int) -> bool:
         """Makes a queued job run at a place, unless `most` run there or another has it already.
 
@@ -167,7 +163,8 @@ class Jobs:
                 _jobs.c.place == place, _jobs.c.state == "running"
             )
             free = (connection.scalar(running) or 0) < most
-            if row is None or row.state != "queued" or not free or _tied(row, place):
+            may = row is not None and (row.place == place or not row.trusted)
+            if row is None or row.state != "queued" or not may or not free:
                 connection.rollback()
                 return False
             connection.execute(
@@ -280,11 +277,6 @@ class Jobs:
         if not found:
             raise Conflict(f"job {id_} is {job.state} already")
         return job
-
-
-def _tied(job: Job | sa.Row[Any], place: str) -> bool:
-    """Whether it may run elsewhere only."""
-    return bool(job.trusted) and job.place != place
 
 
 def _iso(seconds: float | None) -> str | None:
