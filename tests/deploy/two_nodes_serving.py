@@ -37,7 +37,7 @@ from numen.deploy.ray.plan import NAMESPACE, actor_name
 from numen.registry import Registry
 from parts import make_bundle
 
-SECONDS = 200  # after which it gives up
+SECONDS = 280  # after which it gives up
 ROW = np.full((1, 28, 28), 100.0, np.float32)
 BODY = {
     "inputs": [{"name": "image", "shape": [1, 28, 28], "datatype": "FP32", "data": ROW.tolist()}]
