@@ -136,7 +136,7 @@ def _toml(value: Any) -> str:
 def _print(folder: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--clean", "--strict"],
-        cwd=folder, capture_output=True, text=True,
+        check=False, cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
     if run.returncode:
         raise BuildError(run.stdout + run.stderr)

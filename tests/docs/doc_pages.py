@@ -22,9 +22,12 @@ UNRUN = ("Not run by the tests: ", "测试不运行：")
 SHELL = {"console", "bash", "sh"}
 # README is the founder's page; what of it is not run is told apart here.
 README_UNRUN = {
-    1: "make is what runs this", 5: "the pages on pictures, tables, sounds and texts do the same",
+    1: "make is what runs this",
+    5: "the pages on pictures, tables, sounds and texts do the same",
 }
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)(?P<said>[^\n]*)\n(?P<text>.*?)^ *```", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w+)(?P<said>[^\n]*)\n(?P<text>.*?)^ *```", re.M | re.S
+)
 _TITLE = re.compile(r'title="([^"]*)"')
 _SPAN = re.compile(r"(?<!`)`(numen [^`\n]+)`(?!`)")
 _OPERATORS = {"|", "&", "&&", "||", ";", ">", "<", "2>&1"}
@@ -106,9 +109,15 @@ def blocks(page: Path) -> list[Block]:
 def numen_commands(page: Path) -> Iterator[tuple[str, str]]:
     """Every `numen …` on the page, in blocks and in running text, with where it stands."""
     for block in blocks(page):
-        lines = block.commands if block.language in SHELL else block.text.replace("\\\n", "").splitlines()
+        lines = (
+            block.commands
+            if block.language in SHELL
+            else block.text.replace("\\\n", "").splitlines()
+        )
         for line in lines:
-            if re.search(r"(^|\s)numen ", line) and (block.language in SHELL or line.startswith("numen ")):
+            if re.search(r"(^|\s)numen ", line) and (
+                block.language in SHELL or line.startswith("numen ")
+            ):
                 yield block.id, line
     prose = _FENCE.sub("", page.read_text())
     for span in _SPAN.findall(prose):

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from doc_pages import SHELL, Block
 from doc_warm import READY, write_shims
+
 from parts import free_port
 
 HERE = Path(__file__).parent
@@ -85,7 +86,9 @@ def script(found: list[Block], port: int) -> str:
         lines.append(f"BLOCK={block.number}")
         text = _ported(block.text, port, files)
         if block.file:
-            lines.append(f"mkdir -p $(dirname {block.file}); cat > {block.file} <<'THE_END'\n{text}THE_END")
+            lines.append(
+                f"mkdir -p $(dirname {block.file}); cat > {block.file} <<'THE_END'\n{text}THE_END"
+            )
         elif block.unrun or block.request[0]:
             continue
         elif block.language == "python":
