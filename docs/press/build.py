@@ -7,6 +7,7 @@ with Zensical's own words in that language and links to the English pages for th
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ SITE = ROOT / "site"
 WORK = ROOT / "build" / "docs"
 HERE = Path(__file__).parent
 _LINK = re.compile(r"\]\((?P<path>[^)#\s:]+)\.md(?P<anchor>#[^)\s]*)?\)")
+_WORDS = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<path>[^)#\s]+\.md)(#[^)\s]*)?\)")
 
 
 class BuildError(Exception):
@@ -43,7 +45,7 @@ def build(site: Path = SITE) -> None:
     shutil.rmtree(made, ignore_errors=True)
     for code, language in plan["language"].items():
         folder = WORK / code
-        pages = _lay_out(folder / "pages", language["folder"])
+        pages = _lay_out(folder / "pages", language["folder"], plan["coming"])
         nav = list(_standing(language["nav"], pages))
         if missing := pages - set(_pages(nav)):
             raise BuildError(f"site.toml: in no section of {code}: {', '.join(sorted(missing))}")
@@ -54,7 +56,7 @@ def build(site: Path = SITE) -> None:
     made.rename(site)
 
 
-def _lay_out(folder: Path, language: str) -> set[str]:
+def _lay_out(folder: Path, language: str, coming: list[str]) -> set[str]:
     """Copies a language's pages, writes the reference beside them; their names."""
     source = DOCS / language
     others = {"press", *(() if language else ("zh",))}
@@ -64,16 +66,24 @@ def _lay_out(folder: Path, language: str) -> set[str]:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-    if language:
-        for page in folder.rglob("*.md"):
-            page.write_text(_to_english(page.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
+    absent = {name for name in coming if not (DOCS / name).exists()}
+    for page in folder.rglob("*.md"):
+        text = _without(page.read_text(encoding="utf-8"), absent)
+        page.write_text(_to_english(text) if language else text, encoding="utf-8")
+    if not language:
         for name, write in PAGES.items():
             target = folder / "reference" / f"{name}.md"
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(write(), encoding="utf-8")
     shutil.copytree(HERE / "assets", folder / "assets", dirs_exist_ok=True)
     return {str(page.relative_to(folder)) for page in folder.rglob("*.md")}
+
+
+def _without(text: str, absent: set[str]) -> str:
+    def rewrite(link: re.Match[str]) -> str:
+        return link["words"] if link["path"].removeprefix("../") in absent else link[0]
+
+    return _WORDS.sub(rewrite, text)
 
 
 def _to_english(text: str) -> str:
@@ -136,7 +146,7 @@ def _toml(value: Any) -> str:
 def _print(folder: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--clean", "--strict"],
-        cwd=folder, capture_output=True, text=True,
+        check=False, cwd=folder, capture_output=True, text=True,
     )  # fmt: skip
     if run.returncode:
         raise BuildError(run.stdout + run.stderr)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from doc_pages import SHELL, Block
 from doc_warm import READY, write_shims
+
 from parts import free_port
 
 HERE = Path(__file__).parent

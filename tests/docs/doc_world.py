@@ -22,8 +22,8 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 MNIST = ROOT / "src/numen/data/samples/mnist"
-GOOD = "a quiet generous film warm funny and moving fine acting".split()
-BAD = "two dull hours loud empty and slow poor weak acting".split()
+GOOD = ["a", "quiet", "generous", "film", "warm", "funny", "and", "moving", "fine", "acting"]
+BAD = ["two", "dull", "hours", "loud", "empty", "and", "slow", "poor", "weak", "acting"]
 
 
 def _cut(name: str, count: int, target: Path) -> np.ndarray:

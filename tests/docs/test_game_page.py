@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from doc_pages import ROOT, Block, blocks
-from doc_run import World
 from playwright.sync_api import Page, expect, sync_playwright
 
-from parts import start_server, stop
+from numen.core.settings import Settings
+from numen.registry import Registry
+from parts import make_bundle, start_server, stop
 
 pytestmark = pytest.mark.slow
 CHROMIUM = shutil.which("chromium")
@@ -79,11 +80,14 @@ def says(page: Page, source: str) -> None:
 
 
 def test_the_page_plays_and_plays_on_without_the_server(
-    page: Page, files: tuple[Path, str], world: World, tmp_path: Path
+    page: Page, files: tuple[Path, str], tmp_path: Path
 ) -> None:
     folder, address = files
-    shutil.copytree(world.folder / "home", tmp_path / "home")
-    url, process = start_server(tmp_path / "home", "--origins", address)
+    home = tmp_path / "home"
+    registry = Registry.of(Settings(home=str(home)))
+    registry.publish("digits", make_bundle(tmp_path))  # which knows no digits, but answers
+    registry.catalog.close()
+    url, process = start_server(home, "--origins", address)
     found = blocks(ROOT / "docs/tutorial.md")
     game = next(block for block in found if block.file == "game.html")
     local = next(block for block in found if block.language == "js")

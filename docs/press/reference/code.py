@@ -1,4 +1,4 @@
-"""Reads the source with griffe, which imports nothing, and writes what docstrings say as Markdown."""
+"""Reads the source with griffe, which runs nothing, and writes docstrings as Markdown."""
 
 from __future__ import annotations
 
@@ -35,8 +35,7 @@ def find(path: str) -> Any:
 def exported(module: griffe.Module) -> list[tuple[str, Any]]:
     """The names of `__all__` but those of data, each with what it stands for, in that order."""
     found = []
-    for name in module.exports or ():
-        name = str(name)
+    for name in map(str, module.exports or ()):
         thing = module[name]
         thing = find(thing.target_path) if thing.is_alias else thing
         if thing.is_class or thing.is_function:

@@ -10,7 +10,7 @@ from press.reference.code import one_line
 _HEAD = """# Errors
 
 Everything that can go wrong has one of these codes. Over HTTP an error is
-`{"error": …, "code": …, "hint": …, "field": …}` with the status below (OpenAI's, TensorFlow Serving's,
+`{"error": …, "code": …, "hint": …, "field": …}` with the status below (TensorFlow Serving's,
 GraphQL's and gRPC's doors keep their own shapes); in Python it is a `numen.NumenError`, or a
 `ServerError` of the client; on the command line it is the exit status. Written from the code.
 
@@ -21,11 +21,25 @@ _FOOT = """
 Answers with {statuses} say in `Retry-After` in how many seconds it may be otherwise.
 """
 # The names that gRPC gives its numbers.
-_GRPC_NAMES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS"
-    " PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED"
-    " INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
-).split()
+_GRPC_NAMES = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+]
 
 
 def write() -> str:

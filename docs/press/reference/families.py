@@ -30,8 +30,8 @@ _BOUND = re.compile(r"\b(ge|gt|le|lt)=([-\w.*]+)")
 _BOUNDS: Final = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 _HEAD = """# Recipes and families
 
-A recipe is a TOML file, the flags of `numen train`, or arguments of `numen.train`; the names are the
-same. Written from the code.
+A recipe is a TOML file, the flags of `numen train`, or arguments of `numen.train`; the names are
+the same. Written from the code.
 
 ## Fields of a recipe
 
@@ -41,8 +41,9 @@ same. Written from the code.
 _MIDDLE = """
 ## Families
 
-A family's own parameters stand in a recipe under `[params]`, or are given with `--set name=value`. Where
-a default is `None`, what suits the data is taken. Your own `module:build` takes what its function takes.
+A family's own parameters stand in a recipe under `[params]`, or are given with `--set name=value`.
+Where a default is `None`, what suits the data is taken. Your own `module:build` takes what its
+function takes.
 """
 
 
