@@ -37,7 +37,8 @@ lock: $(VENV)/.uv           ## pin every dependency with hashes
 	$(LOCK) -o src/numen/deploy/requirements/serve.txt
 	$(LOCK) --extra grpc --extra otel --extra postgres --extra s3 -o src/numen/deploy/requirements/full.txt
 	$(LOCK) --extra train -o requirements/train.txt
-	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --group dev -o requirements/dev.txt
+	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --extra postgres --extra s3 \
+	  --group dev -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements/kserve.in -o requirements/kserve.txt
 

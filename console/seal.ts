@@ -5,6 +5,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin, ResolvedConfig } from "vite";
 
+// What lies elsewhere and is part of the page.
+const SHARED = ["../clients/js/src/centre.ts", "../clients/js/src/picture.ts"];
 const LEFT_OUT = new Set(["node_modules", "__pycache__", "build.json"]);
 
 /** All files below a folder, as sorted paths relative to it with forward slashes. */
@@ -36,7 +38,8 @@ export function seal(): Plugin {
     },
     closeBundle() {
       const output = join(config.root, config.build.outDir);
-      const source = digests(config.root).map(([path, digest]) => `${digest}  ${path}\n`);
+      const shared = SHARED.map((path): [string, string] => [path, sha256(readFileSync(join(config.root, path)))]);
+      const source = [...digests(config.root), ...shared].map(([path, digest]) => `${digest}  ${path}\n`);
       const record = { source: sha256(source.join("")), files: Object.fromEntries(digests(output)) };
       writeFileSync(join(output, "build.json"), `${JSON.stringify(record, null, 2)}\n`);
     },

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,14 +98,14 @@ def free_port() -> int:
 
 
 def start_server(
-    home: Path, *arguments: str, wait: float = 60
+    home: Path, *arguments: str, wait: float = 60, environment: Mapping[str, str] | None = None
 ) -> tuple[str, subprocess.Popen[bytes]]:
     """Runs `numen serve` and waits until it is ready."""
     port = free_port()
     log = (home / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "numen", "serve", *arguments, "--port", str(port)],
-        env={**os.environ, "NUMEN_HOME": str(home)},
+        env={**os.environ, "NUMEN_HOME": str(home), **(environment or {})},
         stdout=log,
         stderr=log,
     )

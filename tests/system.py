@@ -1,4 +1,5 @@
-"""Installs the system programs that tests drive: a browser, a load generator, Node, a builder.
+"""Installs the system programs that tests drive: a browser, a load generator, Postgres,
+an image builder, Node.
 
 Run by `make test`. On Debian and its kin as root it installs what is missing; elsewhere it says
 what is not there, and the tests that need it skip.
@@ -10,6 +11,8 @@ import os
 import shutil
 import subprocess
 
+import stores
+
 PROGRAMS = {
     "chromium": "chromium", "wrk": "wrk", "h2load": "nghttp2-client",
     "node": "nodejs", "npm": "npm",
@@ -19,6 +22,8 @@ PROGRAMS = {
 
 def main() -> None:
     missing = sorted({pkg for name, pkg in PROGRAMS.items() if shutil.which(name) is None})
+    if stores.programs() is None:
+        missing.append("postgresql")
     if not missing:
         return
     apt = shutil.which("apt-get")

@@ -1,5 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { blank, centre, centreOfMass, inkBox, shrink, type Plane } from "../src/draw/centre";
+import { centre, centred, ink, inkBox, shrink } from "../../clients/js/src/centre";
+import type { Plane } from "../../clients/js/src/picture";
+
+const blank = (width: number, height: number): Plane => ({
+  width,
+  height,
+  data: new Uint8Array(width * height),
+});
+
+/** Where the ink balances, in pixels. */
+function centreOfMass({ width, data }: Plane): { x: number; y: number } {
+  let [mass, x, y] = [0, 0, 0];
+  data.forEach((value, at) => {
+    mass += value;
+    x += value * (at % width);
+    y += value * Math.floor(at / width);
+  });
+  return { x: x / mass, y: y / mass };
+}
 
 /** A drawing with one filled rectangle. */
 function drawn(side: number, left: number, top: number, width: number, height: number): Plane {
@@ -8,7 +26,7 @@ function drawn(side: number, left: number, top: number, width: number, height: n
   return plane;
 }
 
-const total = (plane: Plane) => plane.data.reduce((sum, ink) => sum + ink, 0);
+const total = (plane: Plane) => Array.from(plane.data).reduce((sum, ink) => sum + ink, 0);
 
 describe("inkBox", () => {
   it("is tight around the ink", () => {
@@ -17,12 +35,6 @@ describe("inkBox", () => {
 
   it("finds a single pixel in the last corner", () => {
     expect(inkBox(drawn(50, 49, 49, 1, 1))).toEqual({ left: 49, top: 49, width: 1, height: 1 });
-  });
-
-  it("overlooks the faintest edge of a smoothed line", () => {
-    const plane = drawn(50, 10, 10, 5, 5);
-    plane.data[0] = 3;
-    expect(inkBox(plane)).toEqual({ left: 10, top: 10, width: 5, height: 5 });
   });
 
   it("is null on empty paper", () => {
@@ -59,33 +71,48 @@ describe("shrink", () => {
   });
 });
 
-describe("centre", () => {
+describe("ink", () => {
+  it("overlooks the faintest edge of a smoothed line", () => {
+    const plane = drawn(50, 10, 10, 5, 5);
+    plane.data[0] = 3;
+    expect(inkBox({ ...plane, data: ink({ ...plane, channels: 1 }) })).toEqual({ left: 10, top: 10, width: 5, height: 5 });
+  });
+
+  it("is darker on light paper, and lighter on dark", () => {
+    const dark = drawn(50, 10, 10, 5, 5);
+    const light = { ...dark, data: dark.data.map((value) => 255 - value) };
+    expect(ink({ ...light, channels: 1 })).toEqual(ink({ ...dark, channels: 1 }));
+    expect(centre({ ...light, channels: 1 }, 28, 28)).toEqual(centred(dark, 28, 28));
+  });
+});
+
+describe("centred", () => {
   it("is null when nothing is drawn", () => {
-    expect(centre(blank(560, 560), 28, 28)).toBeNull();
+    expect(centred(blank(560, 560), 28, 28)).toBeNull();
   });
 
   it("makes the longer side 20 of 28 pixels and keeps the proportions", () => {
-    const tall = inkBox(centre(drawn(560, 200, 100, 80, 400), 28, 28)!)!;
+    const tall = inkBox(centred(drawn(560, 200, 100, 80, 400), 28, 28)!)!;
     expect([tall.width, tall.height]).toEqual([4, 20]);
-    const wide = inkBox(centre(drawn(560, 20, 300, 500, 100), 28, 28)!)!;
+    const wide = inkBox(centred(drawn(560, 20, 300, 500, 100), 28, 28)!)!;
     expect([wide.width, wide.height]).toEqual([20, 4]);
   });
 
   it("gives the same picture wherever and however large it was drawn", () => {
-    const one = centre(drawn(560, 40, 30, 100, 200), 28, 28)!;
-    expect(centre(drawn(560, 300, 310, 100, 200), 28, 28)!.data).toEqual(one.data);
-    expect(centre(drawn(560, 60, 90, 200, 400), 28, 28)!.data).toEqual(one.data);
+    const one = centred(drawn(560, 40, 30, 100, 200), 28, 28)!;
+    expect(centred(drawn(560, 300, 310, 100, 200), 28, 28)!.data).toEqual(one.data);
+    expect(centred(drawn(560, 60, 90, 200, 400), 28, 28)!.data).toEqual(one.data);
   });
 
   it("says which part of the drawing it shows", () => {
-    const { shows } = centre(drawn(560, 40, 30, 200, 200), 28, 28)!;
+    const { shows } = centred(drawn(560, 40, 30, 200, 200), 28, 28)!;
     expect(shows).toEqual({ left: -10, top: -20, width: 280, height: 280 });
   });
 
   it("puts the centre of mass at pixel (14, 14), at most half a pixel off", () => {
     const seven = drawn(560, 150, 120, 240, 45);
     for (let y = 165; y < 440; y++) seven.data.fill(255, y * 560 + 330, y * 560 + 375);
-    const { x, y } = centreOfMass(centre(seven, 28, 28)!);
+    const { x, y } = centreOfMass(centred(seven, 28, 28)!);
     expect(Math.abs(x - 14)).toBeLessThanOrEqual(0.5);
     expect(Math.abs(y - 14)).toBeLessThanOrEqual(0.5);
   });
@@ -95,25 +122,25 @@ describe("centre", () => {
     for (let y = 120; y < 500; y++) lopsided.data[y * 560 + 100] = 255;
     const box = inkBox(lopsided)!;
     const small = shrink(lopsided, box, Math.round((box.width * 20) / box.height), 20);
-    expect(total(centre(lopsided, 28, 28)!)).toBe(total(small));
+    expect(total(centred(lopsided, 28, 28)!)).toBe(total(small));
   });
 
   it("is white on black over the whole range", () => {
-    const { data } = centre(drawn(560, 100, 100, 300, 300), 28, 28)!;
+    const { data } = centred(drawn(560, 100, 100, 300, 300), 28, 28)!;
     expect(Math.max(...data)).toBe(255);
     expect(data[0]).toBe(0);
   });
 
   it("shows even a dot and a hairline", () => {
-    expect(total(centre(drawn(560, 9, 9, 1, 1), 28, 28)!)).toBeGreaterThan(0);
-    const hair = inkBox(centre(drawn(560, 280, 10, 1, 540), 28, 28)!)!;
+    expect(total(centred(drawn(560, 9, 9, 1, 1), 28, 28)!)).toBeGreaterThan(0);
+    const hair = inkBox(centred(drawn(560, 280, 10, 1, 540), 28, 28)!)!;
     expect([hair.width, hair.height]).toEqual([1, 20]);
   });
 
   it("fits other sizes in proportion", () => {
-    const big = centre(drawn(560, 100, 100, 200, 200), 56, 56)!;
+    const big = centred(drawn(560, 100, 100, 200, 200), 56, 56)!;
     expect([big.width, big.height, inkBox(big)!.width]).toEqual([56, 56, 40]);
-    const flat = centre(drawn(560, 100, 100, 200, 200), 64, 28)!;
+    const flat = centred(drawn(560, 100, 100, 200, 200), 64, 28)!;
     expect(inkBox(flat)).toMatchObject({ width: 20, height: 20 });
   });
 });

@@ -3,9 +3,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { expect, it } from "vitest";
 
-const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
-  .filter((path) => /\.tsx?$/.test(path))
-  .map((path) => resolve("src", path));
+const sources = ["src", "../clients/js/src"].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.tsx?$/.test(path))
+    .map((path) => resolve(folder, path)),
+);
 
 function imports(path: string): string[] {
   const named = [...readFileSync(path, "utf8").matchAll(/from "(\.[^"]+)"/g)].map(([, name]) => name!);

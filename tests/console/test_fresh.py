@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "console"
 BUILT = ROOT / "src" / "numen" / "console"
+# What lies elsewhere and is part of the page.
+SHARED = ("../clients/js/src/centre.ts", "../clients/js/src/picture.ts")
 LEFT_OUT = {"node_modules", "__pycache__", "build.json"}
 
 
@@ -26,7 +28,9 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_built_from_these_sources() -> None:
     record = json.loads((BUILT / "build.json").read_text("utf-8"))
-    listing = "".join(f"{digest}  {path}\n" for path, digest in digests(SOURCE).items())
+    found = digests(SOURCE)
+    found |= {path: hashlib.sha256((SOURCE / path).read_bytes()).hexdigest() for path in SHARED}
+    listing = "".join(f"{digest}  {path}\n" for path, digest in found.items())
     assert hashlib.sha256(listing.encode()).hexdigest() == record["source"], "console is stale"
 
 

@@ -1,6 +1,6 @@
 """Reads KServe's resources as KServe's own types have them, strictly. Runs in `.venv-kserve`.
 
-Usage: kserve_types.py FILE…
+Usage: kserve_types.py FILE…, prints what is wrong.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check(value: Any, type_: str, where: str) -> None:
         assert isinstance(value, list), f"{where}: a list"
         for number, item in enumerate(value):
             check(item, inner[1], f"{where}[{number}]")
-    elif inner := re.fullmatch(r"dict\((\w+), (.+)\)", type_):
+    elif inner := re.fullmatch(r"dict[\[(](\w+), (.+)[\])]", type_, re.IGNORECASE):
         assert isinstance(value, dict), f"{where}: a mapping"
         for key, item in value.items():
             check(item, inner[2], f"{where}.{key}")
@@ -50,4 +50,7 @@ def check(value: Any, type_: str, where: str) -> None:
 for path in sys.argv[1:]:
     with open(path) as file:
         resource = yaml.safe_load(file)
-    check(resource, KINDS[resource["kind"]], resource["kind"])
+    try:
+        check(resource, KINDS[resource["kind"]], resource["kind"])
+    except (AssertionError, ValueError) as error:
+        print(error)

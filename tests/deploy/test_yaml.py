@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numen.deploy.yaml import Between, Raw, dump
@@ -20,6 +20,7 @@ trees = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(trees)
 def test_what_is_written_is_read_back(tree: Any) -> None:
     assert yaml.safe_load(dump(tree)) == tree

@@ -3,6 +3,7 @@
 // as numen's own `centre` (numen.core.centre), value for value: all of it is whole numbers.
 import type { Pixels, Plane } from "./picture";
 
+/** A place in a picture, in its pixels. */
 export interface Box {
   left: number;
   top: number;
@@ -128,9 +129,12 @@ function gather(
 }
 
 /** The whole way from a picture to what a model sees; null when nothing is drawn. */
-export function centre(picture: Pixels | Plane, width: number, height: number): Centred | null {
-  const pixels = "channels" in picture ? picture : { ...picture, channels: 1 as const };
-  const drawing: Plane = { width: pixels.width, height: pixels.height, data: ink(pixels) };
+export function centre(picture: Pixels, width: number, height: number): Centred | null {
+  return centred({ width: picture.width, height: picture.height, data: ink(picture) }, width, height);
+}
+
+/** The same of ink alone: 0 is paper, 255 full ink. */
+export function centred(drawing: Plane, width: number, height: number): Centred | null {
   const box = inkBox(drawing);
   if (!box) return null;
   const across = width * box.height <= height * box.width; // the width is what binds

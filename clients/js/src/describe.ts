@@ -1,7 +1,7 @@
 // From a model's outputs to what people read, worded as numen's own server words it.
+import type { Said, Scored } from "./answer";
 import type { Bundle, Classification, Regression } from "./bundle";
 import { invalid } from "./errors";
-import type { Said, Scored } from "./numen";
 import type { Tensors, Tensor } from "./tensor";
 
 const EDGE = 0.5; // from which probability on a label beside others is named

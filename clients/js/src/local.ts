@@ -4,11 +4,12 @@
 //   const digits = await local(numen, "digits");
 //   numen.attach(digits);
 import type * as Ort from "onnxruntime-web";
+import type { Inferred, LocalModel, Said } from "./answer";
 import type { Bundle, BundleFile } from "./bundle";
 import { described } from "./describe";
 import { invalid, NumenError, wrapped } from "./errors";
 import { type Input, told } from "./input";
-import { type Inferred, type LocalModel, Numen, type Said } from "./numen";
+import { Numen } from "./numen";
 import { prepared } from "./prepare";
 import { Tensor, type Tensors, typed } from "./tensor";
 
@@ -131,6 +132,33 @@ async function unpacked(url: URL): Promise<ArrayBuffer> {
   }
 }
 
+/** What a device makes of a bundle's recorded samples: for its certificate. */
+export async function replayed(url: string | URL, options: LocalOptions = {}) {
+  const { bundle, read } = await exported(new URL(url));
+  if (!bundle.golden) throw new NumenError("not_found", `model ${bundle.name} has no recorded samples`);
+  const model = await local(url, "", options);
+  const golden = JSON.parse(new TextDecoder().decode(await read(bundle.golden))) as Golden;
+  const { outputs } = await model.infer(inputsOf(golden));
+  const { common, web } = (await engine(options)).env.versions;
+  return { runtime: `onnxruntime-web ${web ?? common}`, outputs: mapped(outputs, recorded) };
+}
+
+function mapped<A, B>(object: Record<string, A>, made: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, made(value)]));
+}
+
+const inputsOf = (golden: Golden): Tensors => mapped(golden.inputs, played);
+
+function recorded({ data, shape, dtype }: Tensor): Recorded {
+  const plain = (value: unknown): number | string | null => {
+    if (typeof value === "string") return value;
+    const number = Number(value);
+    if (Number.isNaN(number)) return null;
+    return Number.isFinite(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER ? number : String(value);
+  };
+  return { dtype, shape: [...shape], data: Array.from(data as ArrayLike<unknown>, plain) };
+}
+
 /** A model on the device. */
 export class Local implements LocalModel {
   readonly bundle: Bundle;
@@ -179,13 +207,13 @@ export class Local implements LocalModel {
 
   /** Runs the recorded samples: proves that the model does here what it did, and warms it. */
   async rehearse(golden: Golden): Promise<number> {
-    const inputs = Object.fromEntries(Object.entries(golden.inputs).map(([name, each]) => [name, played(each)]));
+    const inputs = inputsOf(golden);
     const outputs = await this.run(inputs);
     this.difference = differs(golden.outputs, outputs);
     if (!(this.difference <= WORSE)) {
       throw new NumenError("not_on_device", `model ${this.name} answers otherwise here: its recorded samples differ by ${this.difference}`);
     }
-    const one = Object.fromEntries(Object.entries(inputs).map(([name, each]) => [name, firstRow(each)]));
+    const one = mapped(inputs, firstRow);
     for (let i = 0; i < WARMING; i++) await this.infer(one).catch(() => undefined); // of a fixed batch
     this.times.splice(0, this.times.length - 1); // the last, when it was warm
     return this.difference;

@@ -3,6 +3,17 @@
 //   const numen = new Numen("http://127.0.0.1:8000");
 //   const answer = await numen.predict("digits", canvas, { deadlineMs: 100, fallback: { label: "?" } });
 import type { components, paths } from "./api";
+import {
+  areTensors,
+  asExplained,
+  type Explained,
+  type ExplainOptions,
+  type Inferred,
+  type LocalModel,
+  type PredictOptions,
+  type Said,
+  type Scored,
+} from "./answer";
 import type { Bundle } from "./bundle";
 import { type Answered, answered, type Local, type Options, PATIENCE_MS } from "./deadline";
 import { NumenError, refusal, wrapped } from "./errors";
@@ -10,72 +21,14 @@ import { type Input, type Told, told, written } from "./input";
 import { Stream, type StreamOptions } from "./stream";
 import { pack, Tensor, type Tensors, tensor, unpack } from "./tensor";
 
-export type { Answered, Bundle, Input, Options, components, paths };
+export type { Answered, Bundle, Explained, ExplainOptions, Inferred, Input, LocalModel, Options };
+export type { PredictOptions, Said, Scored, components, paths };
 export type { Source } from "./errors";
 export type { Plane } from "./picture";
-export { centre, type Centred } from "./centre";
+export { type Centred, centre, centred } from "./centre";
+export { pixelsOf } from "./picture";
 export { NumenError, Stream, Tensor, tensor };
 export type { Tensors, StreamOptions };
-
-export interface Scored {
-  label: string;
-  probability: number;
-}
-
-/** What a model says of one input; which of it there is, its kind decides. */
-export interface Said {
-  model: string;
-  version: string;
-  /** The likeliest label. */
-  label?: string;
-  probability?: number;
-  /** The likeliest labels. */
-  top?: Scored[];
-  /** Labels that cannot be ruled out. */
-  set?: string[];
-  /** Between which values a quantity lies. */
-  interval?: [number, number];
-  /** Of a model whose inputs carry any number of labels: those as likely as not. */
-  labels?: string[];
-  scores?: Record<string, number>;
-  /** Of several inputs at once: what is said of each. */
-  rows?: Record<string, unknown>[];
-  /** A quantity, by what it is called. */
-  [target: string]: unknown;
-}
-
-/** What a model gives for tensors. */
-export interface Inferred {
-  model: string;
-  version: string;
-  outputs: Tensors;
-}
-
-export interface Explained extends Inferred {
-  /** How much each value of an input counted, by the input's name. */
-  attributions: Tensors;
-}
-
-/** A model on the device, as `numen/local` makes it. */
-export interface LocalModel {
-  readonly name: string;
-  readonly expectedMs: number;
-  predict(input: Input, options?: { top?: number }): Promise<Said>;
-  infer(inputs: Tensors): Promise<Inferred>;
-}
-
-export interface PredictOptions<F = unknown> extends Options<F> {
-  /** How many labels `top` names. */
-  top?: number;
-}
-
-export interface ExplainOptions<F = unknown> extends Options<F> {
-  method?: string;
-  /** The label asked about, by name or place; else the likeliest. */
-  target?: string | number;
-  /** Further parameters of the method. */
-  parameters?: Record<string, unknown>;
-}
 
 export interface NumenOptions {
   /** An API key, where the server asks for one. */
@@ -246,21 +199,4 @@ const named = (model: string) => encodeURIComponent(model).replace("%40", "@");
 function v2(model: string): string {
   const [name, version] = model.split("@") as [string, string?];
   return `v2/models/${encodeURIComponent(name)}${version ? `/versions/${encodeURIComponent(version)}` : ""}`;
-}
-
-export function areTensors(input: unknown): input is Tensors {
-  if (typeof input !== "object" || input === null || input instanceof Tensor) return false;
-  const values = Object.values(input);
-  return values.length > 0 && values.every((value) => value instanceof Tensor);
-}
-
-/** What an explanation's outputs are: those of the method asked for, by the input's name. */
-export function asExplained(found: Inferred, method?: string): Explained {
-  const attributions: Tensors = {};
-  for (const [name, value] of Object.entries(found.outputs)) {
-    if (!name.startsWith("attribution:")) continue;
-    const input = name.slice("attribution:".length);
-    attributions[input] = found.outputs[`${method}:${input}`] ?? value;
-  }
-  return { ...found, attributions };
 }

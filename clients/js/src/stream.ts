@@ -1,13 +1,21 @@
 // A WebSocket to one model. Questions go as binary frames with an id each; answers come in any
 // order. When the connection is lost it is opened again, and what was under way is answered by the
 // device or the fallback.
+import {
+  areTensors,
+  asExplained,
+  type Explained,
+  type ExplainOptions,
+  type Inferred,
+  type LocalModel,
+  type PredictOptions,
+  type Said,
+} from "./answer";
 import type { Bundle } from "./bundle";
 import { type Answered, answered, type Local, type Options } from "./deadline";
 import { described } from "./describe";
 import { invalid, NumenError, refusal } from "./errors";
 import { type Input, told } from "./input";
-import { asExplained, areTensors } from "./numen";
-import type { Explained, ExplainOptions, Inferred, LocalModel, Numen, PredictOptions, Said } from "./numen";
 import { prepared } from "./prepare";
 import { pack, Tensor, type Tensors, unpack } from "./tensor";
 
@@ -16,6 +24,14 @@ export interface StreamOptions {
   latest?: boolean;
   /** Hears when the connection opens and closes. */
   onState?: (open: boolean) => void;
+}
+
+/** What a stream needs of the server it is of. */
+export interface Server {
+  readonly url: string;
+  attached(model: string): LocalModel | undefined;
+  bundle(model: string): Promise<Bundle>;
+  explain<F extends object>(model: string, input: Input | Tensors, options: ExplainOptions<F>): Promise<(Explained | F) & Answered>;
 }
 
 /** What a stream opens its connection with. */
@@ -33,7 +49,7 @@ const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
 
 export class Stream {
-  private readonly numen: Numen;
+  private readonly numen: Server;
   private readonly model: string;
   private readonly options: StreamOptions & Means;
   private readonly waiting = new Map<string, Waiting>();
@@ -47,7 +63,7 @@ export class Stream {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
-  constructor(numen: Numen, model: string, options: StreamOptions & Means) {
+  constructor(numen: Server, model: string, options: StreamOptions & Means) {
     this.numen = numen;
     this.model = model;
     this.options = options;

@@ -1,6 +1,7 @@
 // The paper under the pen: smooth strokes on a transparent canvas, so that ink is simply what is
 // opaque, whatever colour the theme gives it.
-import type { Plane } from "./centre";
+import { ink } from "../../../clients/js/src/centre";
+import type { Plane } from "../../../clients/js/src/picture";
 
 export const SIDE = 560;
 const PEN = SIDE * 0.08;
@@ -68,9 +69,7 @@ export class Sheet {
   read(): Plane {
     const { width, height } = this.canvas;
     const { data } = this.ink.getImageData(0, 0, width, height);
-    const plane = new Uint8ClampedArray(width * height);
-    for (let at = 0; at < plane.length; at++) plane[at] = data[at * 4 + 3]!;
-    return { width, height, data: plane };
+    return { width, height, data: ink({ width, height, data, channels: 4 }) };
   }
 
   private line(from: Point, bend: Point, to: Point): void {

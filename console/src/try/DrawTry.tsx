@@ -2,7 +2,8 @@
 // as the model sees it, and asked about.
 import { useState } from "preact/hooks";
 import type { ImageInput } from "../api/card";
-import { blank, type Box, centre, type Plane } from "../draw/centre";
+import { type Box, centred } from "../../../clients/js/src/centre";
+import type { Plane } from "../../../clients/js/src/picture";
 import { SIDE } from "../draw/sheet";
 import { useModel } from "../live/useModel";
 import { imageTensor } from "../model/encode";
@@ -19,6 +20,12 @@ import { TryHead } from "./TryHead";
 
 const t = strings.attempt;
 
+const blank = ({ width, height }: ImageInput): Plane => ({
+  width,
+  height,
+  data: new Uint8Array(width * height),
+});
+
 interface DrawTryProps extends Attempt {
   image: ImageInput;
   labels: string[];
@@ -30,7 +37,7 @@ export function DrawTry({ card, theme, alive, onAway, image, labels }: DrawTryPr
   const digits = labels.every((label) => /^\d$/.test(label));
 
   const onInk = (drawing: Plane | null) => {
-    const small = drawing && centre(drawing, image.width, image.height);
+    const small = drawing && centred(drawing, image.width, image.height);
     setPicture(small);
     if (small) ask(withTensor(imageTensor(card, image, small.data), small.shows));
     else forget();
@@ -52,7 +59,7 @@ export function DrawTry({ card, theme, alive, onAway, image, labels }: DrawTryPr
       <TryHead title={t.draw} why={why} trip={trip} />
       <div class="side-by-side">
         <Pad theme={theme} hint={digits ? t.hintDigits : t.hint} onInk={onInk} over={heat}>
-          <Preview picture={picture ?? blank(image.width, image.height)} />
+          <Preview picture={picture ?? blank(image)} />
         </Pad>
         <Answer card={card} reading={reading} why={why} />
       </div>

@@ -2,7 +2,7 @@
 // Clear button empty it.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Plane } from "../draw/centre";
+import type { Plane } from "../../../clients/js/src/picture";
 import { Sheet, SIDE, type Point } from "../draw/sheet";
 import type { Theme } from "../page/theme";
 import { strings } from "../strings";

@@ -1,7 +1,7 @@
 // Give a picture, and see what the model makes of it: dropped, chosen or pasted, sent as it is.
 import { useEffect, useState } from "preact/hooks";
 import type { ImageInput } from "../api/card";
-import type { Box } from "../draw/centre";
+import type { Box } from "../../../clients/js/src/centre";
 import { useAddress } from "../live/useAddress";
 import { useModel } from "../live/useModel";
 import { withFile } from "../model/question";

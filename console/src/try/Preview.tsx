@@ -1,6 +1,6 @@
 // The picture as it is sent, pixel for pixel: white ink on black, whatever the theme.
 import { useEffect, useRef } from "preact/hooks";
-import type { Plane } from "../draw/centre";
+import type { Plane } from "../../../clients/js/src/picture";
 import { strings } from "../strings";
 
 export function Preview({ picture }: { picture: Plane }) {

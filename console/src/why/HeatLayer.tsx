@@ -2,7 +2,7 @@
 // through it.
 import { useEffect, useRef } from "preact/hooks";
 import type { ImageInput } from "../api/card";
-import type { Box } from "../draw/centre";
+import type { Box } from "../../../clients/js/src/centre";
 import { strings } from "../strings";
 import type { Attribution } from "./attribution";
 import { Legend } from "./Legend";

@@ -15,6 +15,7 @@ from numen.cli import (
     deploy,
     doctor,
     explain,
+    export,
     jobs,
     keys,
     label,
@@ -63,6 +64,7 @@ app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
+app.command("export")(export.export)
 app.command("change")(change.change)
 app.command("bench")(bench.bench)
 data.app.command("drift")(quality.drift)

@@ -27,6 +27,9 @@ def serve(
     workers: Annotated[int | None, typer.Option(help="Processes that serve.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning, error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
+    origins: Annotated[
+        str | None, typer.Option(help="Origins whose pages may call, with commas; * is all.")
+    ] = None,
     traces: Annotated[
         str | None, typer.Option(help="URL of an OpenTelemetry collector to send traces to.")
     ] = None,
@@ -40,7 +43,7 @@ def serve(
 
     flags = {
         "host": host, "port": port, "grpc_port": grpc_port, "workers": workers,
-        "insecure": insecure,
+        "insecure": insecure, "origins": origins,
         "log_level": log_level, "log_format": log_format, "traces": traces,
     }  # fmt: skip
     current, _ = settings.load(flags)

@@ -1,1 +1,1 @@
-export { t as Numen, f as NumenError, i as Stream, l as Tensor, n as areTensors, r as asExplained, o as centre, u as tensor } from "./shared.js";
+export { t as Numen, f as NumenError, n as Stream, l as Tensor, i as centre, a as centred, c as pixelsOf, u as tensor } from "./shared.js";

@@ -30,113 +30,8 @@ function n(t, n) {
 function r(t, n = "internal") {
 	return t instanceof e ? t : new e(n, t instanceof Error ? t.message : String(t), { cause: t });
 }
-// src/deadline.ts
-var i = 4, a = 3e4;
-async function o(t, n, { deadlineMs: r, fallback: o, signal: u }) {
-	let d = performance.now(), f = () => r === void 0 ? 1e400 : r - (performance.now() - d), p = (e, t, n) => ({
-		...e,
-		source: t,
-		ms: performance.now() - d,
-		...n ? { error: n } : {}
-	}), m = new AbortController();
-	u?.addEventListener("abort", () => m.abort(u.reason), { once: !0 }), u?.aborted && m.abort(u.reason);
-	let h = s(t(m.signal, r), "unreachable"), g = n ? f() - n.expectedMs - i : f(), _ = await c([h], Math.min(g, a));
-	if (_ && "value" in _) return p(_.value, "server");
-	let v = _?.error ?? l(r ?? 3e4);
-	u?.aborted && (v = new e("cancelled", "the question was taken back", { cause: u.reason }));
-	let y = !u?.aborted && v.code !== "cancelled";
-	if (y && n && !v.asked && (o === void 0 || f() > n.expectedMs)) {
-		let e = s(n.run(), "internal"), t = await c([e, h.then((t) => "value" in t ? { server: t.value } : e)], o === void 0 ? 1e400 : f());
-		if (t && "server" in t) return p(t.server, "server");
-		if (m.abort(), t && "value" in t) return p(t.value, "local", v);
-		t && (v = t.error.asked ? t.error : v);
-	}
-	if (m.abort(), o === void 0 || !y) throw v;
-	return p(typeof o == "function" ? o(v) : o, "fallback", v);
-}
-async function s(e, t) {
-	try {
-		return { value: await e };
-	} catch (e) {
-		return { error: r(e, t) };
-	}
-}
-async function c(e, t) {
-	if (t === 1e400) return Promise.race(e);
-	let n, r = new Promise((e) => {
-		n = setTimeout(() => e(null), Math.max(0, t));
-	});
-	try {
-		return await Promise.race([...e, r]);
-	} finally {
-		clearTimeout(n);
-	}
-}
-var l = (t) => new e("deadline_exceeded", `expected an answer within ${t} ms, received none`, { hint: "allow more time, or give a fallback" }), u = (e) => e instanceof Uint8Array || e instanceof Uint8ClampedArray;
-function d(e) {
-	if (typeof e != "object" || !e) return null;
-	let { width: n, height: r, data: i } = e;
-	if (u(i) && Number.isInteger(n) && Number.isInteger(r)) {
-		let e = i.length / (n * r);
-		if (e !== 1 && e !== 3 && e !== 4) throw t(`picture: expected 1, 3 or 4 bytes a pixel of ${n}x${r}, received ${i.length} bytes`);
-		return {
-			width: n,
-			height: r,
-			data: i,
-			channels: e
-		};
-	}
-	return f(e);
-}
-function f(e) {
-	let t = p(e);
-	if (!t) return null;
-	let { width: n, height: r } = t.canvas, { data: i } = t.getImageData(0, 0, n, r);
-	return {
-		width: n,
-		height: r,
-		data: i,
-		channels: 4
-	};
-}
-function p(e) {
-	let t = (t) => {
-		let n = globalThis[t];
-		return typeof n == "function" && e instanceof n;
-	};
-	if (t("HTMLCanvasElement") || t("OffscreenCanvas")) {
-		let t = e.getContext("2d", { willReadFrequently: !0 });
-		if (t) return t;
-	} else if (![
-		"HTMLImageElement",
-		"HTMLVideoElement",
-		"ImageBitmap",
-		"VideoFrame"
-	].some(t)) return null;
-	let n = e.naturalWidth || e.videoWidth || Number(e.width), r = e.naturalHeight || e.videoHeight || Number(e.height), i = new OffscreenCanvas(n, r).getContext("2d");
-	return i?.drawImage(e, 0, 0), i;
-}
-function m(e) {
-	let { width: t, height: n, data: r, channels: i } = e;
-	if (i === 1) return e;
-	let a = !0;
-	for (let t = 0; t < r.length; t += i) {
-		if (i === 4 && r[t + 3] !== 255) return e;
-		a &&= r[t] === r[t + 1] && r[t] === r[t + 2];
-	}
-	let o = a ? 1 : 3;
-	if (o === i) return e;
-	let s = new Uint8Array(t * n * o);
-	for (let e = 0, t = 0; e < r.length; e += i) for (let n = 0; n < o; n++) s[t++] = r[e + n];
-	return {
-		width: t,
-		height: n,
-		data: s,
-		channels: o
-	};
-}
 // src/tensor.ts
-var h = [
+var i = [
 	[
 		"FP32",
 		"float32",
@@ -192,43 +87,43 @@ var h = [
 		"bool",
 		Uint8Array
 	]
-], g = new Map(h.map(([e, t, n]) => [e, {
+], a = new Map(i.map(([e, t, n]) => [e, {
 	dtype: t,
 	make: n
-}])), _ = new Map(h.map(([e, t, n]) => [t, {
+}])), o = new Map(i.map(([e, t, n]) => [t, {
 	datatype: e,
 	make: n
-}])), v = class {
+}])), s = class {
 	data;
 	shape;
 	dtype;
-	constructor(e, n, r = ee(e)) {
+	constructor(e, n, r = u(e)) {
 		let i = n.reduce((e, t) => e * t, 1);
 		if (i !== e.length) throw t(`tensor: expected ${i} values for [${n.join(", ")}], received ${e.length}`);
 		this.data = e, this.shape = n, this.dtype = r;
 	}
 };
-function y(e, t, n) {
-	return !Array.isArray(e) || typeof e[0] == "string" ? new v(e, t, n) : new v(b(e, n ?? "float32"), t, n ?? "float32");
+function c(e, t, n) {
+	return !Array.isArray(e) || typeof e[0] == "string" ? new s(e, t, n) : new s(l(e, n ?? "float32"), t, n ?? "float32");
 }
-function b(e, n) {
-	let r = _.get(n);
+function l(e, n) {
+	let r = o.get(n);
 	if (!r) throw t(`tensor: type ${n} is not known here`);
 	let i = new r.make(e.length), a = i instanceof BigInt64Array || i instanceof BigUint64Array;
 	for (let t = 0; t < e.length; t++) i[t] = a ? BigInt(e[t]) : e[t];
 	return i;
 }
-function ee(e) {
+function u(e) {
 	if (Array.isArray(e)) return "string";
-	for (let [, t, n] of h) if (e.constructor === n) return t;
+	for (let [, t, n] of i) if (e.constructor === n) return t;
 	if (e.constructor === Uint8ClampedArray) return "uint8";
 	throw t(`tensor: ${e.constructor.name} is no array of numbers or texts`);
 }
-function x(e, t, n) {
-	let r = Object.values(e).map(te), i = Object.entries(e).map(([e, { shape: t, dtype: n }], i) => ({
+function d(e, t, n) {
+	let r = Object.values(e).map(p), i = Object.entries(e).map(([e, { shape: t, dtype: n }], i) => ({
 		name: e,
 		shape: t,
-		datatype: n === "string" ? "BYTES" : _.get(n)?.datatype,
+		datatype: n === "string" ? "BYTES" : o.get(n)?.datatype,
 		parameters: { binary_data_size: r[i].byteLength }
 	})), a = {
 		...t,
@@ -237,33 +132,33 @@ function x(e, t, n) {
 			binary_data_output: !0,
 			...n
 		}
-	}, o = new TextEncoder().encode(JSON.stringify(a));
+	}, s = new TextEncoder().encode(JSON.stringify(a));
 	return {
-		head: o.byteLength,
-		bytes: C([o, ...r])
+		head: s.byteLength,
+		bytes: h([s, ...r])
 	};
 }
-function S(e, t) {
+function f(e, t) {
 	let n = {}, r = 0;
 	for (let i of e.outputs) {
-		let { name: e, datatype: a, shape: o } = i, s = a === "BYTES" ? "string" : g.get(a)?.dtype ?? "", c = i.parameters?.binary_data_size;
-		if (c === void 0) {
+		let { name: e, datatype: o, shape: c } = i, u = o === "BYTES" ? "string" : a.get(o)?.dtype ?? "", d = i.parameters?.binary_data_size;
+		if (d === void 0) {
 			let t = i.data;
-			n[e] = new v(s === "string" ? t : b(t, s), o, s);
+			n[e] = new s(u === "string" ? t : l(t, u), c, u);
 			continue;
 		}
-		let l = t.slice(r, r + c).buffer;
-		n[e] = new v(s === "string" ? ne(l) : new (g.get(a)).make(l), o, s), r += c;
+		let f = t.slice(r, r + d).buffer;
+		n[e] = new s(u === "string" ? m(f) : new (a.get(o)).make(f), c, u), r += d;
 	}
 	return n;
 }
-function te({ data: e }) {
-	return Array.isArray(e) ? C(e.flatMap((e) => {
+function p({ data: e }) {
+	return Array.isArray(e) ? h(e.flatMap((e) => {
 		let t = new TextEncoder().encode(e), n = /* @__PURE__ */ new Uint8Array(4);
 		return new DataView(n.buffer).setUint32(0, t.length, !0), [n, t];
 	})) : new Uint8Array(e.buffer, e.byteOffset, e.byteLength);
 }
-function ne(e) {
+function m(e) {
 	let t = new DataView(e), n = [];
 	for (let r = 0; r < e.byteLength;) {
 		let i = r + 4 + t.getUint32(r, !0);
@@ -271,13 +166,136 @@ function ne(e) {
 	}
 	return n;
 }
-function C(e) {
+function h(e) {
 	let t = new Uint8Array(e.reduce((e, t) => e + t.byteLength, 0)), n = 0;
 	for (let r of e) t.set(r, n), n += r.byteLength;
 	return t;
 }
+// src/answer.ts
+function g(e) {
+	if (typeof e != "object" || !e || e instanceof s) return !1;
+	let t = Object.values(e);
+	return t.length > 0 && t.every((e) => e instanceof s);
+}
+function _(e, t) {
+	let n = {};
+	for (let [r, i] of Object.entries(e.outputs)) {
+		if (!r.startsWith("attribution:")) continue;
+		let a = r.slice(12);
+		n[a] = e.outputs[`${t}:${a}`] ?? i;
+	}
+	return {
+		...e,
+		attributions: n
+	};
+}
+// src/deadline.ts
+var ee = 4, te = 3e4;
+async function v(t, n, { deadlineMs: r, fallback: i, signal: a }) {
+	let o = performance.now(), s = () => r === void 0 ? 1e400 : r - (performance.now() - o), c = (e, t, n) => ({
+		...e,
+		source: t,
+		ms: performance.now() - o,
+		...n ? { error: n } : {}
+	}), l = new AbortController();
+	a?.addEventListener("abort", () => l.abort(a.reason), { once: !0 }), a?.aborted && l.abort(a.reason);
+	let u = y(t(l.signal, r), "unreachable"), d = n ? s() - n.expectedMs - ee : s(), f = await b([u], Math.min(d, te));
+	if (f && "value" in f) return c(f.value, "server");
+	let p = f?.error ?? ne(r ?? 3e4);
+	a?.aborted && (p = new e("cancelled", "the question was taken back", { cause: a.reason }));
+	let m = !a?.aborted && p.code !== "cancelled";
+	if (m && n && !p.asked && (i === void 0 || s() > n.expectedMs)) {
+		let e = y(n.run(), "internal"), t = await b([e, u.then((t) => "value" in t ? { server: t.value } : e)], i === void 0 ? 1e400 : s());
+		if (t && "server" in t) return c(t.server, "server");
+		if (l.abort(), t && "value" in t) return c(t.value, "local", p);
+		t && (p = t.error.asked ? t.error : p);
+	}
+	if (l.abort(), i === void 0 || !m) throw p;
+	return c(typeof i == "function" ? i(p) : i, "fallback", p);
+}
+async function y(e, t) {
+	try {
+		return { value: await e };
+	} catch (e) {
+		return { error: r(e, t) };
+	}
+}
+async function b(e, t) {
+	if (t === 1e400) return Promise.race(e);
+	let n, r = new Promise((e) => {
+		n = setTimeout(() => e(null), Math.max(0, t));
+	});
+	try {
+		return await Promise.race([...e, r]);
+	} finally {
+		clearTimeout(n);
+	}
+}
+var ne = (t) => new e("deadline_exceeded", `expected an answer within ${t} ms, received none`, { hint: "allow more time, or give a fallback" }), re = (e) => e instanceof Uint8Array || e instanceof Uint8ClampedArray;
+function x(e) {
+	if (typeof e != "object" || !e) return null;
+	let { width: n, height: r, data: i } = e;
+	if (re(i) && Number.isInteger(n) && Number.isInteger(r)) {
+		let e = i.length / (n * r);
+		if (e !== 1 && e !== 3 && e !== 4) throw t(`picture: expected 1, 3 or 4 bytes a pixel of ${n}x${r}, received ${i.length} bytes`);
+		return {
+			width: n,
+			height: r,
+			data: i,
+			channels: e
+		};
+	}
+	return ie(e);
+}
+function ie(e) {
+	let t = ae(e);
+	if (!t) return null;
+	let { width: n, height: r } = t.canvas, { data: i } = t.getImageData(0, 0, n, r);
+	return {
+		width: n,
+		height: r,
+		data: i,
+		channels: 4
+	};
+}
+function ae(e) {
+	let t = (t) => {
+		let n = globalThis[t];
+		return typeof n == "function" && e instanceof n;
+	};
+	if (t("HTMLCanvasElement") || t("OffscreenCanvas")) {
+		let t = e.getContext("2d", { willReadFrequently: !0 });
+		if (t) return t;
+	} else if (![
+		"HTMLImageElement",
+		"HTMLVideoElement",
+		"ImageBitmap",
+		"VideoFrame"
+	].some(t)) return null;
+	let n = e.naturalWidth || e.videoWidth || Number(e.width), r = e.naturalHeight || e.videoHeight || Number(e.height), i = new OffscreenCanvas(n, r).getContext("2d");
+	return i?.drawImage(e, 0, 0), i;
+}
+function oe(e) {
+	let { width: t, height: n, data: r, channels: i } = e;
+	if (i === 1) return e;
+	let a = !0;
+	for (let t = 0; t < r.length; t += i) {
+		if (i === 4 && r[t + 3] !== 255) return e;
+		a &&= r[t] === r[t + 1] && r[t] === r[t + 2];
+	}
+	let o = a ? 1 : 3;
+	if (o === i) return e;
+	let s = new Uint8Array(t * n * o);
+	for (let e = 0, t = 0; e < r.length; e += i) for (let n = 0; n < o; n++) s[t++] = r[e + n];
+	return {
+		width: t,
+		height: n,
+		data: s,
+		channels: o
+	};
+}
 // src/png.ts
-var w = [
+var S = [
 	137,
 	80,
 	78,
@@ -286,54 +304,54 @@ var w = [
 	10,
 	26,
 	10
-], re = {
+], se = {
 	1: 0,
 	3: 2,
 	4: 6
-}, ie = (e) => w.every((t, n) => e[n] === t);
-async function ae({ width: e, height: t, data: n, channels: r }) {
+}, ce = (e) => S.every((t, n) => e[n] === t);
+async function le({ width: e, height: t, data: n, channels: r }) {
 	let i = e * r, a = new Uint8Array((i + 1) * t);
 	for (let e = 0; e < t; e++) a.set(n.subarray(e * i, (e + 1) * i), e * (i + 1) + 1);
 	let o = /* @__PURE__ */ new Uint8Array(13), s = new DataView(o.buffer);
 	s.setUint32(0, e), s.setUint32(4, t), o.set([
 		8,
-		re[r],
+		se[r],
 		0,
 		0,
 		0
 	], 8);
-	let c = await oe(a, new CompressionStream("deflate"));
-	return C([
-		Uint8Array.from(w),
-		T("IHDR", o),
-		T("IDAT", c),
-		T("IEND", /* @__PURE__ */ new Uint8Array())
+	let c = await w(a, new CompressionStream("deflate"));
+	return h([
+		Uint8Array.from(S),
+		C("IHDR", o),
+		C("IDAT", c),
+		C("IEND", /* @__PURE__ */ new Uint8Array())
 	]);
 }
-function T(e, t) {
+function C(e, t) {
 	let n = new Uint8Array(t.length + 12), r = new DataView(n.buffer);
 	r.setUint32(0, t.length);
 	for (let t = 0; t < 4; t++) n[4 + t] = e.charCodeAt(t);
 	return n.set(t, 8), r.setUint32(8 + t.length, E(n.subarray(4, 8 + t.length))), n;
 }
-async function oe(e, t) {
+async function w(e, t) {
 	let n = new Blob([e]).stream().pipeThrough(t);
 	return new Uint8Array(await new Response(n).arrayBuffer());
 }
-var se;
+var T;
 function E(e) {
-	se ??= Uint32Array.from({ length: 256 }, (e, t) => {
+	T ??= Uint32Array.from({ length: 256 }, (e, t) => {
 		let n = t;
 		for (let e = 0; e < 8; e++) n = n & 1 ? n >>> 1 ^ 0xedb88320 : n >>> 1;
 		return n;
 	});
 	let t = 0xffffffff;
-	for (let n of e) t = se[(t ^ n) & 255] ^ t >>> 8;
+	for (let n of e) t = T[(t ^ n) & 255] ^ t >>> 8;
 	return (t ^ 0xffffffff) >>> 0;
 }
 var D = (t, n = "") => new e("invalid_input", `image: ${t}`, { hint: n });
-async function ce(t) {
-	let { head: n, palette: r, clear: i, packed: a } = le(t), o = {
+async function ue(t) {
+	let { head: n, palette: r, clear: i, packed: a } = de(t), o = {
 		0: 1,
 		2: 3,
 		3: 1,
@@ -341,11 +359,11 @@ async function ce(t) {
 		6: 4
 	}[n.type];
 	if (!o || n.bits > 8) throw new e("not_on_device", `image: expected a PNG of at most 8 bits a channel, received ${n.bits}`, { hint: "draw it on a canvas, and pass that" });
-	return fe(ue(await oe(C(a), new DecompressionStream("deflate")).catch(() => {
+	return me(fe(await w(h(a), new DecompressionStream("deflate")).catch(() => {
 		throw D("the PNG's pixels cannot be unpacked");
 	}), n, o), n, r, i);
 }
-function le(t) {
+function de(t) {
 	let n = new DataView(t.buffer, t.byteOffset, t.byteLength), r = null, i = /* @__PURE__ */ new Uint8Array(), a = null, o = [];
 	for (let s = 8; s + 12 <= t.length;) {
 		let c = n.getUint32(s), l = String.fromCharCode(...t.subarray(s + 4, s + 8)), u = t.subarray(s + 8, s + 8 + c);
@@ -371,7 +389,7 @@ function le(t) {
 		packed: o
 	};
 }
-function ue(e, { width: t, height: n, bits: r }, i) {
+function fe(e, { width: t, height: n, bits: r }, i) {
 	let a = Math.ceil(t * i * r / 8), o = Math.max(1, i * r >> 3);
 	if (e.length < (a + 1) * n) throw D("expected a PNG, received one that is cut short");
 	let s = new Uint8Array(t * n * i), c = new Uint8Array(a);
@@ -379,7 +397,7 @@ function ue(e, { width: t, height: n, bits: r }, i) {
 		let n = e[l * (a + 1)], u = e.slice(l * (a + 1) + 1, (l + 1) * (a + 1));
 		for (let e = 0; e < a; e++) {
 			let t = e < o ? 0 : u[e - o], r = e < o ? 0 : c[e - o];
-			u[e] = u[e] + de(n, t, c[e], r);
+			u[e] = u[e] + pe(n, t, c[e], r);
 		}
 		for (let e = 0; e < t * i; e++) {
 			let n = 8 - r - (e * r & 7);
@@ -389,7 +407,7 @@ function ue(e, { width: t, height: n, bits: r }, i) {
 	}
 	return s;
 }
-function de(e, t, n, r) {
+function pe(e, t, n, r) {
 	if (e === 0) return 0;
 	if (e === 1) return t;
 	if (e === 2) return n;
@@ -401,7 +419,7 @@ function de(e, t, n, r) {
 	];
 	return i <= a && i <= o ? t : a <= o ? n : r;
 }
-function fe(e, { width: t, height: n, bits: r, type: i }, a, o) {
+function me(e, { width: t, height: n, bits: r, type: i }, a, o) {
 	let s = t * n, c = (1 << r) - 1;
 	if (i === 2 && !o) return {
 		width: t,
@@ -460,9 +478,9 @@ async function O(e) {
 		kind: "text",
 		text: e
 	};
-	if (e instanceof v) return {
+	if (e instanceof s) return {
 		kind: "plain",
-		value: pe(e)
+		value: he(e)
 	};
 	if (e instanceof Blob) return {
 		kind: "file",
@@ -480,10 +498,10 @@ async function O(e) {
 		kind: "plain",
 		value: Array.from(e)
 	};
-	let n = d(e);
+	let n = x(e);
 	if (n) return {
 		kind: "pixels",
-		pixels: m(n)
+		pixels: oe(n)
 	};
 	if (typeof e != "object" || !e) throw t(`input: expected a picture, a sound, a text, named fields or numbers, received ${typeof e}`);
 	return {
@@ -491,12 +509,12 @@ async function O(e) {
 		value: e
 	};
 }
-function pe({ data: e, shape: t }) {
+function he({ data: e, shape: t }) {
 	let n = Array.from(e, (e) => typeof e == "bigint" ? Number(e) : e);
 	for (let e of t.slice(1).reverse()) n = Array.from({ length: n.length / e }, (t, r) => n.slice(r * e, (r + 1) * e));
 	return n;
 }
-var me = [
+var ge = [
 	[
 		"image/png",
 		1,
@@ -532,7 +550,7 @@ async function k(e) {
 	switch (e.kind) {
 		case "pixels": return {
 			type: "image/png",
-			body: await ae(e.pixels)
+			body: await le(e.pixels)
 		};
 		case "text": return {
 			type: "text/plain",
@@ -543,7 +561,7 @@ async function k(e) {
 			body: JSON.stringify(e.value)
 		};
 		case "file": {
-			let { bytes: n } = e, r = (e, t) => [...t].every((t, r) => n[e + r] === t.charCodeAt(0)), i = me.find(([, e, t]) => r(e, t))?.[0];
+			let { bytes: n } = e, r = (e, t) => [...t].every((t, r) => n[e + r] === t.charCodeAt(0)), i = ge.find(([, e, t]) => r(e, t))?.[0];
 			if (!i) throw t("input: expected a PNG, JPEG, GIF, WebP, BMP or WAV file, received other bytes");
 			return {
 				type: i,
@@ -553,12 +571,12 @@ async function k(e) {
 	}
 }
 // src/describe.ts
-var he = .5, ge = 5;
-function A(e, t, n = ge) {
+var _e = .5, ve = 5;
+function A(e, t, n = ve) {
 	let r = {
 		model: e.name,
 		version: e.version
-	}, i = _e(e, t, n);
+	}, i = ye(e, t, n);
 	return i.length === 1 ? {
 		...r,
 		...i[0]
@@ -567,23 +585,23 @@ function A(e, t, n = ge) {
 		rows: i
 	};
 }
-function _e({ postprocess: e }, n, r) {
+function ye({ postprocess: e }, n, r) {
 	if (!e) {
 		let e = Object.entries(n).map(([e, t]) => [e, j(t)]);
 		return e[0][1].map((t, n) => Object.fromEntries(e.map(([e, t]) => [e, t[n]])));
 	}
 	let i = n[e.output];
 	if (!i) throw t(`expected an output "${e.output}"`);
-	return j(i).map((t) => e.type === "classification" ? ve(e, t, r) : be(e, t));
+	return j(i).map((t) => e.type === "classification" ? be(e, t, r) : Se(e, t));
 }
 function j({ data: e, shape: t }) {
 	let n = Array.from(e, (e) => typeof e == "bigint" ? Number(e) : e), r = n.length / t[0];
 	return Array.from({ length: t[0] }, (e, t) => n.slice(t * r, (t + 1) * r));
 }
-function ve(e, t, n) {
-	let { labels: r, several: i, conformal: a } = e, o = ye(e, t), s = r.map((e, t) => t).sort((e, t) => o[t] - o[e]);
+function be(e, t, n) {
+	let { labels: r, several: i, conformal: a } = e, o = xe(e, t), s = r.map((e, t) => t).sort((e, t) => o[t] - o[e]);
 	if (i) return {
-		labels: s.filter((e) => o[e] >= he).map((e) => r[e]),
+		labels: s.filter((e) => o[e] >= _e).map((e) => r[e]),
 		scores: Object.fromEntries(r.map((e, t) => [e, o[t]]))
 	};
 	let c = s.slice(0, n).map((e) => ({
@@ -595,7 +613,7 @@ function ve(e, t, n) {
 	};
 	return a && (l.set = s.filter((e, t) => t === 0 || o[e] >= a.threshold).map((e) => r[e])), l;
 }
-function ye({ activation: e, labels: t, several: n }, r) {
+function xe({ activation: e, labels: t, several: n }, r) {
 	if (e === "softmax") {
 		let e = Math.max(...r), t = r.map((t) => Math.exp(t - e)), n = t.reduce((e, t) => e + t, 0);
 		return t.map((e) => e / n);
@@ -603,7 +621,7 @@ function ye({ activation: e, labels: t, several: n }, r) {
 	let i = e === "sigmoid" ? r.map((e) => 1 / (1 + Math.exp(-e))) : r;
 	return i.length === 1 && t.length === 2 && !n ? [1 - i[0], i[0]] : i;
 }
-function be({ target: e, targets: t, conformal: n }, r) {
+function Se({ target: e, targets: t, conformal: n }, r) {
 	if (t.length) return Object.fromEntries(t.map((e, t) => [e, r[t]]));
 	if (r.length !== 1) return { [e]: r };
 	let i = r[0];
@@ -613,8 +631,8 @@ function be({ target: e, targets: t, conformal: n }, r) {
 	};
 }
 // src/centre.ts
-var xe = 20, Se = 28, M = 8, Ce = 64, we = (e, t, n) => e * 19595 + t * 38470 + n * 7471 + 32768 >> 16;
-function Te({ width: e, height: t, data: n, channels: r }) {
+var Ce = 20, we = 28, M = 8, Te = 64, N = (e, t, n) => e * 19595 + t * 38470 + n * 7471 + 32768 >> 16;
+function Ee({ width: e, height: t, data: n, channels: r }) {
 	let i = e * t, a = new Uint8Array(i);
 	if (r === 4) {
 		let e = !1;
@@ -623,16 +641,16 @@ function Te({ width: e, height: t, data: n, channels: r }) {
 	}
 	for (let e = 0; e < i; e++) {
 		let t = e * r;
-		a[e] = r === 1 ? n[e] : we(n[t], n[t + 1], n[t + 2]);
+		a[e] = r === 1 ? n[e] : N(n[t], n[t + 1], n[t + 2]);
 	}
-	let o = Ee(a, e, t), s = o >= 128, c = s ? o : 255 - o, l = c === 255 ? M : Ce, u = Uint8Array.from({ length: 256 }, (e, t) => {
+	let o = De(a, e, t), s = o >= 128, c = s ? o : 255 - o, l = c === 255 ? M : Te, u = Uint8Array.from({ length: 256 }, (e, t) => {
 		let n = s ? o - t : t - o, r = n <= 0 ? 0 : Math.floor((n * 510 + c) / (2 * c));
 		return r < l ? 0 : r;
 	});
 	for (let e = 0; e < i; e++) a[e] = u[a[e]];
 	return a;
 }
-function Ee(e, t, n) {
+function De(e, t, n) {
 	let r = /* @__PURE__ */ new Uint32Array(256), i = 0;
 	for (let a = 0; a < n; a++) {
 		let o = a === 0 || a === n - 1 ? 1 : Math.max(1, t - 1);
@@ -642,7 +660,7 @@ function Ee(e, t, n) {
 	for (; (a += r[o]) < Math.ceil(i / 2);) o++;
 	return o;
 }
-function De({ width: e, height: t, data: n }) {
+function Oe({ width: e, height: t, data: n }) {
 	let r = e, i = -1, a = t, o = -1;
 	for (let s = 0, c = 0; s < t; s++) for (let t = 0; t < e; t++, c++) n[c] && (t < r && (r = t), t > i && (i = t), s < a && (a = s), o = s);
 	return i < 0 ? null : {
@@ -652,14 +670,14 @@ function De({ width: e, height: t, data: n }) {
 		height: o - a + 1
 	};
 }
-function Oe(e, t, n, r) {
+function ke(e, t, n, r) {
 	let i = new Float64Array(t.height * n);
 	for (let r = 0; r < t.height; r++) {
 		let a = (t.top + r) * e.width + t.left;
-		ke(e.data, a, 1, t.width, i, r * n, 1, n);
+		P(e.data, a, 1, t.width, i, r * n, 1, n);
 	}
 	let a = new Float64Array(n * r);
-	for (let e = 0; e < n; e++) ke(i, e, n, t.height, a, e, n, r);
+	for (let e = 0; e < n; e++) P(i, e, n, t.height, a, e, n, r);
 	let o = t.width * t.height;
 	return {
 		width: n,
@@ -667,7 +685,7 @@ function Oe(e, t, n, r) {
 		data: Uint8ClampedArray.from(a, (e) => Math.floor((2 * e + o) / (2 * o)))
 	};
 }
-function ke(e, t, n, r, i, a, o, s) {
+function P(e, t, n, r, i, a, o, s) {
 	for (let c = 0; c < s; c++) {
 		let [l, u] = [c * r, (c + 1) * r], d = 0;
 		for (let r = Math.floor(l / s); r * s < u; r++) {
@@ -677,32 +695,32 @@ function ke(e, t, n, r, i, a, o, s) {
 		i[a + c * o] = d;
 	}
 }
-function Ae(e, t, n) {
-	let r = "channels" in e ? e : {
-		...e,
-		channels: 1
-	}, i = {
-		width: r.width,
-		height: r.height,
-		data: Te(r)
-	}, a = De(i);
-	if (!a) return null;
-	let [o, s] = t * a.height <= n * a.width ? [t, a.width] : [n, a.height], c = (e) => Math.max(1, Math.floor((2 * e * o * xe + Se * s) / (56 * s))), l = Oe(i, a, c(a.width), c(a.height)), { total: u, x: d, y: f } = je(l), p = N(t, l.width, u, d), m = N(n, l.height, u, f), h = new Uint8ClampedArray(t * n);
-	for (let e = 0; e < l.height; e++) h.set(l.data.subarray(e * l.width, (e + 1) * l.width), (m + e) * t + p);
-	let [g, _] = [a.width / l.width, a.height / l.height];
+function F(e, t, n) {
+	return I({
+		width: e.width,
+		height: e.height,
+		data: Ee(e)
+	}, t, n);
+}
+function I(e, t, n) {
+	let r = Oe(e);
+	if (!r) return null;
+	let [i, a] = t * r.height <= n * r.width ? [t, r.width] : [n, r.height], o = (e) => Math.max(1, Math.floor((2 * e * i * Ce + we * a) / (56 * a))), s = ke(e, r, o(r.width), o(r.height)), { total: c, x: l, y: u } = Ae(s), d = L(t, s.width, c, l), f = L(n, s.height, c, u), p = new Uint8ClampedArray(t * n);
+	for (let e = 0; e < s.height; e++) p.set(s.data.subarray(e * s.width, (e + 1) * s.width), (f + e) * t + d);
+	let [m, h] = [r.width / s.width, r.height / s.height];
 	return {
 		width: t,
 		height: n,
-		data: h,
+		data: p,
 		shows: {
-			left: a.left - p * g,
-			top: a.top - m * _,
-			width: t * g,
-			height: n * _
+			left: r.left - d * m,
+			top: r.top - f * h,
+			width: t * m,
+			height: n * h
 		}
 	};
 }
-function je({ width: e, height: t, data: n }) {
+function Ae({ width: e, height: t, data: n }) {
 	let r = 0, i = 0, a = 0;
 	for (let o = 0, s = 0; o < t; o++) for (let t = 0; t < e; t++, s++) r += n[s], i += n[s] * t, a += n[s] * o;
 	return {
@@ -711,12 +729,12 @@ function je({ width: e, height: t, data: n }) {
 		y: a
 	};
 }
-function N(e, t, n, r) {
+function L(e, t, n, r) {
 	let i = n ? Math.floor((2 * (Math.floor(e / 2) * n - r) + n) / (2 * n)) : e - t >> 1;
 	return Math.min(Math.max(i, 0), e - t);
 }
 // src/fields.ts
-var Me = /* @__PURE__ */ new Set([
+var je = /* @__PURE__ */ new Set([
 	"",
 	"NA",
 	"N/A",
@@ -727,7 +745,7 @@ var Me = /* @__PURE__ */ new Set([
 	"NULL",
 	"null",
 	"?"
-]), Ne = 34028234663852886e22, P = 86400, Pe = [
+]), Me = 34028234663852886e22, R = 86400, Ne = [
 	"january",
 	"february",
 	"march",
@@ -740,100 +758,100 @@ var Me = /* @__PURE__ */ new Set([
 	"october",
 	"november",
 	"december"
-], Fe = /^(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})/, Ie = /^(?:(?<d>\d{1,2})[-. ]{1,2})?(?<m>[A-Za-z]{3,9})\.?[-, ]{1,2}(?:(?<e>\d{1,2}),?[- ])?(?<y>\d{4})/, Le = /^(?:[Tt]|,? )(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?(?: ?(?:(Z|z|UTC|GMT)|([+-])(\d{2}):?(\d{2})?))?$/, Re = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, ze = /[\p{L}\p{N}_]+/gu, F = (e) => typeof e == "object" && !!e && !Array.isArray(e), I = (e) => e.date ? 5 : e.words || 1;
-function Be(e, n, r, i) {
-	let a = Ve(e), o = /* @__PURE__ */ new Set([...r, ...n.map(({ name: e }) => e)]);
+], Pe = /^(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})/, Fe = /^(?:(?<d>\d{1,2})[-. ]{1,2})?(?<m>[A-Za-z]{3,9})\.?[-, ]{1,2}(?:(?<e>\d{1,2}),?[- ])?(?<y>\d{4})/, Ie = /^(?:[Tt]|,? )(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(?: ?([AaPp])[Mm])?(?: ?(?:(Z|z|UTC|GMT)|([+-])(\d{2}):?(\d{2})?))?$/, Le = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, Re = /[\p{L}\p{N}_]+/gu, z = (e) => typeof e == "object" && !!e && !Array.isArray(e), B = (e) => e.date ? 5 : e.words || 1;
+function ze(e, n, r, i) {
+	let a = Be(e), o = /* @__PURE__ */ new Set([...r, ...n.map(({ name: e }) => e)]);
 	for (let e of a.keys()) if (!o.has(e)) throw t(`field "${e}" is unknown: expected ${n.map((e) => e.name).sort().join(", ")}`, e);
-	let s = new Float32Array(n.reduce((e, t) => e + I(t), 0)).fill(NaN), c = 0;
+	let s = new Float32Array(n.reduce((e, t) => e + B(t), 0)).fill(NaN), c = 0;
 	for (let e of n) {
-		let n = He(e, a.get(e.name));
+		let n = Ve(e, a.get(e.name));
 		if (n) s.set(n, c);
 		else if (e.words) s.fill(0, c, c + e.words);
 		else if (i) {
 			let n = (e.categories ?? []).slice(0, 10).join(", ");
 			throw t(`field "${e.name}": expected ${n ? `one of ${n}` : "a value"}, received ${JSON.stringify(a.get(e.name)) ?? "none"}`, e.name, "the model was trained on rows without gaps");
 		}
-		c += I(e);
+		c += B(e);
 	}
 	return s;
 }
-function Ve(e) {
+function Be(e) {
 	let t = /* @__PURE__ */ new Map();
-	for (let [n, r] of Object.entries(e)) if (F(r)) for (let [e, i] of Object.entries(r)) t.set(`${n}.${e}`, i);
+	for (let [n, r] of Object.entries(e)) if (z(r)) for (let [e, i] of Object.entries(r)) t.set(`${n}.${e}`, i);
 	else t.set(n, r);
 	return t;
 }
-function He(e, t) {
-	if (t == null || typeof t == "string" && Me.has(t.trim())) return null;
+function Ve(e, t) {
+	if (t == null || typeof t == "string" && je.has(t.trim())) return null;
 	if (e.categories) {
-		if (typeof t == "object") throw R(e, "a name", t);
-		let n = e.categories.indexOf(Ue(t));
+		if (typeof t == "object") throw H(e, "a name", t);
+		let n = e.categories.indexOf(He(t));
 		return n < 0 ? null : [n];
 	}
 	if (e.words) {
-		if (typeof t != "string") throw R(e, "text", t);
-		return We(t, e.words);
+		if (typeof t != "string") throw H(e, "text", t);
+		return Ue(t, e.words);
 	}
 	if (e.date) {
-		let n = typeof t == "string" ? qe(t, e.date) : Ke(t);
-		if (n === null) throw R(e, "a date such as 2024-01-31 or 2024-01-31T12:00:00Z", t);
-		return Ge(n);
+		let n = typeof t == "string" ? Ke(t, e.date) : Ge(t);
+		if (n === null) throw H(e, "a date such as 2024-01-31 or 2024-01-31T12:00:00Z", t);
+		return We(n);
 	}
-	let n = Ze(t);
-	if (n === null) throw R(e, "a finite number", t);
+	let n = Xe(t);
+	if (n === null) throw H(e, "a finite number", t);
 	return [n];
 }
-function Ue(e) {
+function He(e) {
 	return typeof e == "string" ? e.trim() : typeof e == "number" ? Number.isInteger(e) ? BigInt(e).toString() : Math.abs(e) >= 1e-4 ? String(e) : e.toExponential().replace(/e([+-])(\d)$/, "e$10$2") : String(e);
 }
-function We(e, t) {
+function Ue(e, t) {
 	let n = Array(t).fill(0);
-	for (let r of e.toLowerCase().match(ze) ?? []) n[E(new TextEncoder().encode(r)) % t]++;
+	for (let r of e.toLowerCase().match(Re) ?? []) n[E(new TextEncoder().encode(r)) % t]++;
 	return n.map((e) => Math.log1p(e));
 }
-function Ge(e) {
-	let t = Math.floor(e / P), n = /* @__PURE__ */ new Date(t * P * 1e3);
+function We(e) {
+	let t = Math.floor(e / R), n = /* @__PURE__ */ new Date(t * R * 1e3);
 	return [
 		t,
 		n.getUTCMonth() + 1,
 		n.getUTCDate(),
 		(n.getUTCDay() + 6) % 7,
-		(e - t * P) / 3600
+		(e - t * R) / 3600
 	];
 }
-function Ke(e) {
+function Ge(e) {
 	if (typeof e != "number") return null;
 	let t = Math.abs(e) > 1e11 ? e / 1e3 : e;
 	return t > -6e10 && t < 25e10 ? t : null;
 }
-function qe(e, t) {
-	let n = e.trim(), r = Fe.exec(n), i = r ? null : Ie.exec(n), a = r ? Je(r, t) : i ? Ye(i) : null;
+function Ke(e, t) {
+	let n = e.trim(), r = Pe.exec(n), i = r ? null : Fe.exec(n), a = r ? qe(r, t) : i ? Je(i) : null;
 	if (a === null) return null;
-	let o = n.slice((r ?? i)[0].length), s = o ? Xe(o) : 0;
-	return s === null ? null : a * P + s;
+	let o = n.slice((r ?? i)[0].length), s = o ? Ye(o) : 0;
+	return s === null ? null : a * R + s;
 }
-function Je([, e, t, n, r], i) {
-	if (e.length === 4) return L(Number(e), Number(n), Number(r));
+function qe([, e, t, n, r], i) {
+	if (e.length === 4) return V(Number(e), Number(n), Number(r));
 	if (i === "ymd" || e.length > 2 || ![2, 4].includes(r.length)) return null;
 	let [a, o] = i === "dmy" ? [e, n] : [n, e], s = Number(r);
 	if (r.length === 2) {
 		if (t !== "/") return null;
 		s += s > 68 ? 1900 : 2e3;
 	}
-	return L(s, Number(o), Number(a));
+	return V(s, Number(o), Number(a));
 }
-function Ye({ groups: e }) {
-	let { d: t, m: n, e: r, y: i } = e, a = Pe.findIndex((e) => e === n.toLowerCase() || e.slice(0, 3) === n.toLowerCase());
-	return a < 0 || t && r ? null : L(Number(i), a + 1, Number(t ?? r ?? 1));
+function Je({ groups: e }) {
+	let { d: t, m: n, e: r, y: i } = e, a = Ne.findIndex((e) => e === n.toLowerCase() || e.slice(0, 3) === n.toLowerCase());
+	return a < 0 || t && r ? null : V(Number(i), a + 1, Number(t ?? r ?? 1));
 }
-function L(e, t, n) {
+function V(e, t, n) {
 	let r = /* @__PURE__ */ new Date(0);
 	r.setUTCFullYear(e, t - 1, n);
 	let i = r.getUTCFullYear() === e && r.getUTCMonth() === t - 1 && r.getUTCDate() === n;
-	return e >= 1 && i ? Math.round(r.getTime() / (P * 1e3)) : null;
+	return e >= 1 && i ? Math.round(r.getTime() / (R * 1e3)) : null;
 }
-function Xe(e) {
-	let t = Le.exec(e);
+function Ye(e) {
+	let t = Ie.exec(e);
 	if (!t) return null;
 	let [, n, r, i, a, o, , s, c, l] = t, u = Number(n);
 	if (o) {
@@ -844,25 +862,25 @@ function Xe(e) {
 	let d = u * 3600 + Number(r) * 60 + Number(i ?? 0) + Number(`0.${a ?? 0}`), f = Number(c ?? 0) * 3600 + Number(l ?? 0) * 60;
 	return d - (s === "+" ? f : -f);
 }
-function Ze(e) {
+function Xe(e) {
 	let t;
 	if (typeof e == "string") {
 		let n = e.trim().toLowerCase();
 		if (n === "true" || n === "false") return Number(n === "true");
-		if (!Re.test(n)) return null;
+		if (!Le.test(n)) return null;
 		t = Number(n);
 	} else if (typeof e == "boolean" || typeof e == "number") t = Number(e);
 	else return null;
-	return Number.isFinite(t) && Math.abs(t) <= Ne ? t : null;
+	return Number.isFinite(t) && Math.abs(t) <= Me ? t : null;
 }
-function R(e, n, r) {
+function H(e, n, r) {
 	let i = typeof r == "object" ? "an object" : JSON.stringify(r) ?? typeof r;
 	return t(`field "${e.name}": expected ${n}, received ${i.slice(0, 80)}`, e.name);
 }
 // src/resize.ts
-var z = 3, B = 22;
-function Qe(e, t, n, r) {
-	let i = $e(e, r).map((e) => tt(e, t, n));
+var U = 3, W = 22;
+function Ze(e, t, n, r) {
+	let i = Qe(e, r).map((e) => et(e, t, n));
 	if (r === 1) return i[0];
 	let a = new Uint8Array(t * n * 3);
 	return i.forEach((e, t) => e.data.forEach((e, n) => a[n * 3 + t] = e)), {
@@ -871,7 +889,7 @@ function Qe(e, t, n, r) {
 		data: a
 	};
 }
-function $e({ width: e, height: t, data: n, channels: r }, i) {
+function Qe({ width: e, height: t, data: n, channels: r }, i) {
 	let a = e * t, o = Array.from({ length: i }, () => new Uint8Array(a));
 	for (let e = 0; e < a; e++) {
 		let t = e * r, a = r === 1 ? [
@@ -883,8 +901,8 @@ function $e({ width: e, height: t, data: n, channels: r }, i) {
 			n[t + 1],
 			n[t + 2]
 		];
-		if (r === 4 && n[t + 3] !== 255 && (a = a.map((e) => et(e, n[t + 3]))), i === 3) for (let t = 0; t < 3; t++) o[t][e] = a[t];
-		else o[0][e] = we(a[0], a[1], a[2]);
+		if (r === 4 && n[t + 3] !== 255 && (a = a.map((e) => $e(e, n[t + 3]))), i === 3) for (let t = 0; t < 3; t++) o[t][e] = a[t];
+		else o[0][e] = N(a[0], a[1], a[2]);
 	}
 	return o.map((n) => ({
 		width: e,
@@ -892,20 +910,20 @@ function $e({ width: e, height: t, data: n, channels: r }, i) {
 		data: n
 	}));
 }
-function et(e, t) {
+function $e(e, t) {
 	let n = e * t * 128 + 16384;
 	return (n >> 8) + n >> 15;
 }
-function tt(e, t, n) {
+function et(e, t, n) {
 	if (e.width === t && e.height === n) return e;
-	let r = Math.max(1, Math.floor(e.width / t / z)), i = Math.max(1, Math.floor(e.height / n / z)), a = r > 1 || i > 1 ? nt(e, r, i) : e;
+	let r = Math.max(1, Math.floor(e.width / t / U)), i = Math.max(1, Math.floor(e.height / n / U)), a = r > 1 || i > 1 ? tt(e, r, i) : e;
 	return {
 		width: t,
 		height: n,
-		data: V(V(a.data, a.width, a.height, 1, a.width, t, e.width / r), a.height, t, t, 1, n, e.height / i)
+		data: G(G(a.data, a.width, a.height, 1, a.width, t, e.width / r), a.height, t, t, 1, n, e.height / i)
 	};
 }
-function nt({ width: e, height: t, data: n }, r, i) {
+function tt({ width: e, height: t, data: n }, r, i) {
 	let [a, o] = [Math.ceil(e / r), Math.ceil(t / i)], s = new Uint8Array(a * o);
 	for (let c = 0; c < o; c++) {
 		let o = Math.min((c + 1) * i, t);
@@ -922,40 +940,40 @@ function nt({ width: e, height: t, data: n }, r, i) {
 		data: s
 	};
 }
-function V(e, t, n, r, i, a, o) {
+function G(e, t, n, r, i, a, o) {
 	let s = new Uint8Array(a * n);
 	if (t === a && o === t) {
 		for (let t = 0; t < s.length; t++) s[t] = e[t];
 		return s;
 	}
 	let [c, l] = r === 1 ? [1, a] : [n, 1];
-	for (let [u, { first: d, weights: f }] of rt(t, a, o).entries()) for (let t = 0; t < n; t++) {
+	for (let [u, { first: d, weights: f }] of nt(t, a, o).entries()) for (let t = 0; t < n; t++) {
 		let n = 1 << 21, a = t * i + d * r;
 		for (let t = 0; t < f.length; t++) n += f[t] * e[a + t * r];
-		s[t * l + u * c] = Math.max(0, Math.min(255, Math.floor(n / 2 ** B)));
+		s[t * l + u * c] = Math.max(0, Math.min(255, Math.floor(n / 2 ** W)));
 	}
 	return s;
 }
-function rt(e, t, n) {
-	let r = n / t, i = Math.max(r, 1);
+function nt(e, t, n) {
+	let r = Math.fround(n) / t, i = Math.max(r, 1);
 	return Array.from({ length: t }, (t, n) => {
 		let a = (n + .5) * r, o = Math.max(0, Math.trunc(a - i + .5)), s = Math.min(e, Math.trunc(a + i + .5)), c = Array.from({ length: s - o }, (e, t) => Math.max(0, 1 - Math.abs((t + o - a + .5) * (1 / i)))), l = c.reduce((e, t) => e + t, 0);
 		return {
 			first: o,
-			weights: c.map((e) => Math.trunc(.5 + e / l * 2 ** B))
+			weights: c.map((e) => Math.trunc(.5 + e / l * 2 ** W))
 		};
 	});
 }
 // src/sound.ts
-var it = 16, H = 8, at = 1e3;
-function ot(e, t) {
-	let { rate: n, channels: r } = lt(e, t), i = new Float32Array(r[0].length);
+var rt = 16, K = 8, it = 1e3;
+function at(e, t) {
+	let { rate: n, channels: r } = ct(e, t), i = new Float32Array(r[0].length);
 	for (let e of r) for (let t = 0; t < i.length; t++) i[t] += e[t];
 	for (let e = 0; e < i.length; e++) i[e] /= r.length;
 	let a = new Float32Array(t.samples);
-	return a.set(dt(i, n, t.rate).subarray(0, t.samples)), a;
+	return a.set(ut(i, n, t.rate).subarray(0, t.samples)), a;
 }
-var st = (e, t, n) => Math.ceil((n + 1) * e / t + 32 * Math.max(e / t, 1)), ct = {
+var ot = (e, t, n) => Math.ceil((n + 1) * e / t + 32 * Math.max(e / t, 1)), st = {
 	"1/1": (e, t) => (e.getUint8(t) - 128) / 128,
 	"1/2": (e, t) => e.getInt16(t, !0) / 2 ** 15,
 	"1/3": (e, t) => (e.getUint16(t, !0) << 8 | e.getInt8(t + 2) << 24) / 2 ** 31,
@@ -963,7 +981,7 @@ var st = (e, t, n) => Math.ceil((n + 1) * e / t + 32 * Math.max(e / t, 1)), ct =
 	"3/4": (e, t) => e.getFloat32(t, !0),
 	"3/8": (e, t) => e.getFloat64(t, !0)
 };
-function lt(e, n) {
+function ct(e, n) {
 	let r = new DataView(e.buffer, e.byteOffset, e.byteLength), i = (t) => String.fromCharCode(...e.subarray(t, t + 4)), a = (e) => t(`sound: expected ${e}`, n.input);
 	if (i(0) !== "RIFF" || i(8) !== "WAVE") throw a(`a WAV file, received ${e.length} bytes that are none`);
 	let o = 0;
@@ -972,21 +990,21 @@ function lt(e, n) {
 		if (t += 8, s === "data" && c === 0xffffffff && (c = e.length - t), t + c > e.length) throw a(`${c} bytes in part '${s}', received ${e.length - t}: the file is cut short`);
 		if (s === "fmt " && (o = t), s === "data") {
 			if (!o) break;
-			return ut(r, o, t, c, n);
+			return lt(r, o, t, c, n);
 		}
 		t += c + c % 2;
 	}
 	throw a(`a WAV file with "fmt " and then "data", received ${e.length} bytes`);
 }
-function ut(n, r, i, a, o) {
+function lt(n, r, i, a, o) {
 	let s = n.getUint16(r, !0);
 	s === 65534 && (s = n.getUint16(r + 24, !0));
-	let c = n.getUint16(r + 2, !0), l = n.getUint32(r + 4, !0), u = Math.ceil(n.getUint16(r + 14, !0) / 8), d = ct[`${s}/${u}`];
+	let c = n.getUint16(r + 2, !0), l = n.getUint32(r + 4, !0), u = Math.ceil(n.getUint16(r + 14, !0) / 8), d = st[`${s}/${u}`];
 	if (!d) throw new e("unsupported_media", `sound: expected PCM of 8, 16, 24 or 32 bits or floating samples, received format ${s}`, {
 		field: o.input,
 		hint: "convert it to WAV with PCM samples"
 	});
-	let f = Math.min(st(l, o.rate, o.samples), Math.floor(a / (u * c)));
+	let f = Math.min(ot(l, o.rate, o.samples), Math.floor(a / (u * c)));
 	if (!c || !f) throw t("sound: expected at least one sample, received none", o.input);
 	return {
 		rate: l,
@@ -997,10 +1015,10 @@ function ut(n, r, i, a, o) {
 		}))
 	};
 }
-function dt(e, t, n) {
-	let [r, i] = pt(n, t, Math.max(1, Math.trunc(at * Math.min(1, t / n))));
+function ut(e, t, n) {
+	let [r, i] = ft(n, t, Math.max(1, Math.trunc(it * Math.min(1, t / n))));
 	if (r === i) return e;
-	let { low: a, half: o } = ft(r, i), s = new Float32Array(Math.ceil(e.length * r / i));
+	let { low: a, half: o } = dt(r, i), s = new Float32Array(Math.ceil(e.length * r / i));
 	for (let t = 0; t < s.length; t++) {
 		let n = t * i + o, c = 0;
 		for (let t = n % r, i = Math.floor(n / r); t < a.length && i >= 0; t += r, i--) i < e.length && (c += a[t] * e[i]);
@@ -1008,22 +1026,22 @@ function dt(e, t, n) {
 	}
 	return s;
 }
-function ft(e, t) {
-	let n = it * Math.max(e, t), r = 1 / Math.max(e, t);
+function dt(e, t) {
+	let n = rt * Math.max(e, t), r = 1 / Math.max(e, t);
 	return {
 		low: Float32Array.from({ length: 2 * n + 1 }, (t, i) => {
-			let a = (i - n) * r * Math.PI, o = (i - n) / n, s = U(H * Math.sqrt(Math.max(0, 1 - o * o))) / U(H);
+			let a = (i - n) * r * Math.PI, o = (i - n) / n, s = q(K * Math.sqrt(Math.max(0, 1 - o * o))) / q(K);
 			return e * r * (a === 0 ? 1 : Math.sin(a) / a) * s;
 		}),
 		half: n
 	};
 }
-function U(e) {
+function q(e) {
 	let t = 1;
 	for (let n = 1, r = 1; r > t * 1e-17; n++) t += r *= (e / (2 * n)) ** 2;
 	return t;
 }
-function pt(e, t, n) {
+function ft(e, t, n) {
 	let [r, i, a, o] = [
 		0,
 		1,
@@ -1044,39 +1062,39 @@ function pt(e, t, n) {
 	return Math.abs(a / o - e / t) <= Math.abs(u / d - e / t) ? [a, o] : [u, d];
 }
 // src/prepare.ts
-async function W(e, n) {
+async function J(e, n) {
 	let r = e.preprocess;
 	if (n.kind === "pixels" || n.kind === "file") {
 		if (r?.type === "image") {
-			let e = n.kind === "pixels" ? n.pixels : await mt(n.bytes);
-			return { [r.input]: ht(e, r) };
+			let e = n.kind === "pixels" ? n.pixels : await pt(n.bytes);
+			return { [r.input]: mt(e, r) };
 		}
-		if (r?.type === "audio" && n.kind === "file") return { [r.input]: new v(ot(n.bytes, r), [1, r.samples]) };
+		if (r?.type === "audio" && n.kind === "file") return { [r.input]: new s(at(n.bytes, r), [1, r.samples]) };
 		throw t("this model does not take such a file", "", "send its input as numbers or named fields");
 	}
 	let i = n.kind === "text" ? n.text : n.value;
-	if (r?.type === "text") return { [r.input]: _t(i, r.input) };
-	let a = F(i) ? [i] : i;
-	if (Array.isArray(a) && a.length && (a.every(F) || r?.type === "window" && a.some(G))) {
+	if (r?.type === "text") return { [r.input]: gt(i, r.input) };
+	let a = z(i) ? [i] : i;
+	if (Array.isArray(a) && a.length && (a.every(z) || r?.type === "window" && a.some(Y))) {
 		let n = !e.signature.inputs.some(({ missing: e }) => e);
-		if (r?.type === "columns") return { [r.input]: K(a, r, n) };
-		if (r?.type === "window") return { [r.input]: gt(a.every(F) ? [a] : a, r) };
+		if (r?.type === "columns") return { [r.input]: X(a, r, n) };
+		if (r?.type === "window") return { [r.input]: ht(a.every(z) ? [a] : a, r) };
 		throw t("this model does not take named fields", "", "send a picture or numbers");
 	}
-	return vt(e, i);
+	return _t(e, i);
 }
-var G = (e) => Array.isArray(e) && e.length > 0 && e.every(F);
-async function mt(t) {
-	if (ie(t)) return ce(t);
+var Y = (e) => Array.isArray(e) && e.length > 0 && e.every(z);
+async function pt(t) {
+	if (ce(t)) return ue(t);
 	throw new e("not_on_device", "image: expected a PNG, received another file: only the server reads those", { hint: "draw it on a canvas, and pass that" });
 }
-function ht(e, t) {
-	let { width: n, height: r, channels: i, layout: a } = t, o = t.centre ? Ae(e, n, r)?.data ?? new Uint8Array(n * r) : Qe(e, n, r, i).data, [s, c] = [Math.fround(t.scale), Math.fround(t.offset)], l = new Float32Array(o.length), u = n * r;
+function mt(e, t) {
+	let { width: n, height: r, channels: i, layout: a } = t, o = t.centre ? F(e, n, r)?.data ?? new Uint8Array(n * r) : Ze(e, n, r, i).data, [c, l] = [Math.fround(t.scale), Math.fround(t.offset)], u = new Float32Array(o.length), d = n * r;
 	for (let e = 0; e < o.length; e++) {
-		let t = a === "chw" ? e % i * u + Math.floor(e / i) : e;
-		l[t] = Math.fround(o[e] * s) + c;
+		let t = a === "chw" ? e % i * d + Math.floor(e / i) : e;
+		u[t] = Math.fround(o[e] * c) + l;
 	}
-	return new v(l, [1, ...{
+	return new s(u, [1, ...{
 		hw: [r, n],
 		hwc: [
 			r,
@@ -1090,42 +1108,42 @@ function ht(e, t) {
 		]
 	}[a]]);
 }
-function K(e, t, n) {
-	let r = e.map((e) => Be(e, t.columns, t.ignored, n)), i = r[0].length, a = new Float32Array(r.length * i);
-	return r.forEach((e, t) => a.set(e, t * i)), new v(a, [r.length, i]);
+function X(e, t, n) {
+	let r = e.map((e) => ze(e, t.columns, t.ignored, n)), i = r[0].length, a = new Float32Array(r.length * i);
+	return r.forEach((e, t) => a.set(e, t * i)), new s(a, [r.length, i]);
 }
-function gt(e, n) {
+function ht(e, n) {
 	let r = e.map((e) => {
-		if (!G(e)) throw t("window: expected a list of at least one object of named fields", n.input);
-		return K(e.slice(-n.steps), n, !1);
+		if (!Y(e)) throw t("window: expected a list of at least one object of named fields", n.input);
+		return X(e.slice(-n.steps), n, !1);
 	}), i = r[0].shape[1], a = new Float32Array(r.length * n.steps * i).fill(NaN);
-	return r.forEach(({ data: e, shape: t }, r) => a.set(e, (r * n.steps + n.steps - t[0]) * i)), new v(a, [
+	return r.forEach(({ data: e, shape: t }, r) => a.set(e, (r * n.steps + n.steps - t[0]) * i)), new s(a, [
 		r.length,
 		n.steps,
 		i
 	]);
 }
-function _t(e, n) {
-	let r = F(e) && Array.isArray(e[n]) ? e[n] : e, i = (Array.isArray(r) ? r : [r]).map((e) => {
-		let r = F(e) ? e[n] : e, i = Array.isArray(r) && r.length === 1 ? r[0] : r;
+function gt(e, n) {
+	let r = z(e) && Array.isArray(e[n]) ? e[n] : e, i = (Array.isArray(r) ? r : [r]).map((e) => {
+		let r = z(e) ? e[n] : e, i = Array.isArray(r) && r.length === 1 ? r[0] : r;
 		if (typeof i != "string") throw t(`"${n}": expected text, received ${typeof i}`, n);
 		return i;
 	});
 	if (!i.length) throw t(`"${n}": expected a text, received none`, n);
-	return new v(i, [i.length, 1]);
+	return new s(i, [i.length, 1]);
 }
-function vt({ signature: e }, n) {
+function _t({ signature: e }, n) {
 	let [r, ...i] = e.inputs;
 	if (!r || i.length) throw t("this model takes several inputs", "", "use infer");
 	let a = [];
 	for (let e = n; Array.isArray(e); e = e[0]) a.push(e.length);
-	let o = Array.isArray(n) ? n.flat(1e400) : [n], s = r.dtype === "string" ? "string" : "number";
-	if (o.length !== a.reduce((e, t) => e * t, 1) || !o.every((e) => typeof e === s || typeof e == "boolean")) throw t(`input "${r.name}": expected ${yt(r)}, received no regular array of that`, r.name);
+	let o = Array.isArray(n) ? n.flat(1e400) : [n], c = r.dtype === "string" ? "string" : "number";
+	if (o.length !== a.reduce((e, t) => e * t, 1) || !o.every((e) => typeof e === c || typeof e == "boolean")) throw t(`input "${r.name}": expected ${vt(r)}, received no regular array of that`, r.name);
 	a.length === r.shape.length - 1 && a.unshift(1);
-	let c = s === "string" ? o : b(o.map(Number), r.dtype);
-	return { [r.name]: new v(c, a, r.dtype) };
+	let u = c === "string" ? o : l(o.map(Number), r.dtype);
+	return { [r.name]: new s(u, a, r.dtype) };
 }
-var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]`, q = 100, bt = 5e3, J = class t {
+var vt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]`, Z = 100, yt = 5e3, bt = class t {
 	numen;
 	model;
 	options;
@@ -1136,7 +1154,7 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	explains = null;
 	asked = 0;
 	newest = 0;
-	wait = q;
+	wait = Z;
 	timer;
 	closed = !1;
 	constructor(e, t, n) {
@@ -1147,7 +1165,7 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	}
 	predict(e, t = {}) {
 		let { top: n } = t, r = this.supersede();
-		return o(async (t, i) => {
+		return v(async (t, i) => {
 			let a = await O(e);
 			if (a.kind === "text" || a.kind === "plain") {
 				let e = a.kind === "text" ? a.text : a.value, { model: t, version: n, parameters: o, id: s, ...c } = (await this.send(null, { value: e }, i, r)).head;
@@ -1157,7 +1175,7 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 					...c
 				};
 			}
-			let o = await this.bundle(), s = this.inferred(await this.send(await W(o, a), {}, i, r));
+			let o = await this.bundle(), s = this.inferred(await this.send(await J(o, a), {}, i, r));
 			return s.version !== o.version && (this.bundles = null), A({
 				...o,
 				version: s.version
@@ -1166,7 +1184,7 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	}
 	infer(e, t = {}) {
 		let n = this.supersede();
-		return o(async (t, r) => this.inferred(await this.send(e, {}, r, n)), this.local((t) => t.infer(e)), t);
+		return v(async (t, r) => this.inferred(await this.send(e, {}, r, n)), this.local((t) => t.infer(e)), t);
 	}
 	explain(e, { method: n, target: r, parameters: i, ...a } = {}) {
 		return i ? this.numen.explain(this.model, e, {
@@ -1174,14 +1192,14 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 			target: r,
 			parameters: i,
 			...a
-		}) : o(async (i, a) => {
-			let o = await this.bundle(), s = { ...Q(e) ? e : await W(o, await O(e)) };
+		}) : v(async (i, a) => {
+			let o = await this.bundle(), s = { ...g(e) ? e : await J(o, await O(e)) };
 			r !== void 0 && (s.target = xt(o, r, Object.values(s)[0].shape[0]));
-			let c = this.explains ??= new t(this.numen, St(this.model), {
+			let c = this.explains ??= new t(this.numen, Ct(this.model), {
 				...this.options,
 				onState: void 0
 			});
-			return $({
+			return _({
 				...c.inferred(await c.send(s, {}, a, c.supersede())),
 				model: this.model.split("@")[0]
 			}, n);
@@ -1204,7 +1222,7 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	}
 	supersede() {
 		if (!this.options.latest) return 0;
-		let e = Y();
+		let e = St();
 		for (let t of this.waiting.values()) t.failed(e);
 		for (let t of this.openers) t.reject(e);
 		return ++this.newest;
@@ -1213,15 +1231,15 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 		return {
 			model: String(e.model_name),
 			version: String(e.model_version),
-			outputs: S(e, t)
+			outputs: f(e, t)
 		};
 	}
 	async send(e, t, n, r) {
 		let i = performance.now();
-		if (this.open || await this.opened(), this.options.latest && r !== this.newest) throw Y();
+		if (this.open || await this.opened(), this.options.latest && r !== this.newest) throw St();
 		let a = String(++this.asked), o = n === void 0 ? {} : { deadline_ms: Math.max(0, n - (performance.now() - i)) };
 		if (e) {
-			let { head: t, bytes: n } = x(e, { id: a }, o), r = new Uint8Array(4 + n.length);
+			let { head: t, bytes: n } = d(e, { id: a }, o), r = new Uint8Array(4 + n.length);
 			new DataView(r.buffer).setUint32(0, t, !0), r.set(n, 4), this.socket.send(r);
 		} else this.socket.send(JSON.stringify({
 			id: a,
@@ -1251,12 +1269,12 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	connect() {
 		let e = `/ws/${encodeURIComponent(this.model).replace("%40", "@")}${this.options.latest ? "?latest=1" : ""}`, t = this.numen.url.replace(/^http/, "ws") + e, { key: n, webSocket: r } = this.options, i = new r(t, n ? ["numen.v1", `numen.key.${n}`] : ["numen.v1"]);
 		i.binaryType = "arraybuffer", i.onopen = () => {
-			this.wait = q, this.options.onState?.(!0);
+			this.wait = Z, this.options.onState?.(!0);
 			for (let e of this.openers) e.resolve();
 		}, i.onmessage = ({ data: e }) => this.receive(e), i.onclose = () => this.lost(i), this.socket = i;
 	}
 	lost(t) {
-		t !== this.socket || this.closed || (this.fail(new e("unreachable", `nobody answers at ${this.numen.url}`)), this.options.onState?.(!1), this.timer = setTimeout(() => this.connect(), this.wait), this.wait = Math.min(this.wait * 2, bt));
+		t !== this.socket || this.closed || (this.fail(new e("unreachable", `nobody answers at ${this.numen.url}`)), this.options.onState?.(!1), this.timer = setTimeout(() => this.connect(), this.wait), this.wait = Math.min(this.wait * 2, yt));
 	}
 	fail(e) {
 		for (let t of this.waiting.values()) t.failed(e);
@@ -1276,15 +1294,15 @@ var yt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 function xt({ postprocess: e }, n, r) {
 	let i = e?.type === "classification" ? e.labels : [], a = i.includes(String(n)) ? i.indexOf(String(n)) : n;
 	if (typeof a != "number" || !i[a]) throw t(`target: expected one of the labels ${i.join(", ")}, received ${n}`, "target");
-	return new v(new BigInt64Array(r).fill(BigInt(a)), [r], "int64");
+	return new s(new BigInt64Array(r).fill(BigInt(a)), [r], "int64");
 }
-var Y = () => new e("cancelled", "a newer question took its place");
-function St(e) {
+var St = () => new e("cancelled", "a newer question took its place");
+function Ct(e) {
 	let [t, n] = e.split("@");
 	return `${t}.explain${n ? `@${n}` : ""}`;
 }
 // src/numen.ts
-var X = "inference-header-content-length", Ct = class {
+var Q = "inference-header-content-length", wt = class {
 	url;
 	key;
 	fetch;
@@ -1297,45 +1315,45 @@ var X = "inference-header-content-length", Ct = class {
 		return this.locals.set(e.name, e), this;
 	}
 	detach(e) {
-		this.locals.delete(wt(e));
+		this.locals.delete(Tt(e));
 	}
 	attached(e) {
-		return this.locals.get(wt(e));
+		return this.locals.get(Tt(e));
 	}
 	async predict(e, t, n = {}) {
 		let { top: r } = n;
-		return o(async (n, i) => {
+		return v(async (n, i) => {
 			let { type: a, body: o } = await k(await O(t)), s = r === void 0 ? "" : `?top=${r}`;
-			return await (await this.reach(`predict/${Z(e)}${s}`, a, o, n, i)).json();
+			return await (await this.reach(`predict/${$(e)}${s}`, a, o, n, i)).json();
 		}, this.local(e, (e) => e.predict(t, { top: r })), n);
 	}
 	async infer(e, t, n = {}) {
-		return o((n, r) => this.ask(`${Tt(e)}/infer`, t, {}, n, r), this.local(e, (e) => e.infer(t)), n);
+		return v((n, r) => this.ask(`${Et(e)}/infer`, t, {}, n, r), this.local(e, (e) => e.infer(t)), n);
 	}
 	async explain(e, t, { method: n, target: r, parameters: i, ...a } = {}) {
-		let s = {
+		let o = {
 			...n && { method: n },
 			...r !== void 0 && { target: r },
 			...i
 		};
-		return o(async (n, r) => {
-			let i = Q(t) ? t : await this.prepared(e, await O(t), n);
-			return $(await this.ask(`${Tt(e)}/explain`, i, s, n, r));
+		return v(async (n, r) => {
+			let i = g(t) ? t : await this.prepared(e, await O(t), n);
+			return _(await this.ask(`${Et(e)}/explain`, i, o, n, r));
 		}, null, a);
 	}
 	async models(e = {}) {
-		return (await o(async (e) => (await this.reach("api/models", "", null, e)).json(), null, e)).models;
+		return (await v(async (e) => (await this.reach("api/models", "", null, e)).json(), null, e)).models;
 	}
 	async bundle(e, t) {
-		return (await this.reach(`api/models/${Z(e)}/bundle`, "", null, t)).json();
+		return (await this.reach(`api/models/${$(e)}/bundle`, "", null, t)).json();
 	}
 	async file(e, t, n) {
-		let r = new URL(`api/models/${Z(e)}/bundle`, `${this.url}/`), i = await this.reach(new URL(t, r).href, "", null, n);
+		let r = new URL(`api/models/${$(e)}/bundle`, `${this.url}/`), i = await this.reach(new URL(t, r).href, "", null, n);
 		return new Uint8Array(await i.arrayBuffer());
 	}
 	stream(t, n = {}) {
 		if (!this.webSocket) throw new e("not_on_device", "this JavaScript has no WebSocket", { hint: "give `webSocket`, such as that of the package ws, or call predict" });
-		return new J(this, t, {
+		return new bt(this, t, {
 			...n,
 			key: this.key,
 			webSocket: this.webSocket
@@ -1349,15 +1367,15 @@ var X = "inference-header-content-length", Ct = class {
 		} : null;
 	}
 	async prepared(e, t, n) {
-		let { type: r, body: i } = await k(t), a = await this.reach(`predict/${Z(e)}/input`, r, i, n), o = new Uint8Array(await a.arrayBuffer()), s = Number(a.headers.get(X));
-		return S({ outputs: JSON.parse(new TextDecoder().decode(o.subarray(0, s))).inputs }, o.subarray(s));
+		let { type: r, body: i } = await k(t), a = await this.reach(`predict/${$(e)}/input`, r, i, n), o = new Uint8Array(await a.arrayBuffer()), s = Number(a.headers.get(Q));
+		return f({ outputs: JSON.parse(new TextDecoder().decode(o.subarray(0, s))).inputs }, o.subarray(s));
 	}
 	async ask(e, t, n, r, i) {
-		let a = x(t, {}, n), o = await this.reach(e, "application/octet-stream", a.bytes, r, i, { [X]: String(a.head) }), s = new Uint8Array(await o.arrayBuffer()), c = Number(o.headers.get(X) ?? s.length), l = JSON.parse(new TextDecoder().decode(s.subarray(0, c)));
+		let a = d(t, {}, n), o = await this.reach(e, "application/octet-stream", a.bytes, r, i, { [Q]: String(a.head) }), s = new Uint8Array(await o.arrayBuffer()), c = Number(o.headers.get(Q) ?? s.length), l = JSON.parse(new TextDecoder().decode(s.subarray(0, c)));
 		return {
 			model: l.model_name,
 			version: l.model_version,
-			outputs: S(l, s.subarray(c))
+			outputs: f(l, s.subarray(c))
 		};
 	}
 	async reach(t, i, a, o, s, c = {}) {
@@ -1380,26 +1398,9 @@ var X = "inference-header-content-length", Ct = class {
 		if (!d.ok) throw n(d.status, await d.json().catch(() => ({})));
 		return d;
 	}
-}, wt = (e) => e.split("@")[0], Z = (e) => encodeURIComponent(e).replace("%40", "@");
-function Tt(e) {
+}, Tt = (e) => e.split("@")[0], $ = (e) => encodeURIComponent(e).replace("%40", "@");
+function Et(e) {
 	let [t, n] = e.split("@");
 	return `v2/models/${encodeURIComponent(t)}${n ? `/versions/${encodeURIComponent(n)}` : ""}`;
 }
-function Q(e) {
-	if (typeof e != "object" || !e || e instanceof v) return !1;
-	let t = Object.values(e);
-	return t.length > 0 && t.every((e) => e instanceof v);
-}
-function $(e, t) {
-	let n = {};
-	for (let [r, i] of Object.entries(e.outputs)) {
-		if (!r.startsWith("attribution:")) continue;
-		let a = r.slice(12);
-		n[a] = e.outputs[`${t}:${a}`] ?? i;
-	}
-	return {
-		...e,
-		attributions: n
-	};
-}
-export { W as a, O as c, b as d, e as f, J as i, v as l, r as m, Q as n, Ae as o, t as p, $ as r, A as s, Ct as t, y as u };
+export { I as a, x as c, l as d, e as f, F as i, s as l, r as m, bt as n, A as o, t as p, J as r, O as s, wt as t, c as u };

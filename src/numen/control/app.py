@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
@@ -29,7 +32,7 @@ from numen.core.observe import logger, origin
 from numen.core.settings import Settings
 from numen.registry import Registry
 from numen.serve.service import Service
-from numen.transport import encoding, metrics, predict, rest_v1, rest_v2
+from numen.transport import encoding, metrics, predict, rest_v1, rest_v2, sharing
 from numen.transport.caller import MAX_REQUEST_ID
 from numen.transport.status import error_body, headers_of, status_of
 
@@ -51,15 +54,22 @@ def build(
         settings: numen's settings.
         repository: Who loads and unloads models; without one, those routes are absent.
     """
+    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
+
+    @contextlib.asynccontextmanager
+    async def beside(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(desk.queue.watch())
+        yield
+        watching.cancel()
+
     app = FastAPI(
-        title="numen", version=numen.__version__, docs_url=None, redoc_url=None,
+        title="numen", version=numen.__version__, docs_url=None, redoc_url=None, lifespan=beside,
         description="Models as a service: predict, look up, and manage.",
     )  # fmt: skip
     app.include_router(rest_v2.router(service, repository))
     app.include_router(rest_v1.router(service))
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
-    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
     app.include_router(jobs.router(desk))
     app.include_router(datasets.router(registry))
     app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
@@ -68,11 +78,12 @@ def build(
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)
-    desk.queue.start()  # what waited when the machine went down
     app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)
     app.add_middleware(_Edge, limit=settings.max_body)
+    if settings.origins:  # before all else: a browser asks without a key whether it may
+        app.add_middleware(CORSMiddleware, **sharing.options(settings.allowed_origins))
     return app
 
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
 from numen.core.errors import NotFound
+from numen.deploy.device import CLIENT
 
-FOLDER: Final = Path(str(files("numen"))) / "client"
 KINDS: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 _PACKED: Final = ".gz"
 
@@ -50,7 +49,7 @@ def _content(name: str) -> tuple[bytes, bool, str]:
     Raises:
         NotFound: There is no such file.
     """
-    known = {path.name.removesuffix(_PACKED): path for path in FOLDER.iterdir()}
+    known = {path.name.removesuffix(_PACKED): path for path in CLIENT.iterdir()}
     path = known.get(name)
     if path is None or Path(name).suffix not in KINDS:
         raise NotFound(f"there is nothing at /client/{name[:80]}")

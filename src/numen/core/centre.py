@@ -51,9 +51,9 @@ def centre(ink: Array, height: int, width: int) -> Array:
 def ink_of(grey: Array, alpha: Array | None = None) -> Array:
     """How much ink lies on each pixel of a picture: 0 is paper, 255 full ink.
 
-    Where anything is transparent, ink is what is opaque, whatever its colour. Else the paper is what
-    most of the pixels at the edge are like, and ink how far a pixel is from that: darker on light
-    paper, lighter on dark. What is fainter than grain is paper.
+    Where anything is transparent, ink is what is opaque, whatever its colour. Else the paper is
+    what most of the pixels at the edge are like, and ink how far a pixel is from that: darker on
+    light paper, lighter on dark. What is fainter than grain is paper.
 
     Args:
         grey: `uint8[h, w]`, 0 is black.
@@ -96,7 +96,7 @@ def _shrunk(box: Array, height: int, width: int) -> Array:
         rows[:, start : start + strip] = down @ box[:, start : start + strip].astype(np.float64)
     sums = (rows @ _shares(wide, width).T).astype(np.int64)
     area = high * wide
-    return ((2 * sums + area) // (2 * area)).astype(np.uint8)
+    return np.asarray((2 * sums + area) // (2 * area), np.uint8)
 
 
 def _shares(count: int, wanted: int) -> Array:

@@ -125,16 +125,19 @@ def _number(value: float) -> float | str | None:
 def read_samples(data: bytes) -> tuple[dict[str, Array], dict[str, Array]]:
     """Inputs and outputs of what `samples` wrote."""
     said = json.loads(data)
+    return read_outputs(said["inputs"]), read_outputs(said["outputs"])
 
-    def arrays(side: dict[str, Any]) -> dict[str, Array]:
-        made = {}
-        for name, each in side.items():
-            dtype = np.dtype(object if each["dtype"] == "string" else each["dtype"])
-            data = [math.nan if value is None else value for value in each["data"]]
-            made[name] = np.array(data, dtype).reshape(each["shape"])
-        return made
 
-    return arrays(said["inputs"]), arrays(said["outputs"])
+def read_outputs(side: dict[str, Any]) -> dict[str, Array]:
+    """Arrays by name, of the form that `samples` writes them in."""
+    made = {}
+    for name, each in side.items():
+        text = each["dtype"] == "string"
+        data = each["data"] if text else [math.nan if v is None else float(v) for v in each["data"]]
+        if not text and np.dtype(each["dtype"]).kind in "iu":  # text holds them exactly
+            data = [int(value) for value in each["data"]]
+        made[name] = np.array(data, object if text else each["dtype"]).reshape(each["shape"])
+    return made
 
 
 def _graph(bundle: Bundle) -> str:

@@ -68,7 +68,7 @@ def context(models: Sequence[Shipped], image: Image) -> Files:
     for field, value in (("tag", image.tag), ("base", image.base)):
         if not value.isprintable() or " " in value:
             raise InvalidInput(f"{field}: expected a name, received {value!r}", field=field)
-    tag, base = image.tag or _tag(models), image.base or f"python:{image.python}-slim"
+    tag, base = image.tag or tag_of(models), image.base or f"python:{image.python}-slim"
     lock = own.requirements("full" if image.full or image.fetch else "serve")
     wheel = own.wheel()
     digests = {_name(model): model.version.digest for model in models}
@@ -88,7 +88,8 @@ def _name(model: Shipped) -> str:
     return f"{model.version.name}@{model.version.version}"
 
 
-def _tag(models: Sequence[Shipped]) -> str:
+def tag_of(models: Sequence[Shipped]) -> str:
+    """What an image that serves models is called unless it is called otherwise."""
     if len(models) == 1:
         return f"numen-{models[0].version.name}:{models[0].version.version}"
     return "numen-models:latest"

@@ -124,9 +124,9 @@ class Server:
                 await pulse.ask_next()
                 config = uvicorn.Config(
                     self._make_app(service, self._registry, settings, keeper),
-                    http=protocol_for(service, settings.max_body),
+                    http=protocol_for(service, settings.max_body, settings.allowed_origins),
                     ws="websockets-sansio",  # for the app's own; `/ws/` is not the app's
-                    lifespan="off",
+                    lifespan="auto",  # what the app does beside answering
                     log_config=None,
                     access_log=False,
                     server_header=False,

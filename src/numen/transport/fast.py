@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from numen.core.errors import InvalidInput, NumenError, TooLarge
 from numen.serve.service import Service
-from numen.transport import upgrade
+from numen.transport import sharing, upgrade
 from numen.transport.caller import Head
 from numen.transport.heads import Heads, Target
 from numen.transport.hot import Hot
@@ -64,6 +64,7 @@ class FastProtocol(HttpToolsProtocol):
     service: Service  # set by `protocol_for`
     max_body: int
     heads: Heads
+    origins: frozenset[str]
     _lines: tuple[Any, bytes] = (None, b"")
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -123,7 +124,7 @@ class FastProtocol(HttpToolsProtocol):
         """Hands the connection over to the WebSocket door, or to uvicorn's own for the app."""
         self._unset_keepalive_if_required()
         try:
-            upgrade.check_origin(self.headers, self.service.admission)
+            upgrade.check_origin(self.headers, self.service.admission, self.origins)
             if self.url.startswith(upgrade.PATH):
                 caller = upgrade.read(self.url, self.headers, self.service)
                 self.ws_protocol_class = partial(  # type: ignore[assignment]
@@ -195,6 +196,7 @@ class FastProtocol(HttpToolsProtocol):
         target = Target(
             name.decode(), version.decode() if version else None, Head(self.headers),
             self.parser.should_keep_alive(),
+            sharing.lines(self.headers, self.origins) if self.origins else b"",
         )  # fmt: skip
         if target.head.length is not None and target.head.length <= self.max_body:
             self.heads.remember(self._head, target, len(self.headers))
@@ -379,8 +381,15 @@ async def _refuse(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def protocol_for(service: Service, max_body: int) -> type[FastProtocol]:
-    """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`."""
-    return type(
-        "Protocol", (FastProtocol,), {"service": service, "max_body": max_body, "heads": Heads()}
-    )
+def protocol_for(
+    service: Service, max_body: int, origins: frozenset[str] = frozenset()
+) -> type[FastProtocol]:
+    """The connection class of a server: `uvicorn.Config(http=protocol_for(…))`.
+
+    Args:
+        service: The live models.
+        max_body: Largest request body, in bytes.
+        origins: Whose pages may call; see `numen.transport.sharing`.
+    """
+    said = {"service": service, "max_body": max_body, "heads": Heads(), "origins": origins}
+    return type("Protocol", (FastProtocol,), said)

@@ -24,12 +24,14 @@ class Target:
         version: The version or alias called.
         head: The headers.
         keep_alive: Whether the connection goes on after the answer.
+        sharing: Header lines of the answer that let a page of another origin read it.
     """
 
     name: str
     version: str | None
     head: Head
     keep_alive: bool
+    sharing: bytes = b""
 
 
 class Heads(dict[bytes, Target]):

@@ -163,6 +163,7 @@ class Hot:
         """Makes the answer's bytes; they are written in their turn."""
         if self.head.request_id:
             lines += b"x-request-id: %b\r\n" % self.head.request_id
+        lines += self.target.sharing
         if not self.keep_alive:
             lines += b"connection: close\r\n"
         self.reply = b"%b%b%b\r\n%b" % (status, self.protocol.default_lines(), lines, body)

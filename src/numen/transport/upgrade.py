@@ -19,6 +19,7 @@ from numen.core.reference import Reference
 from numen.serve.admission import Admission
 from numen.serve.service import Service
 from numen.transport.caller import Head
+from numen.transport.sharing import is_allowed
 
 PATH: Final = b"/ws/"
 SUBPROTOCOL: Final = "numen.v1"
@@ -45,8 +46,10 @@ class Caller:
     origin: Origin | None = None
 
 
-def check_origin(headers: Headers, admission: Admission) -> None:
-    """Refuses a page of another host while no key is asked for.
+def check_origin(
+    headers: Headers, admission: Admission, allowed: frozenset[str] = frozenset()
+) -> None:
+    """Refuses a page of another host while no key is asked for, unless its origin is allowed.
 
     Raises:
         Forbidden: It is one.
@@ -56,11 +59,14 @@ def check_origin(headers: Headers, admission: Admission) -> None:
         return
     host = next((value for name, value in headers if name == b"host"), b"")
     for origin in origins:
-        if not _same_host(origin.decode("latin-1"), host.decode("latin-1")):
+        if not (
+            is_allowed(origin.decode("latin-1"), allowed)
+            or _same_host(origin.decode("latin-1"), host.decode("latin-1"))
+        ):
             raise Forbidden(
                 f"Origin: expected a page of {host[:100].decode('latin-1')!r}, "
                 f"received {origin[:100].decode('latin-1')!r}",
-                hint="make a key, and offer it as the subprotocol numen.key.<key>",
+                hint="make a key and offer it as the subprotocol numen.key.<key>, or set `origins`",
                 field="Origin",
             )
 

@@ -99,9 +99,8 @@ class IdxSource:
                     work, pair.split, "image", TARGET, str(pair.images), shape, "uint8"
                 ) as split:
                     for start, block in _blocks(pair.images, file, rows, shape):
-                        if reading.centre:
-                            block = np.stack([centre(ink_of(each), *shape) for each in block])
-                        split.append(block, codes[start : start + len(block)])
+                        labelled = codes[start : start + len(block)]
+                        split.append(_centred(block) if reading.centre else block, labelled)
             splits.append(split)
         assert shape is not None
         assert known is not None
@@ -111,6 +110,10 @@ class IdxSource:
             tuple(str(value) for value in known.tolist()),
         )
         return seal(work, stored, splits)
+
+
+def _centred(drawings: Array) -> Array:
+    return np.stack([centre(ink_of(each), *each.shape) for each in drawings])
 
 
 def _is_idx(path: Path) -> bool:

@@ -1,17 +1,20 @@
 """The same image as a runtime of KServe's, and a model that it serves.
 
-KServe brings models to /mnt/models: a catalog and its blobs, as a baked image has them in /models.
+KServe brings models to /mnt/models: a home that is only read, as a baked image has it in /models.
 Where no storage is named, they are the image's own, or those of the store that a Secret names.
 """
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import msgspec
 
+from numen.deploy.baked import CATALOG
+from numen.deploy.image import HOME, KEYS, USER
 from numen.deploy.kubernetes.holes import fill
-from numen.deploy.kubernetes.objects import END, GRPC, SHUT_IN, USER, probes, store
+from numen.deploy.kubernetes.objects import END, GRPC, SHUT_IN, probes, store
 from numen.deploy.kubernetes.options import Options
 
 RUNTIME: Final = "numen"
@@ -31,23 +34,20 @@ def resources(options: Options, name: str) -> dict[str, Any]:
 
 def _runtime(options: Options) -> dict[str, Any]:
     environment = {
-        "NUMEN_HOST": "0.0.0.0",  # noqa: S104 - behind KServe's own door
         "NUMEN_PORT": str(_HTTP),
         "NUMEN_GRPC_PORT": str(GRPC),
-        "NUMEN_HOME": "/tmp/numen",  # noqa: S108 - the pod's own
-        "NUMEN_LOG_FORMAT": "json",
         "NUMEN_WORKERS": str(options.workers),
         "NUMEN_DRAIN": str(options.drain),
-        **_folder("/mnt/models"),
+        **_home("/mnt/models"),
         **({"NUMEN_INSECURE": "true"} if options.insecure else {}),
-        "NUMEN_KEYS_FILE": "/run/secrets/numen/keys",
+        "NUMEN_KEYS_FILE": KEYS,
     }
     container = {
         "name": "kserve-container",
         "image": options.image,
         # Whatever the image would serve by itself, this serves all that is in the catalog.
         "command": ["/opt/numen/bin/numen", "serve"],
-        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "env": _said(environment),
         "ports": [{"name": "http1", "containerPort": _HTTP, "protocol": "TCP"}],
         "resources": {
             "requests": {"cpu": options.cpu, "memory": options.memory},
@@ -57,7 +57,7 @@ def _runtime(options: Options) -> dict[str, Any]:
         **probes(_HTTP),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-            {"name": "keys", "mountPath": "/run/secrets/numen", "readOnly": True},
+            {"name": "keys", "mountPath": str(PurePosixPath(KEYS).parent), "readOnly": True},
         ],
     }
     return {
@@ -112,13 +112,16 @@ def _service(options: Options, name: str) -> dict[str, Any]:
 def _own(options: Options) -> list[dict[str, Any]]:
     """Where an image finds its models, in place of what the runtime says."""
     if options.store_secret:
-        keys = {"name": "NUMEN_KEYS_FILE", "value": ""}  # they are in the catalog
-        return [*fill(store(), msgspec.structs.asdict(options)), keys]
-    return [{"name": name, "value": value} for name, value in _folder("/models").items()]
+        # Its keys are in the catalog, and what it fetches is kept in /tmp.
+        said = {"NUMEN_KEYS_FILE": "", "NUMEN_HOME": "/tmp/numen"}  # noqa: S108 - the pod's own
+        named: list[dict[str, Any]] = fill(store(), msgspec.structs.asdict(options))
+        return [*named, *_said(said)]
+    return _said(_home(HOME))
 
 
-def _folder(folder: str) -> dict[str, str]:
-    return {
-        "NUMEN_CATALOG": f"sqlite:///file:{folder}/catalog.db?mode=ro&immutable=1&uri=true",
-        "NUMEN_BLOBS": f"{folder}/blobs",
-    }
+def _home(folder: str) -> dict[str, str]:
+    return {"NUMEN_HOME": folder, "NUMEN_CATALOG": CATALOG.format(home=folder)}
+
+
+def _said(environment: dict[str, str]) -> list[dict[str, Any]]:
+    return [{"name": name, "value": value} for name, value in environment.items()]

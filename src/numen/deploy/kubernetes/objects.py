@@ -8,16 +8,16 @@ each with its next answer, before it stops listening.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any, Final
 
+from numen.deploy.image import KEYS, USER
 from numen.deploy.kubernetes.holes import Both, More, Not, Split, Sum, Text, Value, When
 
 # The metric that pods are added by; what it is made of is in `monitoring`.
 WAITING: Final = "numen_waiting_per_worker"
 HTTP: Final = 8000
 GRPC: Final = 8001
-# The user of the image.
-USER: Final = 10001
 # Longest that a server takes to answer what it was asked once it has stopped listening, with some
 # to spare.
 END: Final = 20
@@ -29,7 +29,6 @@ _STORE: Final = Value("store_secret")
 _METRICS: Final = Value("metrics_secret")
 _GRPC: Final = Value("grpc")
 _DRAIN: Final = Value("drain")
-_KEYS: Final = "/run/secrets/numen"
 _SCALES: Final = More(Value("max_replicas"), Value("replicas"))
 _LABELS: Final = {"app.kubernetes.io/name": "numen", "app.kubernetes.io/instance": _NAME}
 # What an S3 client reads; a store may need none of it.
@@ -78,14 +77,15 @@ def _deployment() -> dict[str, Any]:
                 "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
             },
             "template": {
-                "metadata": {"labels": _LABELS, "annotations": _SCRAPED},
+                "metadata": {"labels": _LABELS, "annotations": _NOTED},
                 "spec": _pod(),
             },
         },
     )  # fmt: skip
 
 
-_SCRAPED: Final = {
+_NOTED: Final = {
+    "numen/models": Value("models"),
     "prometheus.io/scrape": "true",
     "prometheus.io/port": str(HTTP),
     "prometheus.io/path": "/metrics",
@@ -153,7 +153,10 @@ def _container() -> dict[str, Any]:
         "lifecycle": When(_DRAIN, {"preStop": {"sleep": {"seconds": _DRAIN}}}),
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-            When(Not(_STORE), {"name": "keys", "mountPath": _KEYS, "readOnly": True}),
+            When(
+                Not(_STORE),
+                {"name": "keys", "mountPath": str(PurePosixPath(KEYS).parent), "readOnly": True},
+            ),
         ],
     }
 
@@ -179,19 +182,17 @@ def probes(port: str | int) -> dict[str, Any]:
 
 
 def _environment() -> list[Any]:
+    # The image says all else: where its models are, that it serves other machines, how it logs.
     said = {
-        "NUMEN_HOST": "0.0.0.0",  # noqa: S104 - the NetworkPolicy and the keys say who may come
         "NUMEN_PORT": str(HTTP),
         "NUMEN_GRPC_PORT": str(GRPC),
-        "NUMEN_HOME": "/tmp/numen",  # noqa: S108 - the pod's own
-        "NUMEN_LOG_FORMAT": "json",
         "NUMEN_WORKERS": Text((Value("workers"),)),
         "NUMEN_DRAIN": Text((_DRAIN,)),
     }
     return [
         *({"name": name, "value": value} for name, value in said.items()),
         When(Value("insecure"), {"name": "NUMEN_INSECURE", "value": "true"}),
-        When(Not(_STORE), {"name": "NUMEN_KEYS_FILE", "value": f"{_KEYS}/keys"}),
+        When(Not(_STORE), {"name": "NUMEN_KEYS_FILE", "value": KEYS}),
         *(When(_STORE, entry) for entry in store()),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,87 +17,90 @@ _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|Ki|Mi|Gi)?$"
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The options; a chart has all of them as values but those in `ELSEWHERE`."""
+    """The options; a chart has as values all but `ELSEWHERE`, and the models."""
 
     name: Annotated[
-        str, Meta(pattern=_LABEL, description="What all is called; the first model's name if empty")
+        str,
+        Meta(pattern=_LABEL, description="What all is called; the first model's name if empty."),
     ] = ""
     namespace: Annotated[
-        str, Meta(pattern=_LABEL, description="Where it goes; kubectl's own choice if empty")
+        str, Meta(pattern=_LABEL, description="Where it goes; kubectl's own choice if empty.")
     ] = ""
     image: Annotated[
         str,
-        Meta(pattern=r"^\S*$", description="The image, as the cluster pulls it"),
+        Meta(pattern=r"^\S*$", description="The image, as the cluster pulls it."),
     ] = ""
     pull_secret: Annotated[
-        str, Meta(pattern=_OBJECT, description="Secret that opens the image's registry")
+        str, Meta(pattern=_OBJECT, description="Secret that opens the image's registry.")
     ] = ""
-    replicas: Annotated[int, Meta(ge=1, description="Pods, at the least")] = 2
+    replicas: Annotated[int, Meta(ge=1, description="Pods, at the least.")] = 2
     max_replicas: Annotated[
-        int, Meta(ge=1, description="Pods at the most; not more than replicas keeps their number")
+        int, Meta(ge=1, description="Pods at the most; not more than replicas keeps their number.")
     ] = 10
-    workers: Annotated[int, Meta(ge=1, description="Processes that serve in a pod")] = 1
+    workers: Annotated[int, Meta(ge=1, description="Processes that serve in a pod.")] = 1
     waiting: Annotated[
         int,
         Meta(
-            ge=1, description="Requests that wait in a worker, on average, at which pods are added"
+            ge=1, description="Requests that wait in a worker, on average, at which pods are added."
         ),
     ] = 4
     cpu_percent: Annotated[
-        int, Meta(ge=1, description="Load of the processor at which pods are added")
+        int, Meta(ge=1, description="Load of the processor at which pods are added.")
     ] = 80
-    cpu: Annotated[str, Meta(pattern=_QUANTITY, description="Processor that a pod asks for")] = "1"
+    cpu: Annotated[str, Meta(pattern=_QUANTITY, description="Processor that a pod asks for.")] = "1"
     memory: Annotated[
-        str, Meta(pattern=_QUANTITY, description="Memory that a pod asks for, and may have")
+        str, Meta(pattern=_QUANTITY, description="Memory that a pod asks for, and may have.")
     ] = "1Gi"
-    grpc: Annotated[bool, Meta(description="Offer gRPC beside HTTP")] = True
+    grpc: Annotated[
+        bool, Meta(description="Offer gRPC too; the image is one built with --full.")
+    ] = False
     host: Annotated[
-        str, Meta(pattern=r"^[a-z0-9.*-]*$", description="Host of the Ingress; none if empty")
+        str, Meta(pattern=r"^[a-z0-9.*-]*$", description="Host of the Ingress; none if empty.")
     ] = ""
     tls_secret: Annotated[
-        str, Meta(pattern=_OBJECT, description="Secret with the host's certificate")
+        str, Meta(pattern=_OBJECT, description="Secret with the host's certificate.")
     ] = ""
     ingress_class: Annotated[
-        str, Meta(pattern=_OBJECT, description="Class of the Ingress; the cluster's own if empty")
+        str, Meta(pattern=_OBJECT, description="Class of the Ingress; the cluster's own if empty.")
     ] = ""
     callers: Annotated[
         str,
         Meta(
             pattern=r"^[a-z0-9-]+(,[a-z0-9-]+)*$",
-            description="Namespaces, beside its own, whose pods may call it, with commas",
+            description="Namespaces, beside its own, whose pods may call it, with commas.",
         ),
     ] = "ingress-nginx,monitoring"
     keys_secret: Annotated[
         str,
         Meta(
             pattern=_OBJECT, min_length=1,
-            description="Secret with the file `keys` that says who may call a baked image",
+            description="Secret with the file `keys` that says who may call a baked image.",
         ),
     ] = "numen-keys"  # fmt: skip  # noqa: S105 - a name, no secret
-    insecure: Annotated[bool, Meta(description="Serve although there is no key")] = False
+    insecure: Annotated[bool, Meta(description="Serve although there is no key.")] = False
     store_secret: Annotated[
         str,
         Meta(
             pattern=_OBJECT,
-            description="Secret with NUMEN_CATALOG and NUMEN_BLOBS, for an image that fetches",
+            description="Secret with NUMEN_CATALOG and NUMEN_BLOBS, for an image that fetches.",
         ),
     ] = ""
     metrics_secret: Annotated[
         str,
         Meta(
             pattern=_OBJECT,
-            description="Secret whose entry `key` opens the metrics to Prometheus's operator",
+            description="Secret whose entry `key` opens the metrics to Prometheus's operator.",
         ),
     ] = ""
     drain: Annotated[
         int,
         Meta(
             ge=0, le=300,
-            description="Seconds that others have to learn that a pod leaves, twice over",
+            description="Seconds that others have to learn that a pod leaves, twice over.",
         ),
     ] = 5  # fmt: skip
     storage: Annotated[
-        str, Meta(pattern=r"^\S*$", description="Where KServe finds the models, such as s3://…")
+        str, Meta(pattern=r"^\S*$", description="Where KServe finds the models, such as s3://….")
     ] = ""
 
 
@@ -104,12 +108,20 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 ELSEWHERE: Final = ("name", "namespace", "storage")
 
 
-def chart_values(options: Options) -> list[tuple[str, Any, str]]:
-    """A chart's values: name, what it is, and what it means."""
-    return [
-        (camel(field.name), getattr(options, field.name), _description(field))
+# No option, for the command has it already: its models.
+MODELS: Final = "What the image serves, with commas; written on the pods, which a change replaces."
+
+
+def chart_values(values: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    """A chart's values: name, what it is unless its user says otherwise, and what it means."""
+    meanings = {
+        field.name: next(meta.description for meta in field.type.__metadata__)
         for field in msgspec.structs.fields(Options)
         if field.name not in ELSEWHERE
+    }
+    return [
+        (camel(name), values[name], meaning)
+        for name, meaning in {"models": MODELS, **meanings}.items()
     ]
 
 
@@ -122,11 +134,8 @@ def chart_schema() -> dict[str, Any]:
         "properties": {
             # What Helm hands to every chart.
             "global": {"type": "object"},
+            "models": {"description": MODELS, "type": "string"},
             **{camel(name): rule for name, rule in whole.items() if name not in ELSEWHERE},
         },
         "additionalProperties": False,
     }
-
-
-def _description(field: msgspec.structs.FieldInfo) -> str:
-    return next(meta.description or "" for meta in field.type.__metadata__)

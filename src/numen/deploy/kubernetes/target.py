@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import msgspec
 
-from numen.core.errors import InvalidInput, MissingExtra, NotReady
+from numen.core.errors import InvalidInput, MissingExtra
+from numen.deploy.baked import home
 from numen.deploy.base import Files, Note, Shipped
+from numen.deploy.build import run
+from numen.deploy.image import tag_of
 from numen.deploy.kubernetes import kserve
 from numen.deploy.kubernetes.chart import chart
 from numen.deploy.kubernetes.holes import fill
@@ -25,7 +27,7 @@ _LONGEST: Final = 50  # characters of a name, as the options have it
 
 
 class KubernetesTarget:
-    """Kubernetes: plain YAML with a kustomization, a Helm chart, and KServe's resources."""
+    """Write what serves models on Kubernetes: plain YAML, a Helm chart, KServe's resources."""
 
     options: ClassVar[type[msgspec.Struct]] = Options
     applies: ClassVar[bool] = False
@@ -40,7 +42,8 @@ class KubernetesTarget:
             InvalidInput: An option needs another one.
         """
         options = _complete(self._options, models)
-        values = msgspec.structs.asdict(options)
+        served = ",".join(f"{each.version.name}@{each.version.version}" for each in models)
+        values = {**msgspec.structs.asdict(options), "models": served}
         plain = {name: fill(tree, values) for name, tree in objects().items()}
         files = {f"{name}.yaml": dump(tree) for name, tree in plain.items() if tree is not None}
         files["kustomization.yaml"] = dump(_kustomization(list(files), options.namespace))
@@ -51,9 +54,12 @@ class KubernetesTarget:
         }
         # A runtime is of no namespace, which kustomize does not know.
         theirs["kustomization.yaml"] = dump(_kustomization(list(theirs), ""))
+        # What KServe is to find at the place that was named for it.
+        stored = home(models, "kserve/models") if options.storage else {}
         return {
+            **stored,
             **{path: text.encode() for path, text in files.items()},
-            **{f"chart/{path}": text for path, text in chart(options, options.name).items()},
+            **{f"chart/{path}": text for path, text in chart(values).items()},
             **{f"kserve/{path}": text.encode() for path, text in theirs.items()},
         }
 
@@ -71,11 +77,11 @@ class KubernetesTarget:
                 hint=f"install it, or hand {folder} to who has it: kubectl apply -k {folder}",
             )
         note("applying")
-        names = _run(kubectl, "apply", "-k", str(folder), "-o", "name").split()
+        names = run(kubectl, "apply", "-k", str(folder), "-o", "name").split()
         (deployment,) = (name for name in names if name.startswith("deployment."))
         note("waiting for the pods")
         where = ["-n", self._options.namespace] if self._options.namespace else []
-        _run(kubectl, *where, "rollout", "status", deployment, "--timeout=10m")
+        run(kubectl, *where, "rollout", "status", deployment, "--timeout=10m")
         return {"objects": len(names), "deployment": deployment.partition("/")[2]}
 
 
@@ -91,8 +97,7 @@ def _complete(options: Options, models: Sequence[Shipped]) -> Options:
             hint="say --host", field="tls_secret",
         )  # fmt: skip
     name = options.name or _name(models[0].reference.name)
-    image = options.image or f"numen-{models[0].reference.name}:{models[0].version.version}"
-    return msgspec.structs.replace(options, name=name, image=image)
+    return msgspec.structs.replace(options, name=name, image=options.image or tag_of(models))
 
 
 def _name(model: str) -> str:
@@ -109,11 +114,3 @@ def _kustomization(files: list[str], namespace: str) -> dict[str, Any]:
         **({"namespace": namespace} if namespace else {}),
         "resources": files,
     }
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise NotReady(f"kubectl {command[1]}: {said[-2000:]}", hint="see what it says")
-    return done.stdout

@@ -138,7 +138,13 @@ def _normalized(nodes: Nodes, weights: Mapping[str, Array], place: str, x: str) 
     scale, bias = (
         _float(nodes, weights[f"{place}LayerNorm.{name}"]) for name in ("weight", "bias")
     )
-    return nodes.add("LayerNormalization", x, scale, bias, axis=-1, epsilon=_EPSILON)
+    # Written out, since opset 15 has no word for it; onnxruntime knows this form and makes it one.
+    middle = nodes.add("Sub", x, nodes.add("ReduceMean", x, axes=[-1], keepdims=1))
+    squares = nodes.add("Pow", middle, nodes.constant(2, "float32"))
+    variance = nodes.add("ReduceMean", squares, axes=[-1], keepdims=1)
+    spread = nodes.add("Sqrt", nodes.add("Add", variance, nodes.constant(_EPSILON, "float32")))
+    scaled = nodes.add("Mul", nodes.add("Div", middle, spread), scale)
+    return nodes.add("Add", scaled, bias)
 
 
 def _float(nodes: Nodes, values: Any) -> str:
