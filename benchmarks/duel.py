@@ -12,7 +12,6 @@ the heat map, as the page itself measures them (percentiles of all that were sho
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections import Counter
@@ -43,7 +42,9 @@ def told(digits: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
     for digit, answer in zip(digits, answers, strict=True):
         best = int(np.argmax(answer["shares"]))
         sure = answer["shares"][best] >= SURE
-        verdicts.append("unsure" if not sure else "right" if str(best) == digit["label"] else "wrong")
+        verdicts.append(
+            "unsure" if not sure else "right" if str(best) == digit["label"] else "wrong"
+        )
         if verdicts[-1] != "right":
             read = f"{best} ({answer['shares'][best]:.2f})"
             print(f"  {verdicts[-1]:7} {digit['label']} {digit['style']}, {digit['by']}: {read}")

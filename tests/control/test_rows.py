@@ -24,7 +24,10 @@ from numen.data.library import Library
 from numen.registry import Registry
 from parts import Live, make_bundle, start_server, stop
 
-UP, DOWN = ({"value": {"a": 2.5, "b": 1.0}, "label": "up"}, {"value": {"a": -3, "b": 0}, "label": "down"})
+UP, DOWN = (
+    {"value": {"a": 2.5, "b": 1.0}, "label": "up"},
+    {"value": {"a": -3, "b": 0}, "label": "down"},
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from doc_pages import ROOT
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from press.build import build
 from press.reference import PAGES as REFERENCE
