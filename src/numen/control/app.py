@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -53,15 +55,22 @@ def build(
         settings: numen's settings.
         repository: Who loads and unloads models; without one, those routes are absent.
     """
+    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
+
+    @contextlib.asynccontextmanager
+    async def beside(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(desk.queue.watch())
+        yield
+        watching.cancel()
+
     app = FastAPI(
-        title="numen", version=numen.__version__, docs_url=None, redoc_url=None,
+        title="numen", version=numen.__version__, docs_url=None, redoc_url=None, lifespan=beside,
         description="Models as a service: predict, look up, and manage.",
     )  # fmt: skip
     app.include_router(rest_v2.router(service, repository))
     app.include_router(rest_v1.router(service))
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
-    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
     app.include_router(jobs.router(desk))
     app.include_router(datasets.router(registry, settings))
     app.include_router(evaluation.router(registry, settings))
@@ -71,7 +80,6 @@ def build(
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)
-    desk.queue.start()  # what waited when the machine went down
     app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)
