@@ -6,7 +6,6 @@ export type Language = "en" | "zh";
 
 const en = {
   title: "Digit Duel",
-  tagline: "Draw the missing digit",
   toOther: "中文",
   toOtherMeaning: "切换到简体中文",
   toDark: "Switch to dark",
@@ -46,13 +45,11 @@ const en = {
 
   reading: "What it reads",
   nothing: "Nothing drawn yet",
-  sure: (digit: number, percent: string) => `${digit}, ${percent}`,
   unsure: "Unsure",
   between: (one: number, other: number) => `a ${one} or a ${other}?`,
   bars: "How likely each digit is",
   bar: (digit: number, percent: string) => `${digit}: ${percent}`,
   threshold: (percent: string) => `Below ${percent} it does not guess`,
-  waiting: "Nobody reads at the moment. Your drawing is asked about again and again.",
 
   sources: { server: "Server", local: "This device", fallback: "Nobody" },
   ms: (ms: number) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
@@ -72,9 +69,6 @@ const en = {
   server: "server",
   why: "Heat map",
   whyMeaning: "Which ink speaks for the answer, and which against it",
-  against: "against",
-  forIt: "for it",
-  whyAway: "Needs the server",
 
   rival: "Against",
   paces: { none: "Nobody", calm: "Calm", quick: "Quick", fierce: "Fierce" } as Record<Pace, string>,
@@ -111,7 +105,6 @@ const en = {
     keeping: "Keeping them with the data…",
     kept: (version: string) => `Kept as ${version}`,
     training: "Training…",
-    epoch: (done: number, all: number) => `Training, pass ${done} of ${all}`,
     comparing: "Old against new…",
     took: (seconds: number) => `Learnt in ${seconds} s.`,
     old: (version: string) => `Now (${version})`,
@@ -130,10 +123,8 @@ const en = {
     left: "The old one plays on. The corrections stay with the data.",
     failed: "That did not work",
     retry: "Try again",
-    close: "Close",
   },
 
-  away: "The server is away.",
   notFound: (model: string) => `There is no model “${model}” on this server.`,
   startIt: "Start the game with:",
   keyNeeded: "This server asks for a key",
@@ -145,7 +136,6 @@ export type Strings = typeof en;
 
 const zh: Strings = {
   title: "数字对决",
-  tagline: "画出缺少的数字",
   toOther: "English",
   toOtherMeaning: "Switch to English",
   toDark: "切换到深色",
@@ -185,13 +175,11 @@ const zh: Strings = {
 
   reading: "它认成了什么",
   nothing: "还没有画",
-  sure: (digit, percent) => `${digit},${percent}`,
   unsure: "不确定",
   between: (one, other) => `是 ${one} 还是 ${other}?`,
   bars: "每个数字的可能性",
   bar: (digit, percent) => `${digit}:${percent}`,
   threshold: (percent) => `低于 ${percent} 时它不猜`,
-  waiting: "现在没有谁在识别。会不断重新询问你画的内容。",
 
   sources: { server: "服务器", local: "本设备", fallback: "无" },
   ms: (ms) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} 毫秒`,
@@ -211,9 +199,6 @@ const zh: Strings = {
   server: "服务器",
   why: "热力图",
   whyMeaning: "哪些笔迹支持这个答案,哪些反对",
-  against: "反对",
-  forIt: "支持",
-  whyAway: "需要服务器",
 
   rival: "对手",
   paces: { none: "没有", calm: "从容", quick: "敏捷", fierce: "凶猛" },
@@ -250,7 +235,6 @@ const zh: Strings = {
     keeping: "正在存入数据集……",
     kept: (version) => `已存为 ${version}`,
     training: "训练中……",
-    epoch: (done, all) => `训练中,第 ${done} 遍,共 ${all} 遍`,
     comparing: "新旧对比……",
     took: (seconds) => `学习用了 ${seconds} 秒。`,
     old: (version) => `现在(${version})`,
@@ -269,10 +253,8 @@ const zh: Strings = {
     left: "继续用旧的。更正留在数据集里。",
     failed: "没有成功",
     retry: "再试一次",
-    close: "关闭",
   },
 
-  away: "服务器不在。",
   notFound: (model) => `这台服务器上没有模型“${model}”。`,
   startIt: "这样启动游戏:",
   keyNeeded: "这台服务器需要密钥",

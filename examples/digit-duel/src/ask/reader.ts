@@ -6,8 +6,8 @@ import { type Reading, readingOf } from "../game/reading";
 import { Newest } from "./newest";
 
 export const DEADLINE_MS = 100;
-const PATIENCE_MS = 1_000; // of what explains; the first who asks waits until it is opened
-const AGAIN_MS = 50;
+const PATIENCE_MS = 10_000; // of what explains: the first who asks waits until it is opened
+const LATE_MS = 2_000; // of a drawing that nobody read in time, and that rests
 const LOOK_MS = 3_000;
 const LOOKING_MS = 2_000;
 const SIDE = 28;
@@ -66,6 +66,7 @@ export class Reader {
   private readonly questions = new Newest<Drawing>((drawing) => this.read(drawing));
   private readonly whys = new Newest<Drawing>((drawing) => this.explain(drawing));
   private latest: Drawing | null = null;
+  private missed: Drawing | null = null;
   private online = false;
   private looking = true;
   private here = "";
@@ -158,7 +159,7 @@ export class Reader {
     let reading: Reading | null = null;
     try {
       const answer = await this.stream.predict(drawing.plane, {
-        deadlineMs: DEADLINE_MS,
+        deadlineMs: drawing === this.missed ? LATE_MS : DEADLINE_MS,
         top: 10,
         fallback: { top: [] },
       });
@@ -168,10 +169,10 @@ export class Reader {
     }
     if (this.latest === null) return;
     if (!reading) {
-      if (this.latest !== drawing) return;
       this.hearing.onReading(null, drawing);
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-      if (this.latest === drawing) this.questions.push(drawing);
+      if (this.latest !== drawing) return;
+      this.missed = drawing;
+      this.questions.push(drawing);
       return;
     }
     this.hearing.onReading(reading, drawing);

@@ -32,7 +32,8 @@ export function useReader(url: string, model: string, key: string, why: boolean)
       numen,
       model,
       {
-        onReading: (reading, drawing) => setRead({ reading, drawing }),
+        // Where nobody answered in time, what was read before stands until somebody does.
+        onReading: (reading, drawing) => setRead((before) => (reading || !before ? { reading, drawing } : before)),
         onHeat: setHeat,
         onState: setState,
         onRefused: setRefused,

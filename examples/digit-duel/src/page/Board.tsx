@@ -29,9 +29,15 @@ export function Board({ duel, theme, onHeatShown }: BoardProps) {
   const fresh = round.solved + round.missed === 0;
   const over = round.phase === "over";
 
+  /** At once, for the stroke that may already begin. */
+  const choose = (name: Pen) => {
+    setPen(name);
+    if (sheet.current) sheet.current.pen = name;
+  };
+
   useEffect(() => {
-    if (sheet.current) sheet.current.pen = pen;
-  }, [pen, over]);
+    if (sheet.current) sheet.current.pen = pen; // a new round's sheet is another one
+  }, [over]);
   useEffect(() => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (duel.doubts && !still) paper.current?.animate(SHAKE, SHAKE_MS);
@@ -63,7 +69,7 @@ export function Board({ duel, theme, onHeatShown }: BoardProps) {
       <Controls
         playing={playing}
         pen={pen}
-        onPen={setPen}
+        onPen={choose}
         onClear={duel.clear}
         onSkip={duel.skip}
         onSubmit={duel.settle}

@@ -25,7 +25,8 @@ export function HeatLayer({ heat, ground, onShown }: HeatLayerProps) {
     });
     small.getContext("2d")!.putImageData(pixels, 0, 0);
     sheet.imageSmoothingEnabled = false; // each of the model's pixels is to be seen
-    sheet.drawImage(small, shows.left, shows.top, shows.width, shows.height);
+    const scale = SIDE / heat.drawing.plane.width;
+    sheet.drawImage(small, shows.left * scale, shows.top * scale, shows.width * scale, shows.height * scale);
     onShown(heat);
   }, [heat, ground]);
 

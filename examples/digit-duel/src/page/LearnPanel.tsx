@@ -24,11 +24,12 @@ export function LearnPanel({ learning, online }: LearnPanelProps) {
           <ul class="waiting" aria-label={t.waiting(corrections.length)}>
             {corrections.map(({ pixels, label, read }, place) => (
               <li key={place}>
-                <button type="button" aria-label={t.drop(Number(label))} title={t.drop(Number(label))} disabled={busy} onClick={() => drop(place)}>
+                <button type="button" title={t.drop(Number(label))} disabled={busy} onClick={() => drop(place)}>
                   <Thumb pixels={pixels} />
                   <span aria-hidden="true">
                     <s>{read}</s> {label}
                   </span>
+                  <span class="unseen">{t.drop(Number(label))}</span>
                 </button>
               </li>
             ))}

@@ -62,12 +62,12 @@ function Seen({ attempts, onMeant }: Pick<OverProps, "attempts" | "onMeant">) {
               type="button"
               data-right={attempt.read === attempt.wanted}
               aria-pressed={attempt === open}
-              aria-label={t.attempt(attempt.read, attempt.wanted)}
               onClick={() => choose(attempt === open ? null : attempt)}
               data-testid="attempt"
             >
               <Thumb pixels={attempt.pixels} />
               <span aria-hidden="true">{attempt.meant === null ? attempt.read : `${attempt.read}→${attempt.meant}`}</span>
+              <span class="unseen">{t.attempt(attempt.read, attempt.wanted)}</span>
             </button>
           </li>
         ))}
