@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from numen.core.bundle import Bundle
-from numen.core.errors import NotFound
+from numen.core.errors import CorruptBundle, NotFound
 from numen.core.reference import DEFAULT_ALIAS, Reference, check_alias, check_name
 from numen.core.settings import Settings
 from numen.store.blobs import Blobs
@@ -73,9 +73,8 @@ class Registry:
     @classmethod
     def of(cls, settings: Settings) -> Registry:
         """The registry that the settings name."""
-        blobs = Blobs(settings.blobs_url, cache=settings.home_path / "cache")
         keys = KeyFile(Path(settings.keys_file)) if settings.keys_file else None
-        return cls(Catalog(settings.catalog_url), blobs, keys)
+        return cls(Catalog(settings.catalog_url), Blobs.of(settings), keys)
 
     def publish(self, name: str, bundle: Bundle, alias: str | None = None) -> ModelVersion:
         """Publishes a bundle as the next version of `name`.
@@ -90,6 +89,7 @@ class Registry:
         Raises:
             InvalidInput: The name or alias may not be called so.
             CorruptBundle: The bundle on disk is not what it says.
+            NotReady: The catalog or the blobs are away; nothing was published.
         """
         check_name(name)
         if alias is not None:
@@ -147,8 +147,23 @@ class Registry:
         return self.model(ref.name).resolve(ref)
 
     def open(self, version: ModelVersion, *, verify: bool = True) -> Bundle:
-        """The bundle of a version, verified."""
-        return Bundle.open(self.blobs.path(_KIND, version.digest), version.digest, verify=verify)
+        """The bundle of a version, verified.
+
+        Raises:
+            NotFound: Its bytes are nowhere.
+            CorruptBundle: They are not what was published.
+            NotReady: They are not here yet, and the store is away.
+        """
+        try:
+            return self._open(version.digest, verify)
+        except (CorruptBundle, NotFound):
+            if not self.blobs.forget(_KIND, version.digest):
+                raise  # it was no copy
+        return self._open(version.digest, verify)
+
+    def _open(self, digest: str, verify: bool) -> Bundle:
+        path = self.blobs.path(_KIND, digest, lambda fetched: Bundle.open(fetched, digest))
+        return Bundle.open(path, digest, verify=verify)
 
     def promote(self, reference: Reference | str, alias: str) -> ModelVersion:
         """Makes `alias` stand for what the reference stands for now.

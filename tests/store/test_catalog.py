@@ -18,13 +18,9 @@ from numen.core.errors import Conflict, NotFound, NumenError
 from numen.store.catalog import Catalog, ModelVersion, Snapshot
 
 
-def address(folder: Path) -> str:
-    return f"sqlite:///{folder / 'catalog.db'}"
-
-
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    found = Catalog(address(tmp_path))
+def catalog(any_catalog: str) -> Iterator[Catalog]:
+    found = Catalog(any_catalog)
     yield found
     found.close()
 
@@ -75,19 +71,18 @@ def test_the_first_version_may_bring_an_alias_of_its_own(catalog: Catalog) -> No
     assert catalog.aliases("m") == {"champion": 1, "shadow": 2}
 
 
-def test_no_one_sees_a_version_without_its_alias(catalog: Catalog, tmp_path: Path) -> None:
+def test_no_one_sees_a_version_without_its_alias(catalog: Catalog) -> None:
     torn: list[tuple[int, int]] = []
     stop = threading.Event()
 
     def watch() -> None:
-        with sqlite3.connect(tmp_path / "catalog.db") as reader:
-            while not stop.is_set():
-                row = reader.execute(
+        while not stop.is_set():
+            with catalog.database.read() as reader:
+                row = reader.exec_driver_sql(
                     "select (select max(version) from model_versions), version from aliases"
-                ).fetchone()
-                if row is not None and row[0] != row[1]:
-                    torn.append(row)
-        reader.close()
+                ).first()
+            if row is not None and row[0] != row[1]:
+                torn.append(row)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -233,27 +228,29 @@ def test_the_revision_stays_where_a_change_is_refused(
     assert filled.revision() == before
 
 
-def test_all_of_it_survives_a_reopening(filled: Catalog, tmp_path: Path) -> None:
+def test_all_of_it_survives_a_reopening(filled: Catalog, any_catalog: str) -> None:
     def all_of(catalog: Catalog) -> object:
         return catalog.versions("m"), catalog.aliases("m"), catalog.datasets(), catalog.revision()
 
     before = all_of(filled)
     filled.close()
-    again = Catalog(address(tmp_path))
+    again = Catalog(any_catalog)
     assert all_of(again) == before
     assert again.rollback("m", "shadow") == 1
     again.close()
 
 
 def test_sqlite_keeps_a_write_ahead_log_and_waits_for_the_disk(
-    catalog: Catalog, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
     with sqlite3.connect(tmp_path / "catalog.db") as reader:
         assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
     with catalog.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+    catalog.close()
 
 
 @pytest.mark.parametrize("name", ["with space", "a#b", "a%20b", "ü", "a?b", "a@b:c"])
@@ -292,8 +289,10 @@ sys.exit(sum(os.waitstatus_to_exitcode(os.wait()[1]) != 0 for _ in range(8)))
 """
 
 
-def test_eight_processes_publish_on_a_new_catalog_and_none_is_lost(tmp_path: Path) -> None:
-    url = address(tmp_path / "new")
+def test_eight_processes_publish_on_a_new_catalog_and_none_is_lost(
+    any_catalog: str, tmp_path: Path
+) -> None:
+    url = any_catalog
     said = tmp_path / "said"
     said.mkdir()
     run = subprocess.run(

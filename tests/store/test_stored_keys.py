@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from in_postgres import needs_postgres, postgres_catalog
 
 from numen.core.errors import InvalidInput, NotFound
 from numen.core.key import Key, digest
@@ -29,8 +28,8 @@ def catalog(url: str) -> Iterator[Catalog]:
     found.close()
 
 
-def story(catalog: Catalog) -> None:
-    """What holds on every database."""
+def test_keys_are_made_listed_and_taken_back(any_catalog: str) -> None:
+    catalog = Catalog(any_catalog)
     keys = Keys(catalog.database)
     before = catalog.revision()
     assert keys.all() == []
@@ -57,16 +56,7 @@ def story(catalog: Catalog) -> None:
     assert catalog.revision() == before
     again = {key.id: key for key in Keys(catalog.database).all()}
     assert again == {first.id: revoked, second.id: second}
-
-
-def test_keys_are_made_listed_and_taken_back(catalog: Catalog) -> None:
-    story(catalog)
-
-
-@needs_postgres
-def test_in_postgres_as_well() -> None:
-    with postgres_catalog() as catalog:
-        story(catalog)
+    catalog.close()
 
 
 def test_keys_that_were_made_elsewhere_take_the_place_of_all(catalog: Catalog, tmp_path) -> None:

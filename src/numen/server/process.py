@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,8 @@ MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
 # Seconds between signs of life, and between counts written down unasked.
 _LIFE: Final = 0.25
 _COUNTS: Final = 1.0
+# Most calls that wait for a disk, a database or a store at once.
+_THREADS: Final = 64
 # Longest that a model's last run is waited for at the end, in seconds.
 _FINISH: Final = 5.0
 
@@ -106,6 +109,9 @@ class Server:
     async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
         """As `run`, inside a running loop."""
         settings = self._settings
+        # Enough for those who wait for a store that hangs not to hold up who opens a model.
+        slow = ThreadPoolExecutor(_THREADS, "numen-slow")
+        asyncio.get_running_loop().set_default_executor(slow)
         service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
         pulse = Pulse(service)
         tracing: Traces | None = None
@@ -126,7 +132,7 @@ class Server:
                     self._make_app(service, self._registry, settings, keeper),
                     http=protocol_for(service, settings.max_body, settings.allowed_origins),
                     ws="websockets-sansio",  # for the app's own; `/ws/` is not the app's
-                    lifespan="off",
+                    lifespan="auto",  # what the app does beside answering
                     log_config=None,
                     access_log=False,
                     server_header=False,

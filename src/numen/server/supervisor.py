@@ -251,8 +251,8 @@ def work(
     threading.Thread(target=_end_with_parent, name="numen-parent", daemon=True).start()
     # Who stops the whole group, as Ctrl-C does, stops the supervisor, and that one stops us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = Server(settings, Registry.of(settings), make_app, references, place)
     try:
+        server = Server(settings, Registry.of(settings), make_app, references, place)
         server.run(lambda _address: tell.send(None))
     except NumenError as error:
         tell.send(error)

@@ -141,10 +141,12 @@ async def follow(keys: Kept, replace: Callable[[list[Key]], None], poll: float) 
             if revision != seen:
                 replace(await asyncio.to_thread(keys.all))
                 seen = revision
+            if away:
+                _log.warning("keys can be read again")
             away = False
         except Exception as error:
             if not away:
-                _log.warning("keys cannot be read; those known stay", exc_info=error)
+                _log.warning("keys cannot be read; those known stay: %s", error)
             away = True
         await asyncio.sleep(poll)
 

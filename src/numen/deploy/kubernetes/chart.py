@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numen
 from numen.deploy.kubernetes.holes import template
 from numen.deploy.kubernetes.objects import HTTP, objects
-from numen.deploy.kubernetes.options import Options, chart_schema, chart_values
+from numen.deploy.kubernetes.options import chart_schema, chart_values
 from numen.deploy.yaml import Between, dump
 
 # The first minor version whose kubelets know how to sleep before they stop a container.
@@ -37,26 +38,25 @@ It starts once the Secret {{{{ .Values.keysSecret }}}} is there:
 """
 
 
-def chart(options: Options, name: str) -> dict[str, bytes]:
+def chart(values: Mapping[str, Any]) -> dict[str, bytes]:
     """The chart's files.
 
     Args:
-        options: What its values are unless the user of the chart says otherwise.
-        name: What it is called.
+        values: What its values are unless the user of the chart says otherwise, and its name.
     """
     about = {
         "apiVersion": "v2",
-        "name": name,
+        "name": values["name"],
         "description": "Models served by numen",
         "type": "application",
         "version": numen.__version__,
         "appVersion": numen.__version__,
         "kubeVersion": f">={_OLDEST}",
     }
-    values = {key: Between(f"# {meaning}.", value) for key, value, meaning in chart_values(options)}
+    said = {key: Between(f"# {meaning}", value) for key, value, meaning in chart_values(values)}
     files: dict[str, Any] = {
         "Chart.yaml": dump(about),
-        "values.yaml": dump(values),
+        "values.yaml": dump(said),
         "values.schema.json": json.dumps(chart_schema(), indent=2) + "\n",
         "templates/NOTES.txt": _NOTES,
         **{f"templates/{file}.yaml": dump(template(tree)) for file, tree in objects().items()},

@@ -77,14 +77,15 @@ def _deployment() -> dict[str, Any]:
                 "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
             },
             "template": {
-                "metadata": {"labels": _LABELS, "annotations": _SCRAPED},
+                "metadata": {"labels": _LABELS, "annotations": _NOTED},
                 "spec": _pod(),
             },
         },
     )  # fmt: skip
 
 
-_SCRAPED: Final = {
+_NOTED: Final = {
+    "numen/models": Value("models"),
     "prometheus.io/scrape": "true",
     "prometheus.io/port": str(HTTP),
     "prometheus.io/path": "/metrics",

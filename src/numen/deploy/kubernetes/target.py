@@ -27,7 +27,7 @@ _LONGEST: Final = 50  # characters of a name, as the options have it
 
 
 class KubernetesTarget:
-    """Kubernetes: plain YAML with a kustomization, a Helm chart, and KServe's resources."""
+    """Write what serves models on Kubernetes: plain YAML, a Helm chart, KServe's resources."""
 
     options: ClassVar[type[msgspec.Struct]] = Options
     applies: ClassVar[bool] = False
@@ -42,7 +42,8 @@ class KubernetesTarget:
             InvalidInput: An option needs another one.
         """
         options = _complete(self._options, models)
-        values = msgspec.structs.asdict(options)
+        served = ",".join(f"{each.version.name}@{each.version.version}" for each in models)
+        values = {**msgspec.structs.asdict(options), "models": served}
         plain = {name: fill(tree, values) for name, tree in objects().items()}
         files = {f"{name}.yaml": dump(tree) for name, tree in plain.items() if tree is not None}
         files["kustomization.yaml"] = dump(_kustomization(list(files), options.namespace))
@@ -58,7 +59,7 @@ class KubernetesTarget:
         return {
             **stored,
             **{path: text.encode() for path, text in files.items()},
-            **{f"chart/{path}": text for path, text in chart(options, options.name).items()},
+            **{f"chart/{path}": text for path, text in chart(values).items()},
             **{f"kserve/{path}": text.encode() for path, text in theirs.items()},
         }
 
