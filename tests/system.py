@@ -1,4 +1,4 @@
-"""Installs the system programs that tests drive: a browser, a load generator, Node, Postgres.
+"""Installs the system programs that tests drive: browser, load generator, Node, Postgres, builder.
 
 Run by `make test`. On Debian and its kin as root it installs what is missing; elsewhere it says
 what is not there, and the tests that need it skip.
@@ -15,6 +15,7 @@ import stores
 PROGRAMS = {
     "chromium": "chromium", "wrk": "wrk", "h2load": "nghttp2-client",
     "node": "nodejs", "npm": "npm",
+    "buildah": "buildah", "mmdebstrap": "mmdebstrap", "promtool": "prometheus",
 }  # fmt: skip
 
 

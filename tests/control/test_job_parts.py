@@ -18,7 +18,8 @@ from numen.control.jobs.rules import anywhere
 from numen.core.errors import Conflict, InvalidInput
 from numen.core.settings import Settings
 from numen.registry import Registry
-from numen.train.recipe import make
+from numen.store.jobs import MOST_RUNS
+from numen.train.recipe import Recipe, make
 
 
 def test_a_lock_goes_to_a_child_with_no_moment_between_and_ends_with_it(tmp_path: Path) -> None:
@@ -66,6 +67,24 @@ def test_more_than_is_read_at_a_time_is_read_all(tmp_path: Path) -> None:
     events = read_all(tmp_path / "events.jsonl")
     assert len(events) == 41
     assert len(read(tmp_path / "events.jsonl")) < 41
+
+
+def test_of_jobs_whose_process_died_those_on_a_cluster_wait_again(
+    registry: Registry, settings: Settings
+) -> None:
+    queue = Queue(settings, registry.catalog.database)
+    runner = hold(queue.runner_lock)  # nobody else works it off
+    assert runner is not None
+    there = queue.add(Recipe(data="d", on="ray"), trusted=False)
+    here = queue.add(Recipe(data="d"), trusted=False)
+    for run in range(1, MOST_RUNS + 1):
+        for job in (there, here):
+            queue.jobs.claim(job.id, queue.place, str(queue.folder(job)), 9)
+        queue.look()
+        assert queue.jobs.get(here.id).state == "interrupted"
+        assert queue.jobs.get(there.id).state == ("queued" if run < MOST_RUNS else "interrupted")
+        assert queue.jobs.get(there.id).runs == run
+    os.close(runner)
 
 
 def test_a_home_has_one_place_and_asking_for_nothing_writes_nothing(

@@ -53,15 +53,20 @@ def first() -> str:
         MissingExtra: None does.
     """
     for name, (probe, _) in TOOLS.items():
-        if shutil.which(name) is not None:
-            asked = [name, *probe]
-            done = subprocess.run(asked, capture_output=True, check=False)  # noqa: S603
-            if done.returncode == 0:
-                return name
+        if works(name, probe):
+            return name
     raise MissingExtra(
         f"no tool that builds images works here; looked for {', '.join(TOOLS)}",
         hint="install one, or say --no-apply and build the folder elsewhere",
     )
+
+
+def works(tool: str, probe: Sequence[str]) -> bool:
+    """Whether a tool is there, and does this."""
+    if shutil.which(tool) is None:
+        return False
+    done = subprocess.run([tool, *probe], capture_output=True, check=False)  # noqa: S603
+    return done.returncode == 0
 
 
 def run(*command: str) -> str:

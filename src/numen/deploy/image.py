@@ -32,7 +32,8 @@ _UNUSED: Final = (
     r"-type d -path '*/onnxruntime/transformers'", r"-type d -path '*/onnxruntime/quantization'",
     r"-type d -path '*/onnxruntime/tools'",
 )  # fmt: skip
-_ASK: Final = (
+# Whether it is ready, asked with what is in the image.
+ASK: Final = (
     "import os, urllib.request as r; "
     "r.urlopen('http://127.0.0.1:' + os.environ['NUMEN_PORT'] + '/v2/health/ready', timeout=4)"
 )
@@ -129,10 +130,10 @@ COPY --from=build {_VENV} {_VENV}
 {_labels(tag, base, digests, models)}
 USER {USER}:{USER}
 WORKDIR /
-EXPOSE {image.port} 8001
+EXPOSE {image.port}{" 8001" if image.full or image.fetch else ""}
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \\
-  CMD {json.dumps([f"{_VENV}/bin/python3", "-c", _ASK])}
+  CMD {json.dumps([f"{_VENV}/bin/python3", "-c", ASK])}
 ENTRYPOINT {json.dumps(serve)}
 """
 
@@ -174,5 +175,7 @@ def _labels(tag: str, base: str, digests: dict[str, str], models: Sequence[Shipp
         "numen.models.licences": ", ".join(licences),
     }
     return "LABEL " + " \\\n      ".join(
-        f"{name}={json.dumps(value).replace('$', chr(92) + '$')}" for name, value in said.items()
+        f"{name}={json.dumps(value).replace('$', chr(92) + '$')}"
+        for name, value in said.items()
+        if value
     )

@@ -29,6 +29,8 @@ _SPDX: Final = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "GNU Library or Lesser General Public License (LGPL)": "LGPL-3.0-only",
 }  # fmt: skip
+# Who bring a licence in words and do not name it.
+_SILENT: Final = {"pysimdjson": "MIT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _licences(name: str) -> Iterator[dict[str, Any]]:
         return
     said = [text.rpartition(" :: ")[2] for text in about.get_all("Classifier", [])
             if text.startswith("License ::")]  # fmt: skip
-    for text in said or [(about.get("License") or "").strip().partition("\n")[0][:80]]:
+    said = said or [(about.get("License") or _SILENT.get(name, "")).strip().partition("\n")[0][:80]]
+    for text in said:
         if text:
             known = _SPDX.get(text)
             yield {"license": {"id": known} if known else {"name": text}}

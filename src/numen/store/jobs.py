@@ -24,8 +24,8 @@ STATES: Final[tuple[State, ...]] = get_args(State)
 QUEUED: Final[tuple[State, ...]] = ("queued",)
 RUNNING: Final[tuple[State, ...]] = ("running",)
 RESUMABLE: Final[tuple[State, ...]] = ("interrupted", "cancelled", "failed")
-# So often is a job run whose host falls silent each time: it may well be what silences them.
-_MOST_RUNS: Final = 5
+# So often is a job run whose process dies each time: it may well be what kills them.
+MOST_RUNS: Final = 5
 
 _meta = sa.MetaData()
 _jobs = sa.Table(
@@ -213,7 +213,7 @@ class Jobs:
                 return False
             if row.cancel:
                 after = {"state": "cancelled", "ended": time.time()}
-            elif run >= _MOST_RUNS:
+            elif run >= MOST_RUNS:
                 error = Internal(f"job {id_} was begun {run} times and its host fell silent")
                 after = {"state": "failed", "ended": time.time(), "error": error.as_dict()}
             connection.execute(sa.update(_jobs).where(*same).values(cancel=False, **after))

@@ -30,7 +30,7 @@ from numen.core.observe import logger
 from numen.core.reference import check_name
 from numen.core.settings import Settings
 from numen.store.database import Database
-from numen.store.jobs import QUEUED, RESUMABLE, RUNNING, Job, Jobs
+from numen.store.jobs import MOST_RUNS, QUEUED, RESUMABLE, RUNNING, Job, Jobs, State
 from numen.train.recipe import Recipe
 
 RUNNER: Final = "numen.control.jobs.runner"
@@ -231,6 +231,7 @@ class Queue:
 
     def look(self) -> None:
         """Starts what waits, and takes over what fell silent while this process was listening."""
+        self._looked_at(self.jobs.all(RUNNING))
         self.start()
         now = time.monotonic()
         deaf = now - self._looked > self.settings.job_silence / 2  # the catalog was away, or we
@@ -270,12 +271,16 @@ class Queue:
 
     def _looked_at(self, jobs: list[Job]) -> list[Job]:
         """The jobs as they are; whoever looks also sees to it that those that wait are run."""
-        if any(job.state == "queued" for job in jobs):
+        found = [self._alive(job) for job in jobs]
+        if any(job.state == "queued" for job in found):
             self.start()
-        return [self._alive(job) for job in jobs]
+        return found
 
     def _alive(self, job: Job) -> Job:
-        """The job; interrupted if its process is no more."""
+        """The job; if its process is no more, interrupted, or queued again if it is on a cluster.
+
+        What trains there keeps no checkpoints, so there is nothing to decide for who resumes it.
+        """
         if job.state != "running" or job.place != self.here:
             return job
         lock = hold(self.lock(job))
@@ -284,8 +289,9 @@ class Queue:
         try:
             # Nobody runs it now, nor can begin to while the lock is held here.
             with contextlib.suppress(Conflict):
-                self.jobs.move(job.id, RUNNING, "interrupted")
-                self._say(self.jobs.get(job.id))
+                again = bool(job.recipe.get("on")) and not job.cancel and job.runs < MOST_RUNS
+                after: State = "queued" if again else "interrupted"
+                self._say(self.jobs.move(job.id, RUNNING, after))
         finally:
             os.close(lock)
         return self.jobs.get(job.id)
