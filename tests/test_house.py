@@ -140,9 +140,3 @@ def test_nothing_under_the_gpl_is_needed_at_run_time() -> None:
         said = [about.get("License-Expression") or "", *about.get_all("Classifier", [])]
         words = " ".join(text for text in said if "License" in text or text == said[0])
         assert not re.search(r"\bA?GPL|General Public License", words.replace("LGPL", "")), name
-
-
-def test_no_two_test_modules_share_a_name() -> None:
-    """Pytest would collect the first of them only."""
-    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
-    assert sorted({name for name in names if names.count(name) > 1}) == []
