@@ -194,7 +194,13 @@ def test_a_postgres_that_hangs_holds_up_no_prediction(hosts: Hosts, postgres: Po
     assert load.failures == []
     assert {said for _, _, said in load.answers} == {before}
     assert hosts.registry.catalog.revision() == revision, "nothing was half done"
-    until(lambda: hosts.log()[0].count("the catalog is back") == hosts.log()[0].count("the catalog is away;"), 30)
+    until(
+        lambda: (
+            hosts.log()[0].count("the catalog is back")
+            == hosts.log()[0].count("the catalog is away;")
+        ),
+        30,
+    )
 
 
 def test_a_version_that_cannot_be_fetched_is_awaited(hosts: Hosts, tmp_path: Path) -> None:
