@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 LOCK   := $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-header pyproject.toml
-.PHONY: demo test check bench docs console lock clean help
+.PHONY: demo test check bench docs console client lock clean help
 .DEFAULT_GOAL := help
 
 help:                       ## what there is to make
@@ -16,7 +16,7 @@ demo: $(VENV)/.train        ## from nothing to a served model that answers
 
 test: check .venv-kserve/.made .venv-helm/.made  ## lint, types, layers, tests: what CI runs
 	@$(BIN)/python tests/system.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev         ## lint, types, layers
 	$(BIN)/ruff format --check
@@ -27,18 +27,22 @@ check: $(VENV)/.dev         ## lint, types, layers
 bench: $(VENV)/.dev         ## numen beside its peers, with ratios (ARGS="--peer all")
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
-docs: $(VENV)/.dev          ## run every code block of README and docs/
-	$(BIN)/python -m pytest tests/docs -q
+docs: $(VENV)/.dev          ## build the documentation's site (ARGS=serve shows it, and follows changes)
+	@cd docs && ../$(BIN)/python -m press $(ARGS)
 
 console:                    ## build the web console (needs Node; the result is committed)
 	cd console && npm ci && npm test && npm run build
+
+client: $(VENV)/.dev         ## build the JavaScript client (needs Node; the result is committed)
+	$(BIN)/python clients/js/openapi.py
+	cd clients/js && npm ci --ignore-scripts && npm run build
 
 lock: $(VENV)/.uv           ## pin every dependency with hashes
 	$(LOCK) -o src/numen/deploy/requirements/serve.txt
 	$(LOCK) --extra grpc --extra otel --extra postgres --extra s3 -o src/numen/deploy/requirements/full.txt
 	$(LOCK) --extra train -o requirements/train.txt
 	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --extra postgres --extra s3 \
-	  --group dev -o requirements/dev.txt
+	  --group dev --group docs -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements/kserve.in -o requirements/kserve.txt
 

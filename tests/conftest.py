@@ -20,8 +20,12 @@ from parts import (
     stop,
 )
 from stores import Bucket, Postgres, programs
+from together import pytest_configure, pytest_make_parametrize_id, pytest_runtest_protocol
 
-__all__ = ["LABELS", "Live", "free_port", "linear_graph", "make_bundle", "start_server", "stop"]
+__all__ = [
+    "LABELS", "Live", "free_port", "linear_graph", "make_bundle", "pytest_configure",
+    "pytest_make_parametrize_id", "pytest_runtest_protocol", "start_server", "stop",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
-"""Installs the system programs that tests drive: a browser, a load generator, Postgres,
-an image builder, Node.
+"""Installs the system programs that tests drive: browser, load generator, Node, Postgres, builder.
 
 Run by `make test`. On Debian and its kin as root it installs what is missing; elsewhere it says
 what is not there, and the tests that need it skip.
@@ -37,8 +36,10 @@ def main() -> None:
     print(f"installing {', '.join(missing)}")
     subprocess.run([apt, "update", "-qq"], check=True, **quiet)
     subprocess.run(
-        [apt, "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, **quiet
-    )
+        [apt, "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends",
+         *missing],
+        check=True, **quiet,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

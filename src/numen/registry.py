@@ -95,7 +95,7 @@ class Registry:
         if alias is not None:
             check_alias(alias)
         bundle = Bundle.open(bundle.path, bundle.digest)
-        if not self.blobs.has(_KIND, bundle.digest):
+        if not self.has(bundle.digest):
             # Beside the bundle, so that the blob store may rename it into place.
             copy = bundle.path.with_name(f".publish.{uuid.uuid4().hex}")
             try:
@@ -105,6 +105,14 @@ class Registry:
                 shutil.rmtree(copy, ignore_errors=True)
         size = sum(file.size for file in bundle.manifest.files)
         return self.catalog.add_version(name, bundle.digest, size, alias, DEFAULT_ALIAS)
+
+    def has(self, digest: str) -> bool:
+        """Whether a bundle is in the store, whatever it is called."""
+        return self.blobs.has(_KIND, digest)
+
+    def take(self, bundle: Bundle) -> None:
+        """Moves a bundle into the store, under no name yet."""
+        self.blobs.put(_KIND, bundle.digest, bundle.path)
 
     def names(self) -> list[str]:
         """Names of all models."""
@@ -151,14 +159,11 @@ class Registry:
         except (CorruptBundle, NotFound):
             if not self.blobs.forget(_KIND, version.digest):
                 raise  # it was no copy
-        try:
-            return self._open(version.digest, verify)
-        except CorruptBundle:  # it is the store's own that is spoilt
-            self.blobs.forget(_KIND, version.digest)
-            raise
+        return self._open(version.digest, verify)
 
     def _open(self, digest: str, verify: bool) -> Bundle:
-        return Bundle.open(self.blobs.path(_KIND, digest), digest, verify=verify)
+        path = self.blobs.path(_KIND, digest, lambda fetched: Bundle.open(fetched, digest))
+        return Bundle.open(path, digest, verify=verify)
 
     def promote(self, reference: Reference | str, alias: str) -> ModelVersion:
         """Makes `alias` stand for what the reference stands for now.

@@ -96,8 +96,9 @@ class Pod:
         if pause:
             time.sleep(self._container["lifecycle"]["preStop"]["sleep"]["seconds"])
         self.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
-        self.leaving = {name: self.probe(name) for name in ("livenessProbe", "readinessProbe")}
+        while (ready := self.probe("readinessProbe")) == 200:
+            time.sleep(0.02)
+        self.leaving = {"readinessProbe": ready, "livenessProbe": self.probe("livenessProbe")}
         try:
             return self.process.wait(self._grace - (time.monotonic() - begin))
         finally:

@@ -214,7 +214,7 @@ def test_the_autoscaler_asks_for_what_the_adapter_gives(models: list[Shipped]) -
         ({"name": "Digits"}, "name"),
         ({"name": "x" * 51}, "name"),
         ({"callers": "a,,b"}, "callers"),
-        ({"memory": "-1Gi"}, "memory"),
+        ({"memory": "-1Gi"}, 'memory: expected such as 500m or 1.5 or 2Gi, received "-1Gi"'),
         ({"drain": 301}, "drain"),
         ({"image": "two words"}, "image"),
     ],

@@ -140,8 +140,7 @@ def test_a_new_version_comes_and_no_request_is_lost(release: Release, pods: list
             assert callers.failed == []
             assert set(callers.answered) == {"1", "2"}
             assert old.connections == served
-            asked = len(callers.answered)
-            assert asked > 500
+            assert len(callers.answered) > 100
             check_metrics(release, hasty)
             # What it would be like without: nobody has learnt yet that this one leaves.
             hasty.end(pause=False)

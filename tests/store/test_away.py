@@ -26,19 +26,6 @@ def refused(do: Callable[[], object], message: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.slow
-def test_a_postgres_that_hangs_is_given_seconds_and_used_again(postgres: Postgres) -> None:
-    catalog = Catalog(postgres.new())
-    catalog.add_version("m", "a", 1, None)
-    with postgres.hanging():
-        # The first waits for an answer, and then for a connection that would be better.
-        refused(catalog.revision, "timeout expired")
-        refused(lambda: catalog.add_version("m", "b", 1, None), "timeout expired")
-    assert catalog.add_version("m", "c", 1, None).version == 2
-    assert [v.digest for v in catalog.versions("m")] == ["a", "c"], "nothing was half done"
-    catalog.close()
-
-
 def test_a_postgres_that_refuses_says_why_and_not_with_which_password(postgres: Postgres) -> None:
     url = postgres.url()
     said = refused(lambda: Catalog(f"{url}_gone"), 'database "postgres_gone" does not exist')

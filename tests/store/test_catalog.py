@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from numen.core.errors import Conflict, NotFound, NumenError
-from numen.store.catalog import Catalog
+from numen.store.catalog import Catalog, ModelVersion, Snapshot
 
 
 @pytest.fixture
@@ -35,6 +35,21 @@ def test_versions_count_up_and_the_newest_is_not_added_twice(catalog: Catalog) -
     assert catalog.add_version("other", "sha256:a", 10, None).version == 1
     assert [v.version for v in catalog.versions("m")] == [1, 2, 3]
     assert catalog.models() == ["m", "other"]
+
+
+def test_a_catalog_can_be_made_to_hold_what_another_does(catalog: Catalog) -> None:
+    catalog.add_version("gone", "sha256:x", 1, "champion")
+    catalog.add_version("m", "sha256:y", 1, "champion")
+    versions = [ModelVersion("m", n, f"sha256:{n}", n, "2026-01-01T00:00:00Z") for n in (3, 7)]
+    held = Snapshot.of(zip(versions, ([], ["beta", "champion"]), strict=True))
+    before = catalog.revision()
+    catalog.replace(held)
+    found = catalog.snapshot()
+    assert (found.versions, found.aliases) == (held.versions, held.aliases)
+    assert found.revision > before
+    assert catalog.add_version("m", "sha256:z", 1, None).version == 8
+    with pytest.raises(Conflict):  # how its aliases moved here is forgotten with the rest
+        catalog.rollback("m", "champion")
 
 
 def test_an_alias_moves_with_the_version_it_is_for(catalog: Catalog) -> None:

@@ -59,6 +59,16 @@ def test_keys_are_made_listed_and_taken_back(any_catalog: str) -> None:
     catalog.close()
 
 
+def test_keys_that_were_made_elsewhere_take_the_place_of_all(catalog: Catalog, tmp_path) -> None:
+    keys = Keys(catalog.database)
+    keys.create("mine")
+    other = Catalog(f"sqlite:///{tmp_path}/other.db")
+    made = [Keys(other.database).create(name, models=["m"])[0] for name in ("a", "b")]
+    keys.replace(made)
+    assert sorted(keys.all(), key=lambda key: key.name) == made
+    other.close()
+
+
 def test_a_secret_is_not_taken_for_an_id_nor_said_again(catalog: Catalog) -> None:
     keys = Keys(catalog.database)
     _, secret = keys.create("k")

@@ -13,7 +13,7 @@ import { Numen } from "./numen";
 import { prepared } from "./prepare";
 import { Tensor, type Tensors, typed } from "./tensor";
 
-export { NumenError, Numen, Tensor };
+export { NumenError, Numen, prepared, Tensor, told };
 export type { Bundle };
 
 export interface LocalOptions {

@@ -71,9 +71,16 @@ def _refused(name: str, kind: Any, options: Mapping[str, Any], said: str) -> Inv
     field = {each.name: each for each in msgspec.structs.fields(kind)}.get(option)
     if field is not None and (known := choices(field.type)):
         expected = f"expected one of {', '.join(known)}"
+    elif field is not None and "regex" in expected and (shown := _examples(field.type)):
+        expected = f"expected such as {' or '.join(shown)}"
     return InvalidInput(
         f'{name}: {option}: {expected}, received "{options.get(option)}"', field=option
     )
+
+
+def _examples(type_: Any) -> list[str]:
+    metas = getattr(type_, "__metadata__", ())
+    return [str(each) for meta in metas for each in meta.examples or ()]
 
 
 def render(to: Target, references: Iterable[str]) -> Files:

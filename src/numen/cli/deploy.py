@@ -43,14 +43,20 @@ def _command(name: str) -> Any:
     target = plugins.load("numen.targets", name)
     options = {field.name: field for field in msgspec.structs.fields(target.options)}
 
-    def run(models: list[str], out: str, apply: bool, json_: bool, **given: Any) -> None:
-        said = {key: value for key, value in given.items() if value is not None}
-        _run(name, models, out or None, said, apply, json_)
+    verbs: tuple[str, ...] = getattr(target, "verbs", ())
 
-    run.__doc__ = inspect.cleandoc(target.__doc__ or "").partition("\n")[0]
+    def run(models: list[str] | None, out: str, apply: bool, json_: bool, **given: Any) -> None:
+        said = {key: value for key, value in given.items() if value is not None}
+        asked = [verb for verb in verbs if said.pop(verb, False)]
+        if asked:
+            _ask(name, asked[0], said, json_)
+        else:
+            _run(name, models or [], out or None, said, apply, json_)
+
+    run.__doc__ = _first_line(target)
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
-            _parameter("models", list[str], ..., typer.Argument(
+            _parameter("models", list[str] | None, None, typer.Argument(
                 help="What to deploy.", autocompletion=references)),
             _parameter("out", str, "", typer.Option(
                 help=f"Where to write; deploy/{name} by default, - prints.")),
@@ -58,12 +64,18 @@ def _command(name: str) -> Any:
                 help="Make it real, or only write it down.")),
             _parameter("json_", bool, False, typer.Option(
                 "--json", help="Print JSON for programs.")),
+            *(_parameter(verb, bool, False, typer.Option(
+                f"--{verb}", help=_first_line(getattr(target, verb)))) for verb in verbs),
             *(_flag(field) for field in options.values()),
         ]
     )  # fmt: skip
     one = typer.Typer(add_completion=False)
     one.command(name)(run)
     return typer.main.get_command(one)
+
+
+def _first_line(thing: Any) -> str:
+    return inspect.cleandoc(thing.__doc__ or "").partition("\n")[0]
 
 
 def _parameter(name: str, type_: Any, default: Any, how: Any) -> inspect.Parameter:
@@ -112,6 +124,26 @@ def _run(
     show.out.print(f"[green]✓[/] written to [bold]{escape(str(done.folder))}[/]")
     for key, value in (done.applied or {}).items():
         show.out.print(f"  {key:<12} {escape(show.number(value))}")
+
+
+def _ask(name: str, verb: str, options: dict[str, Any], json_: bool) -> None:
+    """What a target does without models, such as saying what it has deployed."""
+    from numen.api.deploy import target
+
+    with show.err.status(verb) as status:
+        said = getattr(target(name, options), verb)(lambda step: status.update(escape(step)))
+    if json_:
+        show.print_json(said)
+        return
+    for key, value in said.items():
+        many = value if isinstance(value, list) else [value]
+        for each in many:
+            line = (
+                "  ".join(map(show.number, filter(None, each.values())))
+                if isinstance(each, dict)
+                else show.number(each)
+            )
+            show.out.print(f"  {key:<12} {escape(line)}", soft_wrap=True)
 
 
 def _print(files: Any, json_: bool) -> None:

@@ -196,4 +196,4 @@ function E(e, t) {
 	}
 	return Number.isNaN(n) ? 1e400 : n;
 }
-export { C as Local, c as Numen, t as NumenError, n as Tensor, E as differs, f as local, w as played, y as replayed };
+export { C as Local, c as Numen, t as NumenError, n as Tensor, E as differs, f as local, w as played, o as prepared, y as replayed, s as told };

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from numen.deploy.base import Files, Shipped
 from numen.registry import Registry
-from numen.store.catalog import Catalog
+from numen.store.catalog import Catalog, Snapshot
 from numen.store.jobs import Jobs
 
 # Read only, so that no journal is made beside it; immutable, so that nothing is locked either.
@@ -32,8 +32,7 @@ def _catalog(models: Sequence[Shipped]) -> bytes:
         path = Path(folder) / "catalog.db"
         registry = Registry(Catalog(f"sqlite:///{path}"), None)  # type: ignore[arg-type]
         Jobs(registry.catalog.database)
-        for model in models:
-            registry.catalog.adopt(model.version, model.aliases)
+        registry.catalog.replace(Snapshot.of((each.version, each.aliases) for each in models))
         registry.catalog.close()
         # As one plain file without a journal, its pages in order: the same for the same models.
         engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")

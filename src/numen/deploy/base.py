@@ -45,6 +45,8 @@ class Target(Protocol):
         options: The structure of its options; each field has a default, and a description in
             `msgspec.Meta` that the command shows.
         applies: Whether `apply` is done unless the user says otherwise.
+        verbs: Methods besides, which need no models: each takes a `Note`, gives plain data, and
+            is a flag of the command. A target without any may leave it out.
     """
 
     options: ClassVar[type[msgspec.Struct]]

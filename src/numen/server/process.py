@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,8 @@ MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
 # Seconds between signs of life, and between counts written down unasked.
 _LIFE: Final = 0.25
 _COUNTS: Final = 1.0
+# Most calls that wait for a disk, a database or a store at once.
+_THREADS: Final = 64
 # Longest that a model's last run is waited for at the end, in seconds.
 _FINISH: Final = 5.0
 
@@ -106,6 +109,9 @@ class Server:
     async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
         """As `run`, inside a running loop."""
         settings = self._settings
+        # Enough for those who wait for a store that hangs not to hold up who opens a model.
+        slow = ThreadPoolExecutor(_THREADS, "numen-slow")
+        asyncio.get_running_loop().set_default_executor(slow)
         service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
         pulse = Pulse(service)
         tracing: Traces | None = None

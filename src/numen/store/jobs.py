@@ -24,8 +24,8 @@ STATES: Final[tuple[State, ...]] = get_args(State)
 QUEUED: Final[tuple[State, ...]] = ("queued",)
 RUNNING: Final[tuple[State, ...]] = ("running",)
 RESUMABLE: Final[tuple[State, ...]] = ("interrupted", "cancelled", "failed")
-# So often is a job run whose host falls silent each time: it may well be what silences them.
-_MOST_RUNS: Final = 5
+# So often is a job run whose process dies each time: it may well be what kills them.
+MOST_RUNS: Final = 5
 
 _meta = sa.MetaData()
 _jobs = sa.Table(
@@ -152,10 +152,6 @@ class Jobs:
         with self._database.read() as connection:
             return [Job(*row) for row in connection.execute(query)]
 
-    def waiting(self, place: str) -> list[Job]:
-        """Jobs that wait and may run at a place, oldest first."""
-        return [job for job in self.all(QUEUED) if not _tied(job, place)]
-
     def claim(self, id_: str, place: str, folder: str, most: int) -> bool:
         """Makes a queued job run at a place, unless `most` run there or another has it already.
 
@@ -167,7 +163,8 @@ class Jobs:
                 _jobs.c.place == place, _jobs.c.state == "running"
             )
             free = (connection.scalar(running) or 0) < most
-            if row is None or row.state != "queued" or not free or _tied(row, place):
+            may = row is not None and (row.place == place or not row.trusted)
+            if row is None or row.state != "queued" or not may or not free:
                 connection.rollback()
                 return False
             connection.execute(
@@ -216,7 +213,7 @@ class Jobs:
                 return False
             if row.cancel:
                 after = {"state": "cancelled", "ended": time.time()}
-            elif run >= _MOST_RUNS:
+            elif run >= MOST_RUNS:
                 error = Internal(f"job {id_} was begun {run} times and its host fell silent")
                 after = {"state": "failed", "ended": time.time(), "error": error.as_dict()}
             connection.execute(sa.update(_jobs).where(*same).values(cancel=False, **after))
@@ -280,11 +277,6 @@ class Jobs:
         if not found:
             raise Conflict(f"job {id_} is {job.state} already")
         return job
-
-
-def _tied(job: Job | sa.Row[Any], place: str) -> bool:
-    """Whether it may run elsewhere only."""
-    return bool(job.trusted) and job.place != place
 
 
 def _iso(seconds: float | None) -> str | None:

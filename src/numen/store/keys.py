@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -63,11 +63,16 @@ class Keys:
             name, now=time.time(), models=models, actions=actions, expires=expires,
             max_concurrency=max_concurrency,
         )  # fmt: skip
-        row = {column.name: getattr(key, column.name) for column in _keys.columns}
-        row |= {"models": list(key.models), "actions": list(key.actions)}
         with self._database.change() as connection:
-            connection.execute(sa.insert(_keys).values(**row))
+            connection.execute(sa.insert(_keys).values(**_row(key)))
         return key, secret
+
+    def replace(self, held: Iterable[Key]) -> None:
+        """Makes these, which were made elsewhere, all the keys that there are."""
+        with self._database.change() as connection:
+            connection.execute(sa.delete(_keys))
+            for key in held:
+                connection.execute(sa.insert(_keys).values(**_row(key)))
 
     def all(self) -> list[Key]:
         """All keys that were ever made, oldest first."""
@@ -144,6 +149,11 @@ async def follow(keys: Kept, replace: Callable[[list[Key]], None], poll: float) 
                 _log.warning("keys cannot be read; those known stay: %s", error)
             away = True
         await asyncio.sleep(poll)
+
+
+def _row(key: Key) -> dict[str, Any]:
+    row = {column.name: getattr(key, column.name) for column in _keys.columns}
+    return row | {"models": list(key.models), "actions": list(key.actions)}
 
 
 def _key(row: sa.Row[Any]) -> Key:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import onnx
@@ -17,6 +18,10 @@ from numen.core.errors import ExportFailed
 from numen.core.signature import Array, TensorSpec
 
 Seed = int | tuple[int, ...]
+
+
+# From 15 to 17 operators came to be, and none that was there changed what it means.
+ALIKE: Final = range(15, 18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ def joined(
     (given,) = (value.name for value in _given(first))
     (made,) = (value.name for value in first.graph.output)
     first = compose.add_prefix(first, place)
+    level(first, second)
     _rename(first.graph, {place + given: given})
     whole = compose.merge_models(first, second, io_map=[(place + made, between)])
     # Both speak of the same domains, and some tools want each said once.
@@ -80,6 +86,15 @@ def joined(
     del whole.opset_import[:]
     whole.opset_import.extend(onnx.helper.make_opsetid(*each) for each in said.items())
     return whole
+
+
+def level(*models: onnx.ModelProto) -> None:
+    """Lets graphs of opsets that mean the same speak of the newest of these."""
+    said = [o for model in models for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    newest = max((each.version for each in said), default=0)
+    for each in said:
+        if each.version in ALIKE and newest in ALIKE:
+            each.version = newest
 
 
 def _given(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:

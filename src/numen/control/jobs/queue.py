@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from numen.core.observe import logger
 from numen.core.reference import check_name
 from numen.core.settings import Settings
 from numen.store.database import Database
-from numen.store.jobs import QUEUED, RESUMABLE, RUNNING, Job, Jobs
+from numen.store.jobs import MOST_RUNS, QUEUED, RESUMABLE, RUNNING, Job, Jobs, State
 from numen.train.recipe import Recipe
 
 RUNNER: Final = "numen.control.jobs.runner"
@@ -84,6 +85,25 @@ class Queue:
             os.link(mine, path)
         mine.unlink()
         return path.read_text("utf-8")
+
+    @property
+    def here(self) -> str:
+        """As `place`; empty, which is nobody's, where nothing can be written."""
+        try:
+            return self.place
+        except Conflict:
+            return ""
+
+    def waiting(self) -> list[Job]:
+        """Jobs that wait and may run here, oldest first.
+
+        What was asked for elsewhere is left to hosts that have what training needs.
+        """
+        waiting = self.jobs.all(QUEUED) if self.most else []
+        if not waiting or not (here := self.here):
+            return []  # where no job ever was, nothing is written
+        trains = find_spec("keras") is not None
+        return [job for job in waiting if job.place == here or (trains and not job.trusted)]
 
     def add(self, recipe: Recipe, *, trusted: bool, where: str = "") -> Job:
         """Queues a training and sees to it that somebody runs it.
@@ -140,7 +160,7 @@ class Queue:
             Conflict: It did finish, or it runs or waits already.
         """
         job = self.get(id_)
-        if job.trusted and job.place != self.place:
+        if job.trusted and job.place != self.here:
             raise Conflict(f"job {id_} belongs to another machine", hint="resume it there")
         job = self.jobs.move(id_, RESUMABLE, "queued", result=None, error=None)
         self._say(job)
@@ -156,7 +176,7 @@ class Queue:
         return self.folder(job) / EVENTS
 
     def _say(self, job: Job) -> None:
-        if job.place == self.place:
+        if job.place == self.here:
             Journal(self.events(job)).say("state", state=job.state)
 
     async def follow(self, id_: str, after: int = 0) -> AsyncIterator[Event]:
@@ -173,7 +193,7 @@ class Queue:
         job = await asyncio.to_thread(self.get, id_)
         state, over = "", False
         while True:
-            if job.place != self.place:
+            if job.place != self.here:
                 if state != job.state:
                     state = job.state
                     yield Event(after, _state_of(job))
@@ -211,6 +231,7 @@ class Queue:
 
     def look(self) -> None:
         """Starts what waits, and takes over what fell silent while this process was listening."""
+        self._looked_at(self.jobs.all(RUNNING))
         self.start()
         now = time.monotonic()
         deaf = now - self._looked > self.settings.job_silence / 2  # the catalog was away, or we
@@ -218,7 +239,7 @@ class Queue:
         self._heard = {each: known.get(each, now) for each in self.jobs.beats()}
         self._looked = now
         for (id_, run, beat), since in self._heard.items():
-            if now - since <= self.settings.job_silence or self.get(id_).place == self.place:
+            if now - since <= self.settings.job_silence or self.get(id_).place == self.here:
                 continue  # of what runs on this machine, the lock says whether it lives
             if self.jobs.take_back(id_, run, beat):
                 _log.warning("job %s: its host fell silent; it waits for another", id_)
@@ -227,9 +248,7 @@ class Queue:
         """Starts a runner if there is work for one and none is there."""
         if self._runner is not None:
             self._runner.poll()
-        waiting = self.jobs.all(QUEUED) if self.most else []
-        # Where no job ever was, nothing is written.
-        if not any(not job.trusted or job.place == self.place for job in waiting):
+        if not self.waiting():
             return
         lock = hold(self.runner_lock)
         if lock is None:
@@ -252,13 +271,17 @@ class Queue:
 
     def _looked_at(self, jobs: list[Job]) -> list[Job]:
         """The jobs as they are; whoever looks also sees to it that those that wait are run."""
-        if any(job.state == "queued" for job in jobs):
+        found = [self._alive(job) for job in jobs]
+        if any(job.state == "queued" for job in found):
             self.start()
-        return [self._alive(job) for job in jobs]
+        return found
 
     def _alive(self, job: Job) -> Job:
-        """The job; interrupted if its process is no more."""
-        if job.state != "running" or job.place != self.place:
+        """The job; if its process is no more, interrupted, or queued again if it is on a cluster.
+
+        What trains there keeps no checkpoints, so there is nothing to decide for who resumes it.
+        """
+        if job.state != "running" or job.place != self.here:
             return job
         lock = hold(self.lock(job))
         if lock is None:
@@ -266,8 +289,9 @@ class Queue:
         try:
             # Nobody runs it now, nor can begin to while the lock is held here.
             with contextlib.suppress(Conflict):
-                self.jobs.move(job.id, RUNNING, "interrupted")
-                self._say(self.jobs.get(job.id))
+                again = bool(job.recipe.get("on")) and not job.cancel and job.runs < MOST_RUNS
+                after: State = "queued" if again else "interrupted"
+                self._say(self.jobs.move(job.id, RUNNING, after))
         finally:
             os.close(lock)
         return self.jobs.get(job.id)

@@ -50,6 +50,8 @@ def checked(said: dict[str, Any], *, anything: bool) -> Recipe:
         _reference("data", recipe.data)
     if recipe.body:
         _reference("body", recipe.body)
+    if recipe.on not in ("", "ray"):
+        raise _refused("on", "ray, the cluster that the server uses", recipe.on)
     for field in ("augment", "params", "tune"):
         _plain(field, getattr(recipe, field))
     if (recipe.epochs or 0) > MOST_EPOCHS:

@@ -47,7 +47,7 @@ class Runner:
                 continue
             os.close(self._lock)
             # Who came in a moment ago saw that there was a runner, and relies on it.
-            waiting = bool(self._queue.jobs.waiting(self._queue.place))
+            waiting = bool(self._queue.waiting())
             self._lock = hold(self._queue.runner_lock) if waiting else None
 
     def _look(self) -> bool:
@@ -62,7 +62,7 @@ class Runner:
                 for job in self._queue.jobs.all(RUNNING, self._queue.place)
             ]
             room = self._queue.most - running.count(False)
-            waiting = self._queue.jobs.waiting(self._queue.place)
+            waiting = self._queue.waiting()
             for job in list(waiting):
                 if room > 0 and self._start(job):
                     waiting.remove(job)

@@ -21,6 +21,7 @@ from numen.explain.graph.tape import Shape, Step, Underivable
 
 OPSET: Final = 18  # what older graphs are brought to; ScatterElements adds from there on
 _LEAST: Final = 16
+_SAME: Final = (15, 17)  # between these no operator that has a rule changed what it means
 
 
 @dataclass
@@ -60,7 +61,9 @@ def forward(model: onnx.ModelProto) -> Forward:
     """
     model = _simple(model)
     version = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    if version < _LEAST:
+    if version == _SAME[0]:
+        next(o for o in model.opset_import if o.domain in ("", "ai.onnx")).version = _SAME[1]
+    elif version < _LEAST:
         model = version_converter.convert_version(model, OPSET)
     model = _opened(model)
     found = _read(model)

@@ -24,11 +24,11 @@ from numen.core.signature import TensorSpec, format_shape
 from numen.data.dataset import Dataset
 from numen.train import bodies
 from numen.train.bodies import FEATURES
-from numen.train.front import Front, joined
+from numen.train.front import ALIKE, Front, joined
 from numen.train.keras.backend import load_keras
 from numen.train.keras.ends import head
 from numen.train.keras.export import KerasExporter, read_file
-from numen.train.keras.graph import IR_VERSION, OPSET, Graph
+from numen.train.keras.graph import IR_VERSION, Graph
 from numen.train.keras.passed import encoder
 from numen.train.recipe import Recipe, params_of
 from numen.train.shapes import inferred
@@ -118,7 +118,7 @@ def build(keras: Any, data: Dataset, recipe: Recipe, before: Front) -> Any:
 
 
 def _load(path: Path) -> tuple[onnx.ModelProto, ImageInput | None]:
-    """The network at numen's opset, and what a bundle says of its pictures."""
+    """The network at an opset like numen's, and what a bundle says of its pictures."""
     how = None
     if (path / "manifest.json").is_file():
         bundle = Bundle.open(path)
@@ -130,8 +130,9 @@ def _load(path: Path) -> tuple[onnx.ModelProto, ImageInput | None]:
     try:
         model = _from_keras(path) if path.suffix == ".keras" else onnx.load(path)
         onnx.checker.check_model(model)
-        if any(o.domain in ("", "ai.onnx") and o.version != OPSET for o in model.opset_import):
-            model = version_converter.convert_version(model, OPSET)
+        said = (o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+        if any(version not in ALIKE for version in said):
+            model = version_converter.convert_version(model, ALIKE[-1])
         model.ir_version = IR_VERSION
         return inferred(model), how
     except (ExportFailed, InvalidInput):
