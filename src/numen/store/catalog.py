@@ -7,7 +7,7 @@ knows nothing of files; it holds digests.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,10 +143,8 @@ class Catalog:
             for name, versions in held.versions.items():
                 last = max(version.version for version in versions)
                 connection.execute(sa.insert(_models).values(name=name, last=last))
-                for version in versions:
-                    connection.execute(sa.insert(_versions).values(model=name, **_columns(version)))
-            for name, aliases in held.aliases.items():
-                for alias, number in sorted(aliases.items()):
+                connection.execute(sa.insert(_versions), [_columns(each) for each in versions])
+                for alias, number in sorted(held.aliases.get(name, {}).items()):
                     row = sa.insert(_aliases).values(model=name, alias=alias, version=number)
                     connection.execute(row)
 
@@ -183,7 +181,7 @@ class Catalog:
                     connection.execute(
                         sa.update(_models).where(_models.c.name == name).values(last=added.version)
                     )
-                connection.execute(sa.insert(_versions).values(model=name, **_columns(added)))
+                connection.execute(sa.insert(_versions).values(**_columns(added)))
             if alias is not None:
                 changed |= _move(connection, name, alias, added.version)
             if not changed:
@@ -339,18 +337,9 @@ class Catalog:
                     f"dataset {name}: expected version {after} to be the newest, found {there}",
                     hint=f"add to {name}@{there}",
                 )
-            added = DatasetVersion(
-                name, newest.version + 1 if newest else 1, digest, source, _now()
-            )
-            connection.execute(
-                sa.insert(_datasets).values(
-                    name=name,
-                    version=added.version,
-                    digest=digest,
-                    source=source,
-                    created=added.created,
-                )
-            )
+            number = newest.version + 1 if newest else 1
+            added = DatasetVersion(name, number, digest, source, _now())
+            connection.execute(sa.insert(_datasets).values(**asdict(added)))
             return added
 
     def datasets(self) -> list[DatasetVersion]:
@@ -377,7 +366,7 @@ class Catalog:
 
 
 def _columns(version: ModelVersion) -> dict[str, Any]:
-    return {key: getattr(version, key) for key in ("version", "digest", "size", "created")}
+    return {"model" if key == "name" else key: said for key, said in asdict(version).items()}
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:
