@@ -7,7 +7,7 @@ knows nothing of files; it holds digests.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -127,10 +127,8 @@ class Catalog:
             for name, versions in held.versions.items():
                 last = max(version.version for version in versions)
                 connection.execute(sa.insert(_models).values(name=name, last=last))
-                for version in versions:
-                    connection.execute(sa.insert(_versions).values(model=name, **_columns(version)))
-            for name, aliases in held.aliases.items():
-                for alias, number in sorted(aliases.items()):
+                connection.execute(sa.insert(_versions), [_columns(each) for each in versions])
+                for alias, number in sorted(held.aliases.get(name, {}).items()):
                     row = sa.insert(_aliases).values(model=name, alias=alias, version=number)
                     connection.execute(row)
 
@@ -167,7 +165,7 @@ class Catalog:
                     connection.execute(
                         sa.update(_models).where(_models.c.name == name).values(last=added.version)
                     )
-                connection.execute(sa.insert(_versions).values(model=name, **_columns(added)))
+                connection.execute(sa.insert(_versions).values(**_columns(added)))
             if alias is not None:
                 changed |= _move(connection, name, alias, added.version)
             if not changed:
@@ -293,7 +291,7 @@ class Catalog:
 
 
 def _columns(version: ModelVersion) -> dict[str, Any]:
-    return {key: getattr(version, key) for key in ("version", "digest", "size", "created")}
+    return {"model" if key == "name" else key: said for key, said in asdict(version).items()}
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:
