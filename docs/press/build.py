@@ -7,7 +7,6 @@ with Zensical's own words in that language and links to the English pages for th
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess

@@ -159,14 +159,11 @@ class Registry:
         except (CorruptBundle, NotFound):
             if not self.blobs.forget(_KIND, version.digest):
                 raise  # it was no copy
-        try:
-            return self._open(version.digest, verify)
-        except CorruptBundle:  # it is the store's own that is spoilt
-            self.blobs.forget(_KIND, version.digest)
-            raise
+        return self._open(version.digest, verify)
 
     def _open(self, digest: str, verify: bool) -> Bundle:
-        return Bundle.open(self.blobs.path(_KIND, digest), digest, verify=verify)
+        path = self.blobs.path(_KIND, digest, lambda fetched: Bundle.open(fetched, digest))
+        return Bundle.open(path, digest, verify=verify)
 
     def promote(self, reference: Reference | str, alias: str) -> ModelVersion:
         """Makes `alias` stand for what the reference stands for now.

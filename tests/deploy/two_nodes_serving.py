@@ -37,7 +37,7 @@ from numen.deploy.ray.plan import NAMESPACE, actor_name
 from numen.registry import Registry
 from parts import make_bundle
 
-SECONDS = 200  # after which it gives up
+SECONDS = 280  # after which it gives up
 ROW = np.full((1, 28, 28), 100.0, np.float32)
 BODY = {
     "inputs": [{"name": "image", "shape": [1, 28, 28], "datatype": "FP32", "data": ROW.tolist()}]
@@ -286,14 +286,13 @@ def promoted(folder: Path, registry: Registry) -> dict:
 def lose(second) -> dict:
     """A node is killed under load, with a training in hand that it had said it would do."""
     doomed = next(one for one in status("shared")["replicas"] if one["node"] == second.node_id)
-    recipe = {"name": "goal", "data": "goal", "family": "boosting", "epochs": 900, "on": "ray"}
+    recipe = {"name": "goal", "data": "goal", "family": "boosting", "epochs": 800, "on": "ray"}
     job = httpx.post(f"{doomed['address']}/api/jobs", json=recipe, trust_env=False).json()
     home = Path(os.environ["NUMEN_HOME"]) / "ray" / "shared" / str(doomed["slot"])
     events = home / "jobs" / job["id"] / "events.jsonl"
-    until(lambda: '"epoch"' in events.read_text())
     known = status("digits")["addresses"]
     with Load(lambda: known) as load:
-        time.sleep(0.5)
+        until(lambda: '"epoch"' in events.read_text())
         began = time.monotonic()
         kill(second)
         first = until(lambda: any(when > began + 0.05 for when, _, _ in load.answers))

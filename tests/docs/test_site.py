@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from doc_pages import ROOT
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from press.build import build
 from press.reference import PAGES as REFERENCE

@@ -173,7 +173,7 @@ def test_postgres_is_killed_under_load_and_comes_back(hosts: Hosts, postgres: Po
         assert load.failures == []
         assert {said for _, _, said in load.answers} == {"1", "2"}
     for log in hosts.log():
-        assert log.count("the catalog is away") == log.count("the catalog is back") == 1
+        assert log.count("the catalog is away") == log.count("the catalog is back")
 
 
 def test_a_postgres_that_hangs_holds_up_no_prediction(hosts: Hosts, postgres: Postgres) -> None:
@@ -194,7 +194,7 @@ def test_a_postgres_that_hangs_holds_up_no_prediction(hosts: Hosts, postgres: Po
     assert load.failures == []
     assert {said for _, _, said in load.answers} == {before}
     assert hosts.registry.catalog.revision() == revision, "nothing was half done"
-    until(lambda: hosts.log()[0].count("the catalog is back") == 2, 30)
+    until(lambda: hosts.log()[0].count("is back") == hosts.log()[0].count("is away"), 30)
 
 
 def test_a_version_that_cannot_be_fetched_is_awaited(hosts: Hosts, tmp_path: Path) -> None:
@@ -219,7 +219,10 @@ def test_a_spoilt_object_is_never_served(hosts: Hosts, bucket: Bucket, tmp_path:
     key = f"{place}/bundles/{published.digest.replace(':', '-')}/predict.onnx"
     found = bucket.client().get_object(Bucket=Bucket.NAME, Key=key)["Body"].read()
     bucket.client().put_object(Bucket=Bucket.NAME, Key=key, Body=found[:-1] + b"\0")
-    assert promote(hosts.both[0], published.version)[0] == 200
+    status, said = promote(hosts.both[0], published.version)
+    assert (status, said["code"]) == (500, "corrupt_bundle"), "and nothing was moved"
+    assert hosts.registry.resolve("linear@champion").version != published.version
+    hosts.registry.promote(f"linear@{published.version}", "champion")
     said = f"cannot serve linear@{published.version}"
     until(lambda: all(said in log for log in hosts.log()))
     assert all("contents are not what was written" in log for log in hosts.log())

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 import numen
-from numen.control import client, datasets, graphql, keys, models, openapi
+from numen.control import client, datasets, evaluation, graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.control.jobs import Queue
 from numen.control.jobs import routes as jobs
@@ -30,6 +30,7 @@ from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, Numen
 from numen.core.message import Origin
 from numen.core.observe import logger, origin
 from numen.core.settings import Settings
+from numen.play import PAGES
 from numen.registry import Registry
 from numen.serve.service import Service
 from numen.transport import encoding, metrics, predict, rest_v1, rest_v2, sharing
@@ -71,7 +72,8 @@ def build(
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
     app.include_router(jobs.router(desk))
-    app.include_router(datasets.router(registry))
+    app.include_router(datasets.router(registry, settings))
+    app.include_router(evaluation.router(registry, settings))
     app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
     app.include_router(keys.router(registry))
     app.include_router(client.router())
@@ -110,6 +112,8 @@ def _add_pages(app: FastAPI, service: Service) -> None:
             swagger_css_url="/docs/assets/swagger-ui.css",
             swagger_favicon_url="/docs/assets/favicon-32x32.png",
         )
+
+    app.mount("/play", StaticFiles(directory=PAGES, html=True))
 
     if (_CONSOLE / "index.html").is_file():
         _add_console(app, StaticFiles(directory=_CONSOLE, html=True))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -105,8 +105,13 @@ class Blobs:
             return (self._local / kind / _plain(digest)).is_dir()
         return self._marker(kind, digest) is not None
 
-    def path(self, kind: str, digest: str) -> Path:
+    def path(self, kind: str, digest: str, check: Callable[[Path], object] | None = None) -> Path:
         """A local path of the folder's contents, fetched first where it lies elsewhere.
+
+        Args:
+            kind: Its kind.
+            digest: Its digest.
+            check: Raises where what was fetched is not what it must be; no copy is kept then.
 
         Raises:
             NotFound: There is no such folder.
@@ -133,13 +138,16 @@ class Blobs:
                     self._fs.get_file(f"{self._remote(kind, digest)}/{name}", str(place))
                 except FileNotFoundError as error:
                     raise CorruptBundle(f'blobs: {kind} {digest}: "{name}" is lost') from error
+            if check is not None:
+                check(folder)
 
         with self._reached():
             return self._copies.take(kind, _plain(digest), fetch)
 
     def forget(self, kind: str, digest: str) -> bool:
-        """Takes away the copy of what lies elsewhere; whether there was one."""
-        return self._local is None and self._copies.forget(kind, _plain(digest))
+        """Takes away the copy of what lies elsewhere; whether it does."""
+        self._copies.forget(kind, _plain(digest))
+        return self._local is None
 
     def remove(self, kind: str, digest: str) -> None:
         """Removes the folder; nothing happens if it is not there."""

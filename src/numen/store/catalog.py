@@ -309,8 +309,20 @@ class Catalog:
 
     # Datasets
 
-    def add_dataset(self, name: str, digest: str, source: str) -> DatasetVersion:
-        """Adds the next version of a dataset; the same digest as the newest adds nothing."""
+    def add_dataset(
+        self, name: str, digest: str, source: str, after: int | None = None
+    ) -> DatasetVersion:
+        """Adds the next version of a dataset; the same digest as the newest adds nothing.
+
+        Args:
+            name: The dataset's.
+            digest: Of its contents.
+            source: Where they come from.
+            after: The version that must be the newest; any when None.
+
+        Raises:
+            Conflict: Another version was added after that one.
+        """
         with self.database.change() as connection:
             newest = connection.execute(
                 sa.select(_datasets)
@@ -321,6 +333,12 @@ class Catalog:
             if newest is not None and newest.digest == digest:
                 connection.rollback()
                 return DatasetVersion(*newest)
+            if after is not None and (newest is None or newest.version != after):
+                there = newest.version if newest else 0
+                raise Conflict(
+                    f"dataset {name}: expected version {after} to be the newest, found {there}",
+                    hint=f"add to {name}@{there}",
+                )
             added = DatasetVersion(
                 name, newest.version + 1 if newest else 1, digest, source, _now()
             )

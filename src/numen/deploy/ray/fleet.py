@@ -1,12 +1,14 @@
 """A deployment's replicas as its supervisor sees them: started, asked, lost, let go.
 
 Ray takes a dead node for living for some fifteen seconds, and would place actors on it. Here a
-replica that does not say how it is, twice running, is lost, and its node is avoided for a while.
+replica that does not say how it is, while its port is closed or several times running, is lost, and
+its node is avoided for a while.
 """
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 import uuid
 from collections.abc import Mapping
@@ -18,17 +20,21 @@ from numen.deploy.ray.plan import NAMESPACE, Orders, actor_name
 from numen.deploy.ray.replica import Replica
 
 _log = logger(__name__)
-# Seconds that a replica is given to say how it is, and how often it may fail to.
-_PATIENCE: Final = 1.0
-_STRIKES: Final = 2
+# Seconds that a replica is given to say how it is, and how often it may fail to. Whether its port
+# is closed is asked so long.
+_PATIENCE: Final = 0.5
+_STRIKES: Final = 3
+_KNOCK: Final = 0.2
 # Seconds for which the node of a lost replica is avoided; Ray knows better by then.
 _AVOIDED: Final = 30.0
 # Seconds after which one that says nothing since it was started is given up, or is taken to wait
 # for room on the cluster.
 _UNHEARD: Final = 60.0
 _WAITS: Final = 15.0
-# Seconds before another is started when one died that never said anything.
-_PAUSE: Final = 5.0
+# Seconds before another is started when one died that never said anything, and how many of these
+# in a row are no accident, such as Ray's choosing a node that is dead.
+_PAUSE: Final = 3.0
+_DIED: Final = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +140,7 @@ class Fleet:
 
     Attributes:
         members: They, by slot.
-        error: Why the last that could not be started could not be.
+        error: Why none can be started, where that is so.
     """
 
     def __init__(self, name: str):
@@ -143,6 +149,7 @@ class Fleet:
         self._name = name
         self._avoided: dict[str, float] = {}
         self._due = 0.0
+        self._died = 0
 
     @property
     def staying(self) -> list[Member]:
@@ -216,7 +223,7 @@ class Fleet:
         now = time.monotonic()
         heard = {one.state["node"] for one in self.staying if one.state and not one.strikes}
         for member in self.staying:
-            if member.strikes >= _STRIKES:
+            if member.strikes >= _STRIKES or (member.strikes and _is_closed(member)):
                 node = member.state["node"]
                 _log.error("replica %s on node %s is lost", member.slot, node[:6])
                 if node not in heard:
@@ -242,14 +249,18 @@ class Fleet:
         import ray
 
         try:
-            member.state = ray.get(said, timeout=0.05)
-            member.strikes = 0
+            state = ray.get(said, timeout=0.05)
+            if not member.state:
+                self._died, self.error = 0, ""
+            member.state, member.strikes = state, 0
         except ray.exceptions.ActorDiedError as error:
             # Its process ended, and its node lived to tell: another one may go there.
-            self.error = f"replica {member.slot}: {error}".partition("\n")[0]
-            _log.error("%s", self.error)
+            why = f"replica {member.slot}: {error}".partition("\n")[0]
+            _log.error("%s", why)
             if not member.state:
+                self._died += 1
                 self._due = time.monotonic() + _PAUSE
+                self.error = why if self._died >= _DIED else ""
             self._forget(member)
         except ray.exceptions.RayError:
             member.strikes += bool(member.state)
@@ -260,3 +271,15 @@ class Fleet:
         with contextlib.suppress(Exception):  # it may be dead, or Ray may take it for dead
             ray.kill(member.actor)
         self.members.remove(member)
+
+
+def _is_closed(member: Member) -> bool:
+    """Whether nobody listens on a replica's port, as far as its machine still says so."""
+    host, _, port = member.state["address"].removeprefix("http://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port or 0)), _KNOCK).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass
+    return False

@@ -75,13 +75,16 @@ class Supervisor:
             *packed: They, each uint8[bytes].
 
         Returns:
-            The revision by which `status` speaks of them.
+            The revision by which `status` speaks of them; 0 where a bundle that was here when
+            `lacks` was asked is not any more.
         """
-        for digest, content in zip(digests, packed, strict=True):
-            _write(self._file(digest), memoryview(content))
-        revision = self._orders.revision + 1 if self._orders else 1
-        orders = msgspec.structs.replace(orders, revision=revision)
         with self._lock:
+            for digest, content in zip(digests, packed, strict=True):
+                _write(self._file(digest), memoryview(content))
+            if self.lacks(orders.plan.digests):
+                return 0
+            revision = self._orders.revision + 1 if self._orders else 1
+            orders = msgspec.structs.replace(orders, revision=revision)
             self._before = self._before or self._orders
             self._follow(orders)
             self._error = self._fleet.error = ""
@@ -145,7 +148,7 @@ class Supervisor:
         self._grow(new, old)
         self._shrink(new, old)
         self._bring(new)
-        if self._is_settled():
+        if self._before is not None and self._is_settled():
             self._before = None
             self._carry(self._orders)
 

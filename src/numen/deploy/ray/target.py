@@ -114,13 +114,8 @@ class RayTarget:
         with self._joined() as ray:
             supervisor = _find(ray, plan.name) or _start(ray, plan.name)
             orders = self._orders(plan, ray.get(supervisor.secret.remote()))
-            lacking = ray.get(supervisor.lacks.remote(plan.digests))
-            note(f"carrying {len(lacking)} bundles" if lacking else "the bundles are there")
-            packed = [
-                ray.put(np.frombuffer(cluster.pack(folder / _place(digest)), np.uint8))
-                for digest in lacking
-            ]
-            ray.get(supervisor.deploy.remote(orders, tuple(lacking), *packed))
+            while not _handed_over(ray, supervisor, orders, folder, note):
+                pass  # another one deployed at the same time
             return _settled(ray, supervisor, note)
 
     def status(self, note: Note) -> dict[str, Any]:
@@ -234,6 +229,17 @@ def _start(ray: Any, name: str) -> Any:
         )
         .remote(name)
     )
+
+
+def _handed_over(ray: Any, supervisor: Any, orders: Orders, folder: Path, note: Note) -> bool:
+    """Brings a supervisor its orders, and the bundles that it lacks; whether it lacks none."""
+    lacking = ray.get(supervisor.lacks.remote(orders.plan.digests))
+    note(f"carrying {len(lacking)} bundles" if lacking else "the bundles are there")
+    packed = [
+        ray.put(np.frombuffer(cluster.pack(folder / _place(digest)), np.uint8))
+        for digest in lacking
+    ]
+    return bool(ray.get(supervisor.deploy.remote(orders, tuple(lacking), *packed)))
 
 
 def _settled(ray: Any, supervisor: Any, note: Note) -> dict[str, Any]:
