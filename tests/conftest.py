@@ -19,8 +19,13 @@ from parts import (
     start_server,
     stop,
 )
+from stores import Bucket, Postgres, programs
+from together import pytest_configure, pytest_make_parametrize_id, pytest_runtest_protocol
 
-__all__ = ["LABELS", "Live", "free_port", "linear_graph", "make_bundle", "start_server", "stop"]
+__all__ = [
+    "LABELS", "Live", "free_port", "linear_graph", "make_bundle", "pytest_configure",
+    "pytest_make_parametrize_id", "pytest_runtest_protocol", "start_server", "stop",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -38,6 +43,49 @@ def registry(settings: Settings) -> Iterator[Registry]:
     found = Registry.of(settings)
     yield found
     found.catalog.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A Postgres of the tests' own; skips where none is installed."""
+    where = programs()
+    if where is None:
+        pytest.skip("needs the programs of Postgres")
+    started = Postgres(where)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[Bucket]:
+    """A bucket behind S3's protocol, told to all by the usual variables."""
+    started = Bucket()
+    said = {**Bucket.ENVIRONMENT, "AWS_ENDPOINT_URL": started.endpoint}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in said.items():
+            environment.setenv(name, value)
+        yield started
+    started.close()
+
+
+@pytest.fixture(params=["disk", "shared"])
+def any_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """State on this disk, and on Postgres and S3: what holds of the one must of the other."""
+    home = str(tmp_path / "home")
+    if request.param == "disk":
+        return Settings(home=home)
+    postgres: Postgres = request.getfixturevalue("postgres")
+    bucket: Bucket = request.getfixturevalue("bucket")
+    return Settings(home=home, catalog=postgres.new(), blobs=bucket.new())
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_catalog(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new catalog, of either database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'catalog.db'}"
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.new()
 
 
 @pytest.fixture(scope="session")

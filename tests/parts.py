@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,20 +94,27 @@ class Live:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody takes before its server does.
+
+    The system gives connections ports above these, and each process of a run has its own eighth.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 10_000 + 8 * secrets.randbelow(2_700) + worker % 8
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def start_server(
-    home: Path, *arguments: str, wait: float = 60
+    home: Path, *arguments: str, wait: float = 120, environment: Mapping[str, str] | None = None
 ) -> tuple[str, subprocess.Popen[bytes]]:
     """Runs `numen serve` and waits until it is ready."""
     port = free_port()
     log = (home / "server.log").open("wb")
     process = subprocess.Popen(
         [sys.executable, "-m", "numen", "serve", *arguments, "--port", str(port)],
-        env={**os.environ, "NUMEN_HOME": str(home)},
+        env={**os.environ, "NUMEN_HOME": str(home), **(environment or {})},
         stdout=log,
         stderr=log,
     )
@@ -117,7 +126,7 @@ def start_server(
         raise AssertionError((home / "server.log").read_text()) from None
 
 
-def wait_ready(port: int, process: subprocess.Popen[bytes], wait: float = 60) -> str:
+def wait_ready(port: int, process: subprocess.Popen[bytes], wait: float = 120) -> str:
     """Waits until the server is ready and returns its address."""
     url = f"http://127.0.0.1:{port}"
     end = time.monotonic() + wait

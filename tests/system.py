@@ -1,4 +1,4 @@
-"""Installs the system programs that tests drive: a browser, a load generator, Node.
+"""Installs the system programs that tests drive: browser, load generator, Node, Postgres, builder.
 
 Run by `make test`. On Debian and its kin as root it installs what is missing; elsewhere it says
 what is not there, and the tests that need it skip.
@@ -10,14 +10,19 @@ import os
 import shutil
 import subprocess
 
+import stores
+
 PROGRAMS = {
     "chromium": "chromium", "wrk": "wrk", "h2load": "nghttp2-client",
     "node": "nodejs", "npm": "npm",
+    "buildah": "buildah", "mmdebstrap": "mmdebstrap", "promtool": "prometheus",
 }  # fmt: skip
 
 
 def main() -> None:
     missing = sorted({pkg for name, pkg in PROGRAMS.items() if shutil.which(name) is None})
+    if stores.programs() is None:
+        missing.append("postgresql")
     if not missing:
         return
     apt = shutil.which("apt-get")
@@ -31,8 +36,10 @@ def main() -> None:
     print(f"installing {', '.join(missing)}")
     subprocess.run([apt, "update", "-qq"], check=True, **quiet)
     subprocess.run(
-        [apt, "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, **quiet
-    )
+        [apt, "-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends",
+         *missing],
+        check=True, **quiet,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

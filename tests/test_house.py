@@ -107,7 +107,7 @@ UNWANTED = {
     ),
     "a path of one machine": "|".join(
         [r"(?<![\w.-])/" + r"work/", r"(?<![\w.-])/" + r"root/",
-         r"(?<![\w.-])/" + r"home/(?!(user|you|numen|app)\b)\w", r"(?<![\w.-])/" + r"Users/\w"]
+         r"(?<![\w.-])/" + r"home/(?!(user|you|numen|app|web_user)\b)\w", r"(?<![\w.-])/" + r"Users/\w"]
     ),
 }  # fmt: skip
 

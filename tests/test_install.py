@@ -31,7 +31,7 @@ def test_serving_needs_no_framework(tmp_path: Path) -> None:
 
     run(uv, "venv", "-q", "--python", sys.executable, venv)
     install = (uv, "pip", "install", "-q", "--python", python)
-    run(*install, "--require-hashes", "-r", ROOT / "requirements/serve.txt")
+    run(*install, "--require-hashes", "-r", ROOT / "src/numen/deploy/requirements/serve.txt")
     run(*install, "--no-deps", ROOT)
     linear_graph(tmp_path / "linear.onnx")
     numen = (python, "-m", "numen")

@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 
 from numen.core.bundle import Bundle
-from numen.core.errors import NotFound
+from numen.core.errors import CorruptBundle, NotFound
 from numen.core.reference import DEFAULT_ALIAS, Reference, check_alias, check_name
 from numen.core.settings import Settings
 from numen.store.blobs import Blobs
 from numen.store.catalog import Catalog, ModelVersion
+from numen.store.keyfile import KeyFile
 from numen.store.keys import Keys
 
 _KIND = "bundles"
@@ -56,18 +57,24 @@ class Model:
 
 
 class Registry:
-    """The published models of one catalog and one blob store, and the keys kept beside them."""
+    """The published models of one catalog and one blob store, and who was given keys.
 
-    def __init__(self, catalog: Catalog, blobs: Blobs):
+    Args:
+        catalog: Names, versions and aliases.
+        blobs: The bundles.
+        keys: The keys, where they are kept elsewhere than beside the names.
+    """
+
+    def __init__(self, catalog: Catalog, blobs: Blobs, keys: KeyFile | None = None):
         self.catalog = catalog
         self.blobs = blobs
-        self.keys = Keys(catalog.database)
+        self.keys = keys or Keys(catalog.database)
 
     @classmethod
     def of(cls, settings: Settings) -> Registry:
         """The registry that the settings name."""
-        blobs = Blobs(settings.blobs_url, cache=settings.home_path / "cache")
-        return cls(Catalog(settings.catalog_url), blobs)
+        keys = KeyFile(Path(settings.keys_file)) if settings.keys_file else None
+        return cls(Catalog(settings.catalog_url), Blobs.of(settings), keys)
 
     def publish(self, name: str, bundle: Bundle, alias: str | None = None) -> ModelVersion:
         """Publishes a bundle as the next version of `name`.
@@ -82,12 +89,13 @@ class Registry:
         Raises:
             InvalidInput: The name or alias may not be called so.
             CorruptBundle: The bundle on disk is not what it says.
+            NotReady: The catalog or the blobs are away; nothing was published.
         """
         check_name(name)
         if alias is not None:
             check_alias(alias)
         bundle = Bundle.open(bundle.path, bundle.digest)
-        if not self.blobs.has(_KIND, bundle.digest):
+        if not self.has(bundle.digest):
             # Beside the bundle, so that the blob store may rename it into place.
             copy = bundle.path.with_name(f".publish.{uuid.uuid4().hex}")
             try:
@@ -97,6 +105,14 @@ class Registry:
                 shutil.rmtree(copy, ignore_errors=True)
         size = sum(file.size for file in bundle.manifest.files)
         return self.catalog.add_version(name, bundle.digest, size, alias, DEFAULT_ALIAS)
+
+    def has(self, digest: str) -> bool:
+        """Whether a bundle is in the store, whatever it is called."""
+        return self.blobs.has(_KIND, digest)
+
+    def take(self, bundle: Bundle) -> None:
+        """Moves a bundle into the store, under no name yet."""
+        self.blobs.put(_KIND, bundle.digest, bundle.path)
 
     def names(self) -> list[str]:
         """Names of all models."""
@@ -131,8 +147,23 @@ class Registry:
         return self.model(ref.name).resolve(ref)
 
     def open(self, version: ModelVersion, *, verify: bool = True) -> Bundle:
-        """The bundle of a version, verified."""
-        return Bundle.open(self.blobs.path(_KIND, version.digest), version.digest, verify=verify)
+        """The bundle of a version, verified.
+
+        Raises:
+            NotFound: Its bytes are nowhere.
+            CorruptBundle: They are not what was published.
+            NotReady: They are not here yet, and the store is away.
+        """
+        try:
+            return self._open(version.digest, verify)
+        except (CorruptBundle, NotFound):
+            if not self.blobs.forget(_KIND, version.digest):
+                raise  # it was no copy
+        return self._open(version.digest, verify)
+
+    def _open(self, digest: str, verify: bool) -> Bundle:
+        path = self.blobs.path(_KIND, digest, lambda fetched: Bundle.open(fetched, digest))
+        return Bundle.open(path, digest, verify=verify)
 
     def promote(self, reference: Reference | str, alias: str) -> ModelVersion:
         """Makes `alias` stand for what the reference stands for now.

@@ -21,6 +21,7 @@ from numen.api.measure import judge
 from numen.core.errors import Internal, NotReady
 from parts import free_port
 
+pytestmark = pytest.mark.alone
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 REQUESTS = [b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nrow%d" % i for i in range(5)]
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes"

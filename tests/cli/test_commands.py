@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from numen.cli import EXIT
 from numen.core.errors import codes
 from parts import linear_graph
+from stores import PASSWORD, Bucket, Postgres
 
 
 class Shell:
@@ -109,6 +111,25 @@ def test_doctor_says_where_settings_come_from(numen: Shell) -> None:
     found = numen.json("doctor")
     assert found["settings"]["home"]["from"] == "NUMEN_HOME"
     assert found["checks"]["catalog"].startswith("ok")
+    assert found["checks"]["blobs"].startswith("ok")
+
+
+def test_doctor_says_whether_stores_are_reached_and_no_password(
+    numen: Shell, postgres: Postgres, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMEN_CATALOG", postgres.new())
+    monkeypatch.setenv("NUMEN_BLOBS", bucket.new())
+    found = numen.json("doctor")
+    assert re.fullmatch(r"ok, 0 models, answers in [0-9.]+ ms", found["checks"]["catalog"])
+    assert re.fullmatch(r"ok, s3://.*, answers in [0-9.]+ ms", found["checks"]["blobs"])
+    assert found["settings"]["catalog"]["value"].startswith("postgresql://numen:***@127.0.0.1:")
+    monkeypatch.setenv("NUMEN_CATALOG", f"{postgres.url()}_gone")
+    monkeypatch.setenv("NUMEN_BLOBS", "s3://nowhere/x")
+    said = numen("doctor")
+    assert "does not exist" in said
+    assert PASSWORD not in said
+    assert "secret" not in said
+    assert "does not exist" in numen("models", "ls", status=EXIT["not_ready"])
 
 
 def test_data_is_added_listed_shown(numen: Shell, tmp_path: Path) -> None:

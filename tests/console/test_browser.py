@@ -27,6 +27,7 @@ SIZES = {"desktop": (1280, 800), "phone": (390, 844), "narrow": (360, 640)}
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
+    expect.set_options(timeout=30_000)  # its own 5 s are too few on a busy machine
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
@@ -92,7 +93,10 @@ def test_the_best_is_what_the_server_says(browser: Browser, live: Live) -> None:
         lambda r: answers.append(r.json()["outputs"][0]["data"]) if "/infer" in r.url else None,
     )
     draw(page, SEVEN)
-    page.wait_for_timeout(800)
+    known = -1
+    while known < len(answers) or not answers:  # until no more come
+        known = len(answers)
+        page.wait_for_timeout(800)
     said = answers[-1]
     expect(page.get_by_test_id("best")).to_have_text(re.compile(f"^{said.index(max(said))}"))
     page.context.close()
@@ -102,8 +106,10 @@ def test_clear_and_theme(browser: Browser, live: Live) -> None:
     page = open_page(browser, live.url)
     before = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     page.get_by_test_id("theme-toggle").click()
-    page.wait_for_timeout(300)
-    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != before
+    page.wait_for_function(
+        "(before) => getComputedStyle(document.documentElement).backgroundColor !== before",
+        arg=before,
+    )
     draw(page, SEVEN)
     expect(page.get_by_test_id("best")).to_have_text(re.compile(r"\d"))
     page.get_by_test_id("clear").click()

@@ -131,6 +131,7 @@ def test_a_subscription_follows_and_can_begin_in_the_middle(own: Live) -> None:
         ({"data": "sample:../../secret"}, 403, "data"),
         ({"data": "https://example.org/x.csv"}, 403, "data"),
         ({"data": "table", "body": "/models/net.keras"}, 403, "body"),
+        ({"data": "table", "on": "ray://elsewhere:10001"}, 403, "on"),
         ({"data": "table", "loss": "os:system"}, 403, "loss"),
         ({"data": "table", "params": {"weights": ["~/x"]}}, 403, "params.weights"),
         ({"data": "table", "augment": {"noise": {"from": "C:\\x"}}}, 403, "augment.noise.from"),

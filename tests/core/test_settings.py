@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from numen.core.errors import InvalidInput
-from numen.core.settings import Settings, load
+from numen.core.settings import Settings, hide_passwords, load
 
 FIELDS = [field.name for field in msgspec.structs.fields(Settings)]
 
@@ -118,3 +118,17 @@ def test_every_setting_is_documented() -> None:
     section = page.read_text(encoding="utf-8").partition("\n## Settings\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:se@cr/et@h:1/x", "postgresql://u:***@h:1/x"),
+        ("postgresql://u@h/x?password=s&sslmode=require", "postgresql://u@h/x?password=***&sslmode=require"),
+        ("sftp://u:s@h/models", "sftp://u:***@h/models"),
+        ("s3://bucket/prefix", "s3://bucket/prefix"),
+        ("/data/a:b@c", "/data/a:b@c"),
+    ],
+)  # fmt: skip
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert hide_passwords(url) == shown

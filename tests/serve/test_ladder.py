@@ -194,6 +194,7 @@ def test_who_waits_while_a_slow_batch_runs_is_told_at_the_deadline() -> None:
     asyncio.run(scene())
 
 
+@pytest.mark.alone
 def test_who_cannot_be_in_time_is_refused_before_it_queues() -> None:
     async def scene() -> None:
         batcher, _ = batcher_of(rungs(0.05))

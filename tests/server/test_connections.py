@@ -143,6 +143,7 @@ sys.stdin.readline()
 """
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.skipif(
     resource.getrlimit(resource.RLIMIT_NOFILE)[1] < MANY + 500, reason="too few open files allowed"
@@ -159,7 +160,7 @@ def test_ten_thousand_connections_are_held_and_all_are_served(one: Live) -> None
         ready.register(holder.stdout, selectors.EVENT_READ)
         begin = time.monotonic()
         while not ready.select(0.2):
-            assert time.monotonic() - begin < 120
+            assert time.monotonic() - begin < 240
             assert infer(one, "linear") == 200
         assert holder.stdout.readline() == "held\n"
         grown = memory(one.process.pid) - before

@@ -48,6 +48,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
 
 
 @pytest.fixture
+def settings(any_settings: Settings) -> Settings:
+    return any_settings
+
+
+@pytest.fixture
 def counted(settings: Settings) -> Iterator[Counted]:
     registry = Counted(Registry.of(settings))
     yield registry

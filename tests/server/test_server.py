@@ -207,6 +207,7 @@ def test_models_are_loaded_and_unloaded(serving: Live, made: list[Bundle]) -> No
     assert "contents are not what was written" in said["error"]
 
 
+@pytest.mark.alone
 def test_a_promotion_under_load_fails_nobody_and_is_quick(
     serving: Live, made: list[Bundle]
 ) -> None:
@@ -394,6 +395,7 @@ def test_requests_to_a_slow_model_still_run_together(tmp_path: Path) -> None:
     assert opened.ladder.best.pace.pays >= 64
 
 
+@pytest.mark.alone
 def test_sigterm_under_load_finishes_what_was_asked_and_exits_with_0(leaving: Live) -> None:
     body = json.dumps(
         {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [2.0]}]}

@@ -118,6 +118,7 @@ def test_load_and_unload_reach_all(pair: Live, made: list[Bundle]) -> None:
         assert [infer(pair, "coming") for _ in range(20)] == [status] * 20
 
 
+@pytest.mark.alone
 def test_a_killed_worker_is_missed_at_once_and_replaced(pair: Live) -> None:
     before = set(workers(pair))
     assert len(before) == 2

@@ -12,8 +12,9 @@ import fsspec
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from numen.core.errors import InvalidInput, NotFound
+from numen.core.errors import CorruptBundle, InvalidInput, NotFound
 from numen.store.blobs import Blobs
+from stores import Bucket
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -25,10 +26,13 @@ def folder_of(path: Path, text: str = "graph") -> Path:
     return path
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
     if request.param == "local":
         return Blobs(str(tmp_path / "blobs"), tmp_path / "cache")
+    if request.param == "s3":
+        bucket: Bucket = request.getfixturevalue("bucket")
+        return Blobs(bucket.new(), tmp_path / "cache")
     return Blobs(f"memory://{uuid.uuid4().hex}", tmp_path / "cache")
 
 
@@ -167,7 +171,7 @@ def test_many_readers_fetch_whole_copies(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert seen == [WHOLE] * 8
-    assert len(list((tmp_path / "cache" / "bundles").iterdir())) == 1
+    assert len(list((tmp_path / "cache" / "copies" / "bundles").iterdir())) == 1
 
 
 def _lose(base: str) -> None:
@@ -180,7 +184,7 @@ def _escape(base: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "error"), [(_lose, FileNotFoundError), (_escape, InvalidInput)], ids=["lost", "escape"]
+    ("harm", "error"), [(_lose, CorruptBundle), (_escape, InvalidInput)], ids=["lost", "escape"]
 )
 def test_a_fetch_that_fails_leaves_no_copy(
     away: tuple[Blobs, str], tmp_path: Path, harm: Callable[[str], None], error: type[Exception]

@@ -15,16 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from numen.core.errors import Conflict, NotFound, NumenError
-from numen.store.catalog import Catalog
-
-
-def address(folder: Path) -> str:
-    return f"sqlite:///{folder / 'catalog.db'}"
+from numen.store.catalog import Catalog, ModelVersion, Snapshot
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    found = Catalog(address(tmp_path))
+def catalog(any_catalog: str) -> Iterator[Catalog]:
+    found = Catalog(any_catalog)
     yield found
     found.close()
 
@@ -39,6 +35,21 @@ def test_versions_count_up_and_the_newest_is_not_added_twice(catalog: Catalog) -
     assert catalog.add_version("other", "sha256:a", 10, None).version == 1
     assert [v.version for v in catalog.versions("m")] == [1, 2, 3]
     assert catalog.models() == ["m", "other"]
+
+
+def test_a_catalog_can_be_made_to_hold_what_another_does(catalog: Catalog) -> None:
+    catalog.add_version("gone", "sha256:x", 1, "champion")
+    catalog.add_version("m", "sha256:y", 1, "champion")
+    versions = [ModelVersion("m", n, f"sha256:{n}", n, "2026-01-01T00:00:00Z") for n in (3, 7)]
+    held = Snapshot.of(zip(versions, ([], ["beta", "champion"]), strict=True))
+    before = catalog.revision()
+    catalog.replace(held)
+    found = catalog.snapshot()
+    assert (found.versions, found.aliases) == (held.versions, held.aliases)
+    assert found.revision > before
+    assert catalog.add_version("m", "sha256:z", 1, None).version == 8
+    with pytest.raises(Conflict):  # how its aliases moved here is forgotten with the rest
+        catalog.rollback("m", "champion")
 
 
 def test_an_alias_moves_with_the_version_it_is_for(catalog: Catalog) -> None:
@@ -60,19 +71,18 @@ def test_the_first_version_may_bring_an_alias_of_its_own(catalog: Catalog) -> No
     assert catalog.aliases("m") == {"champion": 1, "shadow": 2}
 
 
-def test_no_one_sees_a_version_without_its_alias(catalog: Catalog, tmp_path: Path) -> None:
+def test_no_one_sees_a_version_without_its_alias(catalog: Catalog) -> None:
     torn: list[tuple[int, int]] = []
     stop = threading.Event()
 
     def watch() -> None:
-        with sqlite3.connect(tmp_path / "catalog.db") as reader:
-            while not stop.is_set():
-                row = reader.execute(
+        while not stop.is_set():
+            with catalog.database.read() as reader:
+                row = reader.exec_driver_sql(
                     "select (select max(version) from model_versions), version from aliases"
-                ).fetchone()
-                if row is not None and row[0] != row[1]:
-                    torn.append(row)
-        reader.close()
+                ).first()
+            if row is not None and row[0] != row[1]:
+                torn.append(row)
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -218,27 +228,29 @@ def test_the_revision_stays_where_a_change_is_refused(
     assert filled.revision() == before
 
 
-def test_all_of_it_survives_a_reopening(filled: Catalog, tmp_path: Path) -> None:
+def test_all_of_it_survives_a_reopening(filled: Catalog, any_catalog: str) -> None:
     def all_of(catalog: Catalog) -> object:
         return catalog.versions("m"), catalog.aliases("m"), catalog.datasets(), catalog.revision()
 
     before = all_of(filled)
     filled.close()
-    again = Catalog(address(tmp_path))
+    again = Catalog(any_catalog)
     assert all_of(again) == before
     assert again.rollback("m", "shadow") == 1
     again.close()
 
 
 def test_sqlite_keeps_a_write_ahead_log_and_waits_for_the_disk(
-    catalog: Catalog, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    catalog = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
     with sqlite3.connect(tmp_path / "catalog.db") as reader:
         assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     reader.close()
     with catalog.database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+    catalog.close()
 
 
 @pytest.mark.parametrize("name", ["with space", "a#b", "a%20b", "ü", "a?b", "a@b:c"])
@@ -277,8 +289,10 @@ sys.exit(sum(os.waitstatus_to_exitcode(os.wait()[1]) != 0 for _ in range(8)))
 """
 
 
-def test_eight_processes_publish_on_a_new_catalog_and_none_is_lost(tmp_path: Path) -> None:
-    url = address(tmp_path / "new")
+def test_eight_processes_publish_on_a_new_catalog_and_none_is_lost(
+    any_catalog: str, tmp_path: Path
+) -> None:
+    url = any_catalog
     said = tmp_path / "said"
     said.mkdir()
     run = subprocess.run(

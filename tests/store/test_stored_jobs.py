@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from in_postgres import needs_postgres, postgres_catalog
 
 from numen.core.errors import Conflict, NotFound
 from numen.store.catalog import Catalog
@@ -17,13 +15,13 @@ RECIPE = {"name": "digits", "data": "mnist", "params": {"units": 8}}
 
 
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    found = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}")
+def catalog(any_catalog: str) -> Iterator[Catalog]:
+    found = Catalog(any_catalog)
     yield found
     found.close()
 
 
-def story(catalog: Catalog) -> None:
+def test_queued_run_stopped_and_taken_up_again(catalog: Catalog) -> None:
     jobs = Jobs(catalog.database)
     first, second, other = (
         jobs.add(RECIPE, place, "jobs/{id}", "", trusted=True) for place in ("a", "a", "b")
@@ -31,11 +29,12 @@ def story(catalog: Catalog) -> None:
     assert first.folder == f"jobs/{first.id}"
     assert (first.model, first.recipe, first.state) == ("digits", RECIPE, "queued")
     assert jobs.all() == [first, second, other]
-    assert jobs.claim(first.id, 1)
-    assert not jobs.claim(first.id, 1)  # it runs
-    assert not jobs.claim(second.id, 1)  # one runs there
-    assert jobs.claim(other.id, 1)
-    assert jobs.claim(second.id, 2)
+    assert not jobs.claim(first.id, "b", "", 1)  # it was asked for on a machine, and is of it
+    assert jobs.claim(first.id, "a", first.folder, 1)
+    assert not jobs.claim(first.id, "a", "", 1)  # it runs
+    assert not jobs.claim(second.id, "a", "", 1)  # one runs there
+    assert jobs.claim(other.id, "b", "", 1)
+    assert jobs.claim(second.id, "a", "", 2)
     running = jobs.get(first.id)
     assert (running.state, running.runs, running.over) == ("running", 1, False)
     assert running.started is not None
@@ -57,20 +56,49 @@ def story(catalog: Catalog) -> None:
     assert [job.id for job in jobs.all(("running",), "a")] == [second.id]
 
 
-def test_queued_run_stopped_and_taken_up_again(catalog: Catalog) -> None:
-    story(catalog)
-
-
 def test_of_many_who_claim_one_gets_it(catalog: Catalog) -> None:
     jobs = Jobs(catalog.database)
     ids = [jobs.add(RECIPE, "a", "{id}", "", trusted=False).id for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        claimed = list(pool.map(lambda id_: jobs.claim(id_, 2), ids * 4))
+        claimed = list(pool.map(lambda id_: jobs.claim(id_, "b", "", 2), ids * 4))
     assert sum(claimed) == 2
     assert len(jobs.all(("running",))) == 2
 
 
-@needs_postgres
-def test_jobs_in_postgres_as_well() -> None:
-    with postgres_catalog() as catalog:
-        story(catalog)
+def test_a_run_that_falls_silent_is_taken_over_and_can_do_no_more(catalog: Catalog) -> None:
+    jobs = Jobs(catalog.database)
+    id_ = jobs.add(RECIPE, "a", "", "", trusted=False).id
+    tied = jobs.add(RECIPE, "a", "", "", trusted=True).id
+    for each in (id_, tied):
+        assert jobs.claim(each, "a", "there", 2)
+    before = catalog.revision()
+    assert jobs.beat(id_, 1)
+    assert catalog.revision() == before, "a sign of life is no news"
+    assert jobs.beats() == [(id_, 1, 1)], "who is tied to a machine waits for it"
+    assert not jobs.take_back(id_, 1, 0), "it was heard since"
+    assert jobs.take_back(id_, 1, 1)
+    assert not jobs.take_back(id_, 1, 1)
+    assert (jobs.get(id_).state, jobs.get(id_).place) == ("queued", "a")
+    assert jobs.claim(id_, "b", "here", 1)
+    found = jobs.get(id_)
+    assert (found.place, found.folder, found.runs) == ("b", "here", 2)
+    # The first run comes back.
+    assert not jobs.beat(id_, 1)
+    with pytest.raises(Conflict, match="run 2 counts, received one of run 1"):
+        jobs.move(id_, ("running",), "finished", run=1)
+    assert jobs.beat(id_, 2)
+    jobs.cancel(id_)
+    assert jobs.take_back(id_, 2, 1)
+    assert jobs.get(id_).state == "cancelled"
+
+
+def test_what_silences_host_after_host_has_failed(catalog: Catalog) -> None:
+    jobs = Jobs(catalog.database)
+    id_ = jobs.add(RECIPE, "a", "", "", trusted=False).id
+    for run in range(1, 6):
+        assert jobs.claim(id_, f"host {run}", "", 1)
+        assert jobs.take_back(id_, run, 0)
+    found = jobs.get(id_)
+    assert found.state == "failed"
+    assert found.error is not None
+    assert "begun 5 times" in found.error["error"]

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from in_postgres import needs_postgres, postgres_catalog
 
 from numen.core.errors import InvalidInput, NotFound
 from numen.core.key import Key, digest
 from numen.store.catalog import Catalog
-from numen.store.keys import Keys
+from numen.store.keys import Keys, follow
 
 
 @pytest.fixture
@@ -29,8 +28,8 @@ def catalog(url: str) -> Iterator[Catalog]:
     found.close()
 
 
-def story(catalog: Catalog) -> None:
-    """What holds on every database."""
+def test_keys_are_made_listed_and_taken_back(any_catalog: str) -> None:
+    catalog = Catalog(any_catalog)
     keys = Keys(catalog.database)
     before = catalog.revision()
     assert keys.all() == []
@@ -57,16 +56,17 @@ def story(catalog: Catalog) -> None:
     assert catalog.revision() == before
     again = {key.id: key for key in Keys(catalog.database).all()}
     assert again == {first.id: revoked, second.id: second}
+    catalog.close()
 
 
-def test_keys_are_made_listed_and_taken_back(catalog: Catalog) -> None:
-    story(catalog)
-
-
-@needs_postgres
-def test_in_postgres_as_well() -> None:
-    with postgres_catalog() as catalog:
-        story(catalog)
+def test_keys_that_were_made_elsewhere_take_the_place_of_all(catalog: Catalog, tmp_path) -> None:
+    keys = Keys(catalog.database)
+    keys.create("mine")
+    other = Catalog(f"sqlite:///{tmp_path}/other.db")
+    made = [Keys(other.database).create(name, models=["m"])[0] for name in ("a", "b")]
+    keys.replace(made)
+    assert sorted(keys.all(), key=lambda key: key.name) == made
+    other.close()
 
 
 def test_a_secret_is_not_taken_for_an_id_nor_said_again(catalog: Catalog) -> None:
@@ -112,7 +112,7 @@ def test_who_follows_sees_every_change(catalog: Catalog) -> None:
                 await asyncio.sleep(0.005)
 
     async def main() -> None:
-        following = asyncio.create_task(keys.follow(seen.append, 0.01))
+        following = asyncio.create_task(follow(keys, seen.append, 0.01))
         for count in range(1, 4):
             await asyncio.to_thread(keys.create, f"k{count}")
             await until(count)
@@ -132,7 +132,7 @@ def test_a_database_that_is_away_leaves_keys_as_they_are(catalog: Catalog, tmp_p
     seen: list[list[Key]] = []
 
     async def main() -> None:
-        following = asyncio.create_task(keys.follow(seen.append, 0.01))
+        following = asyncio.create_task(follow(keys, seen.append, 0.01))
         async with asyncio.timeout(20):
             while not seen:
                 await asyncio.sleep(0.005)

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from numen.cluster import pack
 from numen.core.errors import InvalidInput
 from numen.data.dataset import Dataset
 from numen.train.cluster import Cluster
-from numen.train.node import open_there, pack, parcel_of
+from numen.train.node import open_there, parcel_of
 
 HAS_RAY = find_spec("ray") is not None
 

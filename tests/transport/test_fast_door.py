@@ -300,6 +300,7 @@ def test_a_client_may_leave_at_any_moment(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.alone
 def test_an_idle_connection_is_closed_but_not_one_that_speaks(
     bundle: Bundle, registry: Registry
 ) -> None:

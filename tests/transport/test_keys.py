@@ -30,6 +30,7 @@ V1 = {"instances": image(1).tolist()}
 EXAMPLES = {"examples": [{"image": image(1).ravel().tolist()}]}
 GRAPHQL = "/graphql?query=%7Bmodels%7Bname%7D%7D"
 INFER = infer_json(image(1))
+ROWS = {"rows": [{"value": "text", "label": "x"}]}
 
 # Method, path, body, the action it takes, and whether it is for one model.
 DOORS: list[tuple[str, str, Any, str, bool]] = [
@@ -75,12 +76,14 @@ DOORS: list[tuple[str, str, Any, str, bool]] = [
     ("POST", "/api/models/linear/aliases/fresh/rollback", None, "manage", True),
     ("GET", "/metrics", None, "read", False),
     ("GET", "/api/datasets", None, "read", False),
+    ("POST", "/api/datasets/mnist/rows", ROWS, "manage", False),
+    ("POST", "/api/models/linear/evaluate", {"data": "mnist"}, "manage", True),
     ("GET", "/api/keys", None, "manage", False),
     ("DELETE", "/api/keys/00000000", None, "manage", False),
     ("POST", "/api/keys", {"name": "x"}, "manage", False),
 ]
 OPEN = ["/", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json", "/healthz", "/nothing",
-        "/v2/health/live", "/v2/health/ready"]  # fmt: skip
+        "/v2/health/live", "/v2/health/ready", "/play/digit-duel/"]  # fmt: skip
 by_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: f"{door[0]} {door[1]}")
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from numen.api.workspace import registry
 from numen.core import plugins
-from numen.core.errors import Conflict, InvalidInput
+from numen.core.errors import InvalidInput
 from numen.core.reference import Reference
 from numen.deploy.base import Files, Note, Shipped, Target
-
-# Names what was written, so that the next rendering replaces that and nothing else.
-MARKER: Final = ".numen-deploy.json"
+from numen.deploy.folder import write
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +51,36 @@ def target(name: str, options: Mapping[str, Any]) -> Target:
                 f'{name}: "{option}" is no option', hint=f"known: {', '.join(known)}", field=option
             )
     try:
-        return made(msgspec.convert(dict(options), made.options, strict=False))
+        said = msgspec.convert(dict(options), made.options, strict=False)
     except msgspec.ValidationError as error:
-        raise InvalidInput(f"{name}: {error}") from error
+        raise _refused(name, made.options, options, str(error)) from error
+    return made(said)
+
+
+def choices(type_: Any) -> list[str]:
+    """What an option of this type may be, where it is one of several words."""
+    bare = getattr(type_, "__origin__", type_) if hasattr(type_, "__metadata__") else type_
+    return [str(each) for each in get_args(bare) if each] if get_origin(bare) is Literal else []
+
+
+def _refused(name: str, kind: Any, options: Mapping[str, Any], said: str) -> InvalidInput:
+    """Msgspec's words, with the option's name and what was received."""
+    what, _, where = said.partition(" - at `$.")
+    option = where.rstrip("`").partition(".")[0].partition("[")[0]
+    expected = what[:1].lower() + what[1:].partition(", got")[0].replace("`", "")
+    field = {each.name: each for each in msgspec.structs.fields(kind)}.get(option)
+    if field is not None and (known := choices(field.type)):
+        expected = f"expected one of {', '.join(known)}"
+    elif field is not None and "regex" in expected and (shown := _examples(field.type)):
+        expected = f"expected such as {' or '.join(shown)}"
+    return InvalidInput(
+        f'{name}: {option}: {expected}, received "{options.get(option)}"', field=option
+    )
+
+
+def _examples(type_: Any) -> list[str]:
+    metas = getattr(type_, "__metadata__", ())
+    return [str(each) for meta in metas for each in meta.examples or ()]
 
 
 def render(to: Target, references: Iterable[str]) -> Files:
@@ -97,7 +120,7 @@ def deploy(
     to = target(name, options or {})
     folder = folder or Path("deploy") / name
     files = render(to, references)
-    _write(folder, files)
+    write(folder, files)
     real = to.applies if apply is None else apply
     return Deployed(folder, tuple(sorted(files)), to.apply(folder, note) if real else None)
 
@@ -106,57 +129,10 @@ def _shipped(references: Iterable[str]) -> list[Shipped]:
     found = registry()
     models = []
     for reference in map(Reference.parse, references):
-        version = found.resolve(reference)
-        models.append(Shipped(reference, version, found.open(version)))
+        model = found.model(reference.name)
+        version = model.resolve(reference)
+        aliases = tuple(a for a, number in model.aliases.items() if number == version.version)
+        models.append(Shipped(reference, version, found.open(version), aliases))
     if not models:
         raise InvalidInput("deploy: expected at least one model", hint="numen models ls shows all")
     return models
-
-
-def _write(folder: Path, files: Files) -> None:
-    """Writes files to a folder; what an earlier rendering left there and this has not is removed.
-
-    Raises:
-        Conflict: The folder holds files that did not come from here.
-    """
-    before = _before(folder)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        for path, content in files.items():
-            place = partial / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, bytes):
-                place.write_bytes(content)
-            elif content.is_dir():
-                shutil.copytree(content, place)
-            else:
-                shutil.copyfile(content, place)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in before | {Path(path).parts[0] for path in files}:
-            old, new = folder / name, partial / name
-            shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-            if new.exists():
-                new.rename(old)
-        written = sorted({Path(path).parts[0] for path in files})
-        (folder / MARKER).write_text(json.dumps(written))
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _before(folder: Path) -> set[str]:
-    """What an earlier rendering wrote, at the top of the folder."""
-    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if folder.exists() and not folder.is_dir():
-        raise Conflict(f"{folder} is a file", hint="choose another folder with --out")
-    if MARKER not in there:
-        if there:
-            raise Conflict(
-                f"{folder} holds files that numen did not write", hint="choose another with --out"
-            )
-        return set()
-    try:
-        names = msgspec.json.decode((folder / MARKER).read_bytes(), type=set[str])
-    except msgspec.DecodeError as error:
-        raise Conflict(f"{folder / MARKER} cannot be read: {error}", hint="remove it") from error
-    return {name for name in names if name in there}

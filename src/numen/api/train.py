@@ -67,7 +67,8 @@ def train(
         checkpoints: Where it keeps how far it is; a place of the recipe's and the data's by
             default.
         on: `ray` trains on a Ray cluster (`RAY_ADDRESS`, else one started here) and brings the
-            model back; an address such as `ray://…` names the cluster.
+            model back; an address such as `ray://…` names the cluster; as the recipe says
+            when empty.
         **options: Fields of the recipe (`epochs`, `optimizer`, …); others are the family's.
 
     Raises:
@@ -76,6 +77,8 @@ def train(
     """
     told = progress or Silent()
     plan = plan_of(recipe, family, name, options)
+    # Where a model is trained is no part of what it is.
+    on, plan = on or plan.on, msgspec.structs.replace(plan, on="")
     dataset, plan = data_of(plan, data, told)
     if on:
         bundle, stopped = _on_cluster(dataset, plan, on, told, resume)

@@ -124,6 +124,7 @@ def tune(
         Conflict: Another process drives the study.
     """
     plan = plan_of(recipe, family, name, options)
+    on, plan = on or plan.on, msgspec.structs.replace(plan, on="")
     refuse(plan, "select")  # trials would be judged with all columns
     dataset, plan = data_of(plan, data, progress or Silent())
     plan = with_version(plan)  # one network for all trials, whatever is published meanwhile

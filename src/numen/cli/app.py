@@ -21,6 +21,7 @@ from numen.cli import (
     label,
     models,
     overall,
+    play,
     predict,
     quality,
     serve,
@@ -62,6 +63,7 @@ app.command("importance")(overall.importance)
 app.command("compress")(quality.compress)
 app.command("publish")(models.publish)
 app.command("serve")(serve.serve)
+app.command("play")(play.play)
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
 app.command("export")(export.export)

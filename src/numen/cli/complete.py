@@ -62,3 +62,10 @@ def job_ids(incomplete: str) -> list[str]:
 
         found = [job.id for job in Jobs(registry().catalog.database).all()]
     return [id_ for id_ in found if id_.startswith(incomplete)]
+
+
+def games(incomplete: str) -> list[str]:
+    """The games that come with numen."""
+    from numen.play import GAMES
+
+    return [name for name in GAMES if name.startswith(incomplete)]

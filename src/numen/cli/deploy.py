@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,14 +43,20 @@ def _command(name: str) -> Any:
     target = plugins.load("numen.targets", name)
     options = {field.name: field for field in msgspec.structs.fields(target.options)}
 
-    def run(models: list[str], out: str, apply: bool, json_: bool, **given: Any) -> None:
-        said = {key: value for key, value in given.items() if value is not None}
-        _run(name, models, out or None, said, apply, json_)
+    verbs: tuple[str, ...] = getattr(target, "verbs", ())
 
-    run.__doc__ = inspect.cleandoc(target.__doc__ or "").partition("\n")[0]
+    def run(models: list[str] | None, out: str, apply: bool, json_: bool, **given: Any) -> None:
+        said = {key: value for key, value in given.items() if value is not None}
+        asked = [verb for verb in verbs if said.pop(verb, False)]
+        if asked:
+            _ask(name, asked[0], said, json_)
+        else:
+            _run(name, models or [], out or None, said, apply, json_)
+
+    run.__doc__ = _first_line(target)
     run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
-            _parameter("models", list[str], ..., typer.Argument(
+            _parameter("models", list[str] | None, None, typer.Argument(
                 help="What to deploy.", autocompletion=references)),
             _parameter("out", str, "", typer.Option(
                 help=f"Where to write; deploy/{name} by default, - prints.")),
@@ -59,12 +64,18 @@ def _command(name: str) -> Any:
                 help="Make it real, or only write it down.")),
             _parameter("json_", bool, False, typer.Option(
                 "--json", help="Print JSON for programs.")),
+            *(_parameter(verb, bool, False, typer.Option(
+                f"--{verb}", help=_first_line(getattr(target, verb)))) for verb in verbs),
             *(_flag(field) for field in options.values()),
         ]
     )  # fmt: skip
     one = typer.Typer(add_completion=False)
     one.command(name)(run)
     return typer.main.get_command(one)
+
+
+def _first_line(thing: Any) -> str:
+    return inspect.cleandoc(thing.__doc__ or "").partition("\n")[0]
 
 
 def _parameter(name: str, type_: Any, default: Any, how: Any) -> inspect.Parameter:
@@ -76,17 +87,22 @@ def _parameter(name: str, type_: Any, default: Any, how: Any) -> inspect.Paramet
 
 
 def _flag(field: Any) -> inspect.Parameter:
-    """An option as a flag; what is not said stays the target's own default."""
-    type_, meta = field.type, ""
-    if hasattr(type_, "__metadata__"):
-        meta = next((m.description or "" for m in type_.__metadata__), "")
-        type_ = type_.__origin__
-    shown = field.default if field.default not in ("", msgspec.NODEFAULT) else False
-    how: Callable[..., Any] = typer.Option
-    return _parameter(
-        field.name, (bool if type_ is bool else str) | None, None,
-        how(help=meta, show_default=str(shown) if shown is not False else False),
-    )  # fmt: skip
+    """An option as a flag with the target's own default; what it may be, the target judges."""
+    from numen.api.deploy import choices
+
+    type_, words = field.type, choices(field.type)
+    said = [m.description for m in getattr(type_, "__metadata__", ()) if m.description]
+    default = field.default
+    if getattr(type_, "__origin__", type_) is not bool:
+        type_, default = str | None, None if default in ("", None) else str(default)
+    offered: Any = (
+        (lambda incomplete: [w for w in words if w.startswith(incomplete)]) if words else None
+    )
+    how = typer.Option(
+        help=" ".join([*said, f"({', '.join(words)})" if words else ""]).strip(),
+        autocompletion=offered,
+    )
+    return _parameter(field.name, getattr(type_, "__origin__", type_), default, how)
 
 
 def _run(
@@ -95,7 +111,7 @@ def _run(
     from numen.api.deploy import deploy, render, target
 
     if out == "-":
-        _print(render(target(name, options), models))
+        _print(render(target(name, options), models), json_)
         return
     with show.err.status("rendering") as status:
         done = deploy(
@@ -110,8 +126,42 @@ def _run(
         show.out.print(f"  {key:<12} {escape(show.number(value))}")
 
 
-def _print(files: Any) -> None:
-    """Prints what was rendered; YAML so that it is one stream of documents."""
-    for path, content in sorted(files.items()):
-        if isinstance(content, bytes):
-            typer.echo(f"# {path}\n{content.decode()}")
+def _ask(name: str, verb: str, options: dict[str, Any], json_: bool) -> None:
+    """What a target does without models, such as saying what it has deployed."""
+    from numen.api.deploy import target
+
+    with show.err.status(verb) as status:
+        said = getattr(target(name, options), verb)(lambda step: status.update(escape(step)))
+    if json_:
+        show.print_json(said)
+        return
+    for key, value in said.items():
+        many = value if isinstance(value, list) else [value]
+        for each in many:
+            line = (
+                "  ".join(map(show.number, filter(None, each.values())))
+                if isinstance(each, dict)
+                else show.number(each)
+            )
+            show.out.print(f"  {key:<12} {escape(line)}", soft_wrap=True)
+
+
+def _print(files: Any, json_: bool) -> None:
+    """Prints what was rendered, of other than text only the name; YAML is one stream."""
+    texts = {path: _text(content) for path, content in sorted(files.items())}
+    if json_:
+        show.print_json({"files": texts})
+        return
+    for path, text in texts.items():
+        if text is None:
+            typer.echo(f"# {path} is not text")
+            continue
+        apart = path.endswith((".yaml", ".yml")) and not text.startswith("---")
+        typer.echo(f"{'---' + chr(10) if apart else ''}# {path}\n{text}")
+
+
+def _text(content: Any) -> str | None:
+    try:
+        return content.decode() if isinstance(content, bytes) else None
+    except UnicodeDecodeError:
+        return None

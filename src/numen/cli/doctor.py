@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import platform
 import shutil
+import time
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Any, Final
 
 import numen
 from numen.cli import show
@@ -26,7 +29,7 @@ def doctor(as_json: show.Json = False) -> None:
     packages = {extra: _version(package) for extra, package in _EXTRAS.items()}
     checks = _checks(current)
     if as_json:
-        values = {n: {"value": getattr(current, n), "from": o} for n, o in origin.items()}
+        values = {n: {"value": _shown(current, n), "from": o} for n, o in origin.items()}
         show.print_json(
             {"numen": numen.__version__, "settings": values, "extras": packages, "checks": checks}
         )
@@ -34,7 +37,7 @@ def doctor(as_json: show.Json = False) -> None:
     show.out.print(
         f"numen {numen.__version__} on Python {platform.python_version()}, {platform.platform()}"
     )
-    rows = ((name, str(getattr(current, name)), source) for name, source in origin.items())
+    rows = ((name, str(_shown(current, name)), source) for name, source in origin.items())
     show.table(("setting", "value", "from"), rows)
     show.table(
         ("extra", "installed"),
@@ -45,6 +48,38 @@ def doctor(as_json: show.Json = False) -> None:
         show.out.print(f"{'[green]✓[/]' if good else '[red]✗[/]'} {name}: {result}")
 
 
+def _ask_catalog(current: settings.Settings) -> tuple[str, float]:
+    from numen.store.catalog import Catalog
+
+    catalog = Catalog(current.catalog_url)
+    try:
+        count = len(catalog.models())
+        begin = time.perf_counter()
+        catalog.revision()
+        return f"{count} models", time.perf_counter() - begin
+    finally:
+        catalog.close()
+
+
+def _ask_blobs(current: settings.Settings) -> tuple[str, float]:
+    from numen.store.blobs import Blobs
+
+    blobs = Blobs.of(current)
+    blobs.reach()  # the first question is the one that makes the connection
+    begin = time.perf_counter()
+    blobs.reach()
+    return settings.hide_passwords(current.blobs_url), time.perf_counter() - begin
+
+
+def _asked(ask: Callable[[], tuple[str, float]]) -> str:
+    """What a store answered, and in which time; or what is wrong with it."""
+    try:
+        said, took = ask()
+    except (NumenError, OSError) as error:
+        return str(error)
+    return f"ok, {said}, answers in {took * 1e3:.1f} ms"
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -52,17 +87,14 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _checks(current: settings.Settings) -> dict[str, str]:
-    checks = {}
-    try:
-        from numen.registry import Registry
+def _shown(current: settings.Settings, name: str) -> Any:
+    value = getattr(current, name)
+    return settings.hide_passwords(value) if isinstance(value, str) else value
 
-        count = len(Registry.of(current).names())
-        checks["catalog"] = f"ok, {count} models"
-    except (NumenError, OSError) as error:
-        checks["catalog"] = str(error)
-    except Exception as error:  # a database's own errors are of many kinds
-        checks["catalog"] = f"{type(error).__name__}: {error}"
+
+def _checks(current: settings.Settings) -> dict[str, str]:
+    checks = {"catalog": _asked(partial(_ask_catalog, current))}
+    checks["blobs"] = _asked(partial(_ask_blobs, current))
     free = shutil.disk_usage(current.home_path if current.home_path.is_dir() else "/").free
     checks["disk"] = f"{'ok' if free > 1 << 30 else 'low'}, {show.size(free)} free"
     return checks

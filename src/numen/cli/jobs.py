@@ -31,16 +31,19 @@ def detach(recipe: Recipe, as_json: bool) -> None:
     from pathlib import Path
 
     from numen.api.data import library
+    from numen.control.jobs.rules import anywhere
     from numen.core.errors import InvalidInput
     from numen.data import intake
     from numen.train.find import trainer_for
 
     if not recipe.data:
         raise InvalidInput("recipe: no data is named", hint="say --data", field="data")
-    if not intake.find(recipe.data):
+    named = not intake.find(recipe.data)
+    if named:
         library().profile(recipe.data)  # raises where there is no such data set
     trainer_for(recipe)
-    job = _queue().add(recipe, trusted=True, where=str(Path.cwd()))
+    here = not (named and anywhere(recipe))
+    job = _queue().add(recipe, trusted=here, where=str(Path.cwd()) if here else "")
     if as_json:
         show.print_json(job.as_dict())
         return

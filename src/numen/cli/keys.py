@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +13,9 @@ from numen.cli.complete import key_ids, key_models
 from numen.core.key import ACTIONS, EVERY, USUAL, Key
 
 app = typer.Typer(no_args_is_help=True)
+File = Annotated[
+    Path | None, typer.Option(help="A file of keys, for a container; the catalog by default.")
+]
 
 
 def offer_actions(incomplete: str) -> list[str]:
@@ -37,12 +41,11 @@ def create(
     max_concurrency: Annotated[
         int | None, typer.Option(help="Most predictions at once in one process.")
     ] = None,
+    file: File = None,
     as_json: show.Json = False,
 ) -> None:  # fmt: skip
     """Make a key and show it, this once. Servers know it within a second."""
-    from numen.api.workspace import registry
-
-    key, secret = registry().keys.create(
+    key, secret = _kept(file).create(
         name, models=model or (EVERY,), actions=action or USUAL, expires=expires,
         max_concurrency=max_concurrency,
     )  # fmt: skip
@@ -55,12 +58,10 @@ def create(
 
 
 @app.command("ls")
-def ls(as_json: show.Json = False) -> None:
+def ls(file: File = None, as_json: show.Json = False) -> None:
     """List all keys, revoked ones too. None shows its secret."""
-    from numen.api.workspace import registry
-
     now = time.time()
-    found = registry().keys.all()
+    found = _kept(file).all()
     if as_json:
         show.print_json([key.as_dict(now) for key in found])
         return
@@ -83,16 +84,26 @@ def ls(as_json: show.Json = False) -> None:
 @app.command("revoke")
 def revoke(
     id_: Annotated[str, typer.Argument(metavar="ID", help="Its id.", autocompletion=key_ids)],
+    file: File = None,
     as_json: show.Json = False,
 ) -> None:
     """Take a key back. Servers refuse it within a second."""
-    from numen.api.workspace import registry
-
-    key = registry().keys.revoke(id_)
+    key = _kept(file).revoke(id_)
     if as_json:
         show.print_json(key.as_dict(time.time()))
     else:
         show.out.print(f"[green]✓[/] revoked {key.id}", highlight=False)
+
+
+def _kept(file: Path | None) -> Any:
+    """Where the keys are that are meant."""
+    if file is not None:
+        from numen.store.keyfile import KeyFile
+
+        return KeyFile(file)
+    from numen.api.workspace import registry
+
+    return registry().keys
 
 
 def _scope(key: Key) -> str:

@@ -51,6 +51,8 @@ def serve(
     references_ = [Reference.parse(text) for text in models or ()]
 
     def ready(address: str) -> None:
+        if current.log_format == "json":  # a line for people among those for machines
+            return
         show.err.print(
             f"[green]✓[/] serving at [bold]{address}[/]  "
             f"[dim]console {address}/  docs {address}/docs  Ctrl-C stops[/]",

@@ -64,7 +64,7 @@ def train(
     if detach:
         if resume:
             raise InvalidInput("--detach starts anew", hint="numen jobs resume ID goes on")
-        said = {**options, **({"data": data} if data else {})}
+        said = {**options, **({"data": data} if data else {}), **({"on": on} if on else {})}
         jobs.detach(plan_of(recipe, model, name, said), as_json)
         return
     bar = show.TrainingBar(show.err if as_json else show.out)

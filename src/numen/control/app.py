@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
 import numen
-from numen.control import client, datasets, graphql, keys, models, openapi
+from numen.control import client, datasets, evaluation, graphql, keys, models, openapi
 from numen.control.gate import Gate, Receive, Scope, Send, paths
 from numen.control.jobs import Queue
 from numen.control.jobs import routes as jobs
@@ -28,6 +30,7 @@ from numen.core.errors import Cancelled, Internal, InvalidInput, NotFound, Numen
 from numen.core.message import Origin
 from numen.core.observe import logger, origin
 from numen.core.settings import Settings
+from numen.play import PAGES
 from numen.registry import Registry
 from numen.serve.service import Service
 from numen.transport import encoding, metrics, predict, rest_v1, rest_v2, sharing
@@ -52,24 +55,31 @@ def build(
         settings: numen's settings.
         repository: Who loads and unloads models; without one, those routes are absent.
     """
+    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
+
+    @contextlib.asynccontextmanager
+    async def beside(_app: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(desk.queue.watch())
+        yield
+        watching.cancel()
+
     app = FastAPI(
-        title="numen", version=numen.__version__, docs_url=None, redoc_url=None,
+        title="numen", version=numen.__version__, docs_url=None, redoc_url=None, lifespan=beside,
         description="Models as a service: predict, look up, and manage.",
     )  # fmt: skip
     app.include_router(rest_v2.router(service, repository))
     app.include_router(rest_v1.router(service))
     app.include_router(predict.router(service))
     app.include_router(models.router(service, registry))
-    desk = Desk(service, registry, Queue(settings, registry.catalog.database))
     app.include_router(jobs.router(desk))
-    app.include_router(datasets.router(registry))
+    app.include_router(datasets.router(registry, settings))
+    app.include_router(evaluation.router(registry, settings))
     app.include_router(graphql.router(service, registry, desk), include_in_schema=False)
     app.include_router(keys.router(registry))
     app.include_router(client.router())
     _add_pages(app, service)
     _add_errors(app)
     openapi.describe(app)
-    desk.queue.start()  # what waited when the machine went down
     app.add_middleware(Gate, admission=service.admission, routes=app.routes, refuse=_reply)
     app.add_middleware(GZipMiddleware, minimum_size=encoding.MIN_PACKED, compresslevel=1)
     app.add_middleware(encoding.Unpacking, limit=settings.max_body)
@@ -102,6 +112,8 @@ def _add_pages(app: FastAPI, service: Service) -> None:
             swagger_css_url="/docs/assets/swagger-ui.css",
             swagger_favicon_url="/docs/assets/favicon-32x32.png",
         )
+
+    app.mount("/play", StaticFiles(directory=PAGES, html=True))
 
     if (_CONSOLE / "index.html").is_file():
         _add_console(app, StaticFiles(directory=_CONSOLE, html=True))

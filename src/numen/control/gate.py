@@ -56,13 +56,14 @@ _V1: Final = (
 )  # fmt: skip
 _VERBS: Final = ("predict", "classify", "regress")
 RULES: Final[dict[str, Rule | None]] = {
-    **dict.fromkeys(("/docs", "/docs/assets", "/openapi.json", "/healthz"), OPEN),
+    **dict.fromkeys(("/docs", "/docs/assets", "/play", "/openapi.json", "/healthz"), OPEN),
     **dict.fromkeys(("/v2/health/live", "/v2/health/ready", "/graphql", "/client/{file}"), OPEN),
     **dict.fromkeys(("/v2", "/v2/", "/api/models"), KNOWN),
     **dict.fromkeys(("/api/jobs", "/api/jobs/{id}", "/api/jobs/{id}/events"), KNOWN),
     **dict.fromkeys(("/api/jobs/{id}/cancel", "/api/jobs/{id}/resume"), KNOWN),
     **dict.fromkeys(("/metrics", "/v2/models/stats", "/v2/repository/index"), READ),
     "/api/datasets": READ,
+    "/api/datasets/{dataset}/rows": MANAGE,
     **dict.fromkeys((f"{path}{tail}" for path in _V2 for tail in ("", "/ready", "/stats")), READ),
     **dict.fromkeys((f"{path}/infer" for path in _V2), PREDICT),
     **dict.fromkeys((f"{path}/explain" for path in _V2), EXPLAIN),
@@ -76,6 +77,7 @@ RULES: Final[dict[str, Rule | None]] = {
     "/v1/models/{name}/labels/{label:plain}": READ,
     **dict.fromkeys(("/predict/{model}", "/predict/{model}/input"), PREDICT),
     "/api/models/{name}": READ,
+    "/api/models/{name}/evaluate": MANAGE,
     **dict.fromkeys(("/api/models/{model}/bundle", "/api/models/{model}/bundle/{file}"), PREDICT),
     "/api/models/{name}/aliases/{alias}": MANAGE,
     "/api/models/{name}/aliases/{alias}/rollback": MANAGE,

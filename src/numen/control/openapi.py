@@ -18,6 +18,7 @@ _ALIAS: Final = "[a-z]([a-z0-9_-]{0,62}[a-z0-9])?"
 _VERSION: Final = f"([1-9][0-9]{{0,8}}|{_ALIAS})"
 PATTERNS: Final = {
     "name": _NAME,
+    "dataset": _NAME,
     "alias": _ALIAS,
     "label": _VERSION,
     "version": _VERSION,

@@ -15,7 +15,7 @@ command line, owns a table from code to status, and a test proves every table co
     ├── MissingExtra         an optional package is not installed: names the command
     ├── ExportFailed         a model cannot become a bundle: unknown layer, parity over tolerance
     ├── CorruptBundle        bytes on disk are not what their digest says
-    ├── NotReady             starting, draining or unloading
+    ├── NotReady             starting, draining or unloading; or a store is away
     ├── Overloaded           a queue is full; retry later
     ├── DeadlineExceeded     the answer could not be had in the time given
     ├── Cancelled            the caller went away or said stop
@@ -138,7 +138,7 @@ class CorruptBundle(NumenError):
 
 
 class NotReady(NumenError):
-    """Starting, draining or unloading."""
+    """Starting, draining or unloading; or the catalog or the blobs are away."""
 
     code = "not_ready"
 

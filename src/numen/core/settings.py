@@ -7,10 +7,11 @@ environment, then flags.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -18,6 +19,10 @@ from numen.core.errors import InvalidInput
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+# What a URL says behind the user's name, and parameters that are secrets by their name.
+_SECRET: Final = re.compile(
+    r"(://[^:/@]*:).*(?=@)|([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE
+)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         home: Where state lives.
         catalog: SQLAlchemy URL of the catalog; empty is SQLite under `home`.
         blobs: URL or folder of bundles and data; empty is `home`/blobs.
+        keys_file: File of keys to go by, instead of those in the catalog; see `numen keys`.
         host: Address the server binds.
         port: Its port; 0 takes a free one.
         insecure: Serve other machines although there is no key.
@@ -45,13 +51,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         poll: Seconds between looks at the catalog for moved aliases.
         workers: Processes that serve, on one port.
         hang: Seconds without a sign of life after which a worker is replaced.
+        drain: Seconds in which a server that was told to end still takes requests, though it is
+            not ready any more; so who sends them to it has the time to send them elsewhere.
         preload: Most versions that are opened at the start where none are named; the others are
             opened by their first request.
         idle_unload: Seconds after which a model that nobody asks is closed, to be opened again
             by its next request; 0 closes none.
         memory_budget: Bytes that open models may take in all; over it those not asked for the
             longest are closed. 0 is half of the machine's memory.
-        jobs: Most trainings in the background at once; 0 is half of the cores.
+        cache_budget: Bytes that copies of bundles and data which lie elsewhere may take; over it
+            the longest unused go, none that was used within a day.
+        jobs: Most trainings in the background at once; 0 is half of the cores, -1 leaves them to
+            other hosts of the same catalog.
+        job_silence: Seconds without a sign of life of a training after which another host of the
+            same catalog takes it over.
         origins: Where pages of others may call from: origins with commas between them, such as
             `https://game.example`, or `*` for all; empty lets only this server's own pages.
         any_recipe: Trainings asked for over the network may name files and the user's own code.
@@ -60,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     home: str = "~/.numen"
     catalog: str = ""
     blobs: str = ""
+    keys_file: str = ""
     host: str = "127.0.0.1"
     port: Port = 8000
     insecure: bool = False
@@ -76,10 +90,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     poll: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 0.25
     workers: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 1
     hang: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 10
+    drain: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0
     preload: Annotated[int, msgspec.Meta(ge=0)] = 32
     idle_unload: Annotated[float, msgspec.Meta(ge=0)] = 900
     memory_budget: Annotated[int, msgspec.Meta(ge=0)] = 0
-    jobs: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 0
+    cache_budget: Positive = 20 << 30
+    jobs: Annotated[int, msgspec.Meta(ge=-1, le=1024)] = 0
+    job_silence: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 20
     origins: str = ""
     any_recipe: bool = False
 
@@ -106,6 +123,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def blobs_url(self) -> str:
         """The blobs' fsspec URL or folder."""
         return self.blobs or str(self.home_path / "blobs")
+
+
+def hide_passwords(url: str) -> str:
+    """A URL as it may be shown."""
+    return _SECRET.sub(r"\1\2***", url)
 
 
 def load(

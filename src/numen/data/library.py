@@ -84,7 +84,13 @@ class Library:
         return Added(version, profile, version.version not in before)
 
     def extend(
-        self, reference: str, rows: Sequence[Array], target: Sequence[int], note: str
+        self,
+        reference: str,
+        rows: Sequence[Array],
+        target: Sequence[int],
+        note: str,
+        *,
+        newest: bool = False,
     ) -> Added:
         """Adds the next version of a dataset: one that is there, with more training rows.
 
@@ -95,12 +101,16 @@ class Library:
             rows: Each as `numen.data.extend` takes it.
             target: The class of each.
             note: Where the rows and their labels come from; it is kept with the data.
+            newest: What is begun with must be the newest version, so that nothing is lost of what
+                others add at the same time.
 
         Raises:
             NotFound: There is no such dataset or version.
             InvalidInput: The rows are not such as the dataset has.
+            Conflict: It must be the newest version, and is not.
         """
-        dataset = self.open(reference)
+        base, _ = find_version(reference, self._catalog, self._blobs)
+        dataset = self.open(f"{base.name}@{base.version}")
         with intake.working(self._home or settings.load()[0].home_path) as work:
             stored = extend(dataset, rows, target, note, work)
             source = f"{dataset.name} + {len(rows)} rows"
@@ -108,7 +118,9 @@ class Library:
             (work / PROFILE).write_bytes(profile.to_json())
             self._blobs.put(KIND, stored.digest, work)
         before = {found.version for found in self._versions(dataset.name)}
-        version = self._catalog.add_dataset(dataset.name, stored.digest, source)
+        version = self._catalog.add_dataset(
+            dataset.name, stored.digest, source, base.version if newest else None
+        )
         return Added(version, profile, version.version not in before)
 
     def open(self, reference: str) -> Dataset:

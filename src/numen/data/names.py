@@ -55,8 +55,6 @@ def _in_settings(reference: str) -> tuple[DatasetVersion, Path]:
 
     catalog = Catalog(known.catalog_url)
     try:
-        return find_version(
-            reference, catalog, Blobs(known.blobs_url, cache=known.home_path / "cache")
-        )
+        return find_version(reference, catalog, Blobs.of(known))
     finally:
         catalog.close()

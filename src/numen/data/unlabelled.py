@@ -6,7 +6,7 @@ same wherever it lies. What cannot be read is refused with its file and its plac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -109,10 +109,15 @@ def _files(source: Path, readers: dict[str, Reader]) -> list[Path]:
 
 def _picture(path: Path, dataset: Dataset) -> Iterator[Unlabelled]:
     shape = dataset.preprocess.shape
-    found = pixels.decode(path.read_bytes(), str(path))
-    if found.ndim > len(shape):  # a colour picture among grey ones
-        found = np.asarray(Image.fromarray(found).convert("L"))
+    found = grey_of(pixels.decode(path.read_bytes(), str(path)), shape)
     yield Unlabelled(path.name, pixels.fit(found, shape))
+
+
+def grey_of(picture: Array, shape: tuple[int, ...]) -> Array:
+    """A colour picture among grey ones becomes grey; any other stays as it is."""
+    if picture.ndim > len(shape):
+        return np.asarray(Image.fromarray(picture).convert("L"))
+    return picture
 
 
 def _sound(path: Path, dataset: Dataset) -> Iterator[Unlabelled]:
@@ -149,10 +154,20 @@ def _fields(path: Path, dataset: Dataset) -> Iterator[Unlabelled]:
     file = _TABLES[path.suffix.lower()](path)
     for at, fields in _rows(file, [column.name for column in how.columns]):
         try:
-            row = [number for c in how.columns for number in _numbers(c, fields[c.name])]
+            row = row_of(fields, how)
         except InvalidInput as error:
             raise InvalidData(f"{path} row {at()}: {error.message}", field=error.field) from error
-        yield Unlabelled(path.name, np.array(row, np.float32), fields, at)
+        yield Unlabelled(path.name, row, fields, at)
+
+
+def row_of(fields: Mapping[str, Any], how: ColumnsInput) -> Array:
+    """Named fields as a row of a data set's: `float32[columns]`.
+
+    Raises:
+        InvalidInput: A value is not of its column's kind, or a category that the data do not have.
+    """
+    numbers = [number for c in how.columns for number in _numbers(c, fields.get(c.name))]
+    return np.array(numbers, np.float32)
 
 
 def _rows(

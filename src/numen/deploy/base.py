@@ -29,11 +29,13 @@ class Shipped:
         reference: How it was asked for.
         version: What that stood for.
         bundle: Its files.
+        aliases: Those that stand for this version.
     """
 
     reference: Reference
     version: ModelVersion
     bundle: Bundle
+    aliases: tuple[str, ...] = ()
 
 
 class Target(Protocol):
@@ -43,6 +45,8 @@ class Target(Protocol):
         options: The structure of its options; each field has a default, and a description in
             `msgspec.Meta` that the command shows.
         applies: Whether `apply` is done unless the user says otherwise.
+        verbs: Methods besides, which need no models: each takes a `Note`, gives plain data, and
+            is a flag of the command. A target without any may leave it out.
     """
 
     options: ClassVar[type[msgspec.Struct]]

@@ -9,7 +9,9 @@ arranged a graph does not give all of the memory back.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -54,7 +56,10 @@ def prepared(path: Path, folder: Path) -> Path:
                 if not (target / _GRAPH).is_file():
                     _make(path, target)
         except (OSError, subprocess.SubprocessError) as error:
-            _log.warning("%s is opened as it is, not prepared: %s", path, error)
+            # A home that is only read, as in a container, is no trouble to tell people of.
+            read_only = isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES)
+            level = logging.DEBUG if read_only else logging.WARNING
+            _log.log(level, "%s is opened as it is, not prepared: %s", path, error)
             return path
     return target / _GRAPH
 

@@ -50,7 +50,8 @@ class Service:
         admission: Who may call them.
         fleet: The processes that serve together with this one; None where it serves alone.
         tracing: Who traces requests; None where nobody does.
-        leaving: The server is about to end; answers that never end do so now.
+        leaving: The server is about to end: it is not ready any more, answers that never end do
+            so now, and each other answer is its connection's last.
     """
 
     def __init__(
@@ -100,6 +101,8 @@ class Service:
 
     def trouble(self) -> str:
         """Why requests had better go elsewhere; empty where they may come."""
+        if self.leaving:
+            return "the server is about to end"
         if not self._placed:
             return "models are still being loaded"
         return "" if self.fleet is None else self.fleet.trouble()

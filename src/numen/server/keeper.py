@@ -87,17 +87,23 @@ class Keeper:
 
     async def follow(self) -> None:
         """Watches catalog and orders for ever. A catalog that is away leaves what is live."""
-        away = False
+        away = False  # it is said once, and once more when it is back
         while True:
             await asyncio.sleep(self._settings.poll)
             try:
                 revision = await asyncio.to_thread(self._registry.catalog.revision)
                 if revision != self.revision or self._desk.orders() != self.orders:
                     await self.update()
+                if away:
+                    _log.warning("the catalog is back")
                 away = False
             except Exception as error:
                 if not away:
-                    _log.warning("the catalog is away; serving what is loaded", exc_info=error)
+                    known = isinstance(error, NumenError)
+                    _log.warning(
+                        "the catalog is away; serving what is loaded: %s", error,
+                        exc_info=None if known else error,
+                    )  # fmt: skip
                 away = True
 
     async def update(self, *, strict: bool = False) -> None:
@@ -186,7 +192,7 @@ class Keeper:
             raise NotReady(f"model {version.name}: its store is away", hint="try again later")
         try:
             opened = self._opened(version.name, version, self._registry.open(version))
-        except OSError as error:
+        except (OSError, NotReady) as error:  # the disk, or the store
             if key not in self._away:
                 _log.error("cannot serve %s@%s: %s", *key, error)
             self._away[key] = time.monotonic() + _AWAY

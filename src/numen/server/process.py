@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from numen.server.board import Alone, Board, Folder, Life
 from numen.server.keeper import Keeper
 from numen.server.pulse import Pulse
 from numen.server.resting import Resting, half_the_memory
+from numen.store.keys import follow
 from numen.transport.fast import protocol_for
 from numen.transport.grpc_port import serving_grpc
 
@@ -41,6 +43,8 @@ MakeApp = Callable[[Service, Registry, Settings, Keeper], Any]
 # Seconds between signs of life, and between counts written down unasked.
 _LIFE: Final = 0.25
 _COUNTS: Final = 1.0
+# Most calls that wait for a disk, a database or a store at once.
+_THREADS: Final = 64
 # Longest that a model's last run is waited for at the end, in seconds.
 _FINISH: Final = 5.0
 
@@ -105,6 +109,9 @@ class Server:
     async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
         """As `run`, inside a running loop."""
         settings = self._settings
+        # Enough for those who wait for a store that hangs not to hold up who opens a model.
+        slow = ThreadPoolExecutor(_THREADS, "numen-slow")
+        asyncio.get_running_loop().set_default_executor(slow)
         service = Service(max_rows=settings.max_batch, max_queue=settings.max_queue)
         pulse = Pulse(service)
         tracing: Traces | None = None
@@ -116,7 +123,7 @@ class Server:
             service.admission = Admission.at(host, keys.all(), insecure=settings.insecure)
             keeper, routine = self._join(service, pulse)
             service.tracing = tracing = _tracing(settings, self._place)
-            admitting = keys.follow(service.admission.replace, settings.poll)
+            admitting = follow(keys, service.admission.replace, settings.poll)
             async with _alongside(*routine, admitting):
                 first = self._place is None or self._place.first
                 await keeper.update(strict=first and bool(self._references))
@@ -125,13 +132,13 @@ class Server:
                     self._make_app(service, self._registry, settings, keeper),
                     http=protocol_for(service, settings.max_body, settings.allowed_origins),
                     ws="websockets-sansio",  # for the app's own; `/ws/` is not the app's
-                    lifespan="off",
+                    lifespan="auto",  # what the app does beside answering
                     log_config=None,
                     access_log=False,
                     server_header=False,
                     timeout_graceful_shutdown=10,
                 )
-                server = _Server(config, service)
+                server = _Server(config, service, settings.drain)
                 # Not before there is something to answer with: who is early is refused, not kept.
                 # Doors on other ports open here as well.
                 with _explain(settings.host, settings.port):
@@ -179,15 +186,19 @@ def _tracing(settings: Settings, place: Place | None) -> Traces | None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, which says when it leaves."""
+    """uvicorn's server, which says that it leaves some time before it does."""
 
-    def __init__(self, config: uvicorn.Config, service: Service):
+    def __init__(self, config: uvicorn.Config, service: Service, drain: float):
         super().__init__(config)
         self._service = service
+        self._drain = drain
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends, once all answers are given."""
+        """Ends, once nobody is likely to come any more and all answers are given."""
         self._service.leaving = True
+        end = time.monotonic() + self._drain
+        while time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
 

@@ -6,8 +6,10 @@ Who is in use is told from the counts that change, so that a request pays nothin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,9 @@ _EVERY: Final = 1.0
 _BASE: Final = 256 << 10
 _COPIES: Final = 2
 _UNKNOWN: Final = 4 << 30
+_LIMITS: Final = (
+    "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)  # fmt: skip
 
 
 class Resting:
@@ -83,8 +88,11 @@ def half_the_memory() -> int:
     if not hasattr(os, "sysconf"):  # Windows, which does not say
         return _UNKNOWN
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-    except (OSError, ValueError):
-        limit = whole
-    return min(whole, limit) // 2
+    return min([whole, *_limits()]) // 2
+
+
+def _limits() -> Iterator[int]:
+    """What the container is held to, under either version of control groups."""
+    for path in _LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # no such file, or it says "max"
+            yield int(Path(path).read_text())

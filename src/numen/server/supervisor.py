@@ -42,8 +42,8 @@ _PAUSES: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _LIVED: Final = 30.0
 # Longest that a process may take to be imported and give its first sign of life.
 _FIRST_SIGN: Final = 60.0
-# Longest that draining may take; a server gives its connections ten seconds.
-_DRAIN: Final = 15.0
+# Longest that ending may take once draining is over; a server gives its connections ten seconds.
+_END: Final = 15.0
 _spawn = multiprocessing.get_context("spawn")
 
 
@@ -226,7 +226,7 @@ class Supervisor:
         there = [worker.process for worker in self._workers if worker.process is not None]
         for process in there:
             process.terminate()
-        end = time.monotonic() + _DRAIN
+        end = time.monotonic() + self._settings.drain + _END
         while (alive := [process for process in there if process.is_alive()]) and (
             time.monotonic() < end and len(self._signals) == before
         ):
@@ -251,8 +251,8 @@ def work(
     threading.Thread(target=_end_with_parent, name="numen-parent", daemon=True).start()
     # Who stops the whole group, as Ctrl-C does, stops the supervisor, and that one stops us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = Server(settings, Registry.of(settings), make_app, references, place)
     try:
+        server = Server(settings, Registry.of(settings), make_app, references, place)
         server.run(lambda _address: tell.send(None))
     except NumenError as error:
         tell.send(error)

@@ -6,6 +6,7 @@ knows nothing of files; it holds digests.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -79,6 +80,17 @@ class Snapshot:
     versions: dict[str, list[ModelVersion]]
     aliases: dict[str, dict[str, int]]
 
+    @classmethod
+    def of(cls, models: Iterable[tuple[ModelVersion, Collection[str]]]) -> Snapshot:
+        """Versions, each with the aliases that stand for it."""
+        made = cls(0, {}, {})
+        for version, aliases in models:
+            made.versions.setdefault(version.name, []).append(version)
+            if aliases:
+                numbers = made.aliases.setdefault(version.name, {})
+                numbers.update(dict.fromkeys(aliases, version.version))
+        return made
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
@@ -119,6 +131,25 @@ class Catalog:
                 found.versions.setdefault(row.model, []).append(_model_version(row))
         return found
 
+    def replace(self, held: Snapshot) -> None:
+        """Makes the catalog hold these models, as they are called elsewhere, and no others.
+
+        Args:
+            held: The models; its revision says nothing.
+        """
+        with self.database.change() as connection:
+            for table in (_aliases, _moves, _versions, _models):
+                connection.execute(sa.delete(table))
+            for name, versions in held.versions.items():
+                last = max(version.version for version in versions)
+                connection.execute(sa.insert(_models).values(name=name, last=last))
+                for version in versions:
+                    connection.execute(sa.insert(_versions).values(model=name, **_columns(version)))
+            for name, aliases in held.aliases.items():
+                for alias, number in sorted(aliases.items()):
+                    row = sa.insert(_aliases).values(model=name, alias=alias, version=number)
+                    connection.execute(row)
+
     def add_version(
         self, name: str, digest: str, size: int, alias: str | None, first_alias: str | None = None
     ) -> ModelVersion:
@@ -152,15 +183,7 @@ class Catalog:
                     connection.execute(
                         sa.update(_models).where(_models.c.name == name).values(last=added.version)
                     )
-                connection.execute(
-                    sa.insert(_versions).values(
-                        model=name,
-                        version=added.version,
-                        digest=digest,
-                        size=size,
-                        created=added.created,
-                    )
-                )
+                connection.execute(sa.insert(_versions).values(model=name, **_columns(added)))
             if alias is not None:
                 changed |= _move(connection, name, alias, added.version)
             if not changed:
@@ -286,8 +309,20 @@ class Catalog:
 
     # Datasets
 
-    def add_dataset(self, name: str, digest: str, source: str) -> DatasetVersion:
-        """Adds the next version of a dataset; the same digest as the newest adds nothing."""
+    def add_dataset(
+        self, name: str, digest: str, source: str, after: int | None = None
+    ) -> DatasetVersion:
+        """Adds the next version of a dataset; the same digest as the newest adds nothing.
+
+        Args:
+            name: The dataset's.
+            digest: Of its contents.
+            source: Where they come from.
+            after: The version that must be the newest; any when None.
+
+        Raises:
+            Conflict: Another version was added after that one.
+        """
         with self.database.change() as connection:
             newest = connection.execute(
                 sa.select(_datasets)
@@ -298,6 +333,12 @@ class Catalog:
             if newest is not None and newest.digest == digest:
                 connection.rollback()
                 return DatasetVersion(*newest)
+            if after is not None and (newest is None or newest.version != after):
+                there = newest.version if newest else 0
+                raise Conflict(
+                    f"dataset {name}: expected version {after} to be the newest, found {there}",
+                    hint=f"add to {name}@{there}",
+                )
             added = DatasetVersion(
                 name, newest.version + 1 if newest else 1, digest, source, _now()
             )
@@ -333,6 +374,10 @@ class Catalog:
             query = query.where(_datasets.c.name == name)
         with self.database.read() as connection:
             return [DatasetVersion(*row) for row in connection.execute(query)]
+
+
+def _columns(version: ModelVersion) -> dict[str, Any]:
+    return {key: getattr(version, key) for key in ("version", "digest", "size", "created")}
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:

@@ -1,20 +1,28 @@
 """The database behind the catalog and the keys, SQLite or Postgres: transactions, and a revision.
 
 Every change is one transaction and moves `revision()`; writers wait for one another. What the
-tables hold is the business of those who bring them.
+tables hold is the business of those who bring them. A database that is away is one error,
+`NotReady`, within seconds; its password is in no message. A SQLite URL with `mode=ro` is only read:
+nothing is made beside it, and whoever would change it is told so.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Final
 
 import sqlalchemy as sa
 
+from numen.core.errors import Conflict, InvalidInput, NotReady
+from numen.core.settings import hide_passwords
+from numen.store import postgres, sqlite
+
+_ENGINES: Final = {"sqlite": sqlite.engines, "postgresql": postgres.engines}
+# What says that the database is away, or will not be written to, and not that we are wrong.
+_AWAY: Final = (
+    sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError
+)  # fmt: skip
 _meta = sa.MetaData()
 _revision = sa.Table(
     "revision",
@@ -30,73 +38,107 @@ class Database:
     Args:
         url: Where it is.
         tables: Made when missing.
+
+    Raises:
+        InvalidInput: It is not the URL of such a database.
+        NotReady: The database is away.
     """
 
     def __init__(self, url: str, tables: sa.MetaData):
-        address = sa.make_url(url)
-        if address.get_backend_name() == "sqlite" and address.database:
-            Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-        if address.drivername == "postgresql":
-            address = address.set(drivername="postgresql+psycopg")
-        self._engine = sa.create_engine(address, pool_pre_ping=True)
-        if address.get_backend_name() == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-            sa.event.listen(self._engine, "begin", _begin_sqlite)
-        self._writer = self._engine.execution_options(numen_writes=True)
+        self._address = _parse(url)
+        self._name = hide_passwords(url).partition("?")[0]
+        self._read_only = self._address.query.get("mode") == "ro"
+        self._reader, self._writer = _ENGINES[self._address.get_backend_name()](self._address)
         self.make(tables)
 
     def make(self, tables: sa.MetaData) -> None:
-        """Makes the tables that are missing."""
-        try:
-            self._make(tables)
-        except sa.exc.DBAPIError:  # another process made them at the same moment
-            self._make(tables)
-
-    def _make(self, tables: sa.MetaData) -> None:
-        with self._writer.begin() as connection:
-            _meta.create_all(connection)
-            tables.create_all(connection)
-            if connection.scalar(sa.select(_revision.c.value)) is None:
-                connection.execute(sa.insert(_revision).values(id=1, value=0))
+        """Makes the tables that are missing; in one that is only read, they are all there."""
+        if self._read_only:
+            return
+        with self._reached(), self._writer.connect() as connection:
+            try:
+                _make(connection, tables)
+            except sa.exc.DBAPIError as error:
+                if error.connection_invalidated:
+                    raise
+                _make(connection, tables)  # another process made them at the same moment
 
     def close(self) -> None:
         """Gives back connections."""
-        self._engine.dispose()
+        self._reader.dispose()
 
     def revision(self) -> int:
         """A number that grows with every change."""
         with self.read() as connection:
             return int(connection.scalar(sa.select(_revision.c.value)) or 0)
 
-    def read(self) -> sa.Connection:
-        """A connection to read with, in a `with` statement."""
-        return self._engine.connect()
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection to read with."""
+        with self._reached(), self._reader.connect() as connection:
+            yield connection
 
     @contextmanager
     def change(self) -> Iterator[sa.Connection]:
-        """One transaction; who finds nothing to change rolls it back."""
-        with self._writer.begin() as connection:
+        """One transaction; who finds nothing to change rolls it back.
+
+        Raises:
+            Conflict: It is only read.
+        """
+        with self.note() as connection:
             # First, so that writers on any database wait for one another here.
             connection.execute(sa.update(_revision).values(value=_revision.c.value + 1))
             yield connection
 
+    @contextmanager
+    def note(self) -> Iterator[sa.Connection]:
+        """One transaction that nobody follows: the revision stays, and no writer waits.
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver would begin too late; `_begin_sqlite` does
-    connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA synchronous=FULL")
-    end = time.monotonic() + 30
-    while True:
+        Raises:
+            Conflict: It is only read.
+        """
+        if self._read_only:
+            raise Conflict(
+                "the catalog here is only read",
+                hint="make the change where the models come from, then deploy again",
+            )
+        with self._reached(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:  # of all steps, a new file's first turn to WAL never waits
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.01)
+            yield
+        except _AWAY as error:
+            raise NotReady(
+                f"catalog {self._name}: {self._said(error)}",
+                hint="try again when it is back; numen doctor shows whether it is reached",
+            ) from error
+
+    def _said(self, error: sa.exc.SQLAlchemyError) -> str:
+        """What the driver said, on one line and without the password."""
+        said = " ".join(str(getattr(error, "orig", None) or error).split())
+        password = str(self._address.password or "")
+        return (said.replace(password, "***") if password else said)[:300]
 
 
-def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer takes its lock at once: a reader that turns writer midway may not wait for it.
-    writes = connection.get_execution_options().get("numen_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _parse(url: str) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+        known = address.get_backend_name() in _ENGINES
+    except (sa.exc.ArgumentError, ValueError):  # they may say the whole of it
+        known = False
+    if not known:
+        raise InvalidInput(
+            "catalog: expected a URL such as postgresql://user@host/name or sqlite:///path",
+            field="catalog",
+        )
+    return address
+
+
+def _make(connection: sa.Connection, tables: sa.MetaData) -> None:
+    with connection.begin():
+        _meta.create_all(connection)
+        tables.create_all(connection)
+        if connection.scalar(sa.select(_revision.c.value)) is None:
+            connection.execute(sa.insert(_revision).values(id=1, value=0))

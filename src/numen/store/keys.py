@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -63,11 +63,16 @@ class Keys:
             name, now=time.time(), models=models, actions=actions, expires=expires,
             max_concurrency=max_concurrency,
         )  # fmt: skip
-        row = {column.name: getattr(key, column.name) for column in _keys.columns}
-        row |= {"models": list(key.models), "actions": list(key.actions)}
         with self._database.change() as connection:
-            connection.execute(sa.insert(_keys).values(**row))
+            connection.execute(sa.insert(_keys).values(**_row(key)))
         return key, secret
+
+    def replace(self, held: Iterable[Key]) -> None:
+        """Makes these, which were made elsewhere, all the keys that there are."""
+        with self._database.change() as connection:
+            connection.execute(sa.delete(_keys))
+            for key in held:
+                connection.execute(sa.insert(_keys).values(**_row(key)))
 
     def all(self) -> list[Key]:
         """All keys that were ever made, oldest first."""
@@ -101,29 +106,54 @@ class Keys:
             row = connection.execute(sa.select(_keys).where(_keys.c.id == id_)).one()
             return _key(row)
 
-    async def follow(self, replace: Callable[[list[Key]], None], poll: float) -> None:
-        """Tells of every change, for ever. A database that is away leaves what is known as it is.
+    def revision(self) -> object:
+        """Something that differs after every change."""
+        return self._database.revision()
 
-        Not a part of following models: one that opens for a minute must not keep a key alive.
 
-        Args:
-            replace: Called on the loop with all keys, at once and whenever they may have changed.
-            poll: Seconds between looks.
-        """
-        seen: int | None = None
-        away = False
-        while True:
-            try:
-                revision = await asyncio.to_thread(self._database.revision)
-                if revision != seen:
-                    replace(await asyncio.to_thread(self.all))
-                    seen = revision
-                away = False
-            except Exception as error:
-                if not away:
-                    _log.warning("keys cannot be read; those known stay", exc_info=error)
-                away = True
-            await asyncio.sleep(poll)
+class Kept(Protocol):
+    """Where keys are kept: `Keys`, or a file of them."""
+
+    def all(self) -> list[Key]:
+        """All keys that were ever made, oldest first."""
+        ...
+
+    def revision(self) -> object:
+        """Something that differs after every change."""
+        ...
+
+
+async def follow(keys: Kept, replace: Callable[[list[Key]], None], poll: float) -> None:
+    """Tells of every change, for ever. Where they are away, what is known stays as it is.
+
+    Not a part of following models: one that opens for a minute must not keep a key alive.
+
+    Args:
+        keys: Where they are kept.
+        replace: Called on the loop with all keys, at once and whenever they may have changed.
+        poll: Seconds between looks.
+    """
+    seen: object = None
+    away = False
+    while True:
+        try:
+            revision = await asyncio.to_thread(keys.revision)
+            if revision != seen:
+                replace(await asyncio.to_thread(keys.all))
+                seen = revision
+            if away:
+                _log.warning("keys can be read again")
+            away = False
+        except Exception as error:
+            if not away:
+                _log.warning("keys cannot be read; those known stay: %s", error)
+            away = True
+        await asyncio.sleep(poll)
+
+
+def _row(key: Key) -> dict[str, Any]:
+    row = {column.name: getattr(key, column.name) for column in _keys.columns}
+    return row | {"models": list(key.models), "actions": list(key.actions)}
 
 
 def _key(row: sa.Row[Any]) -> Key:

@@ -6,21 +6,18 @@ them at it, else through Ray's object store.
 
 from __future__ import annotations
 
-import functools
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from numen.core.errors import InvalidInput, MissingExtra, NotReady, NumenError
+from numen.cluster import connect, load, pack
+from numen.core.errors import NotReady, NumenError
 from numen.data.dataset import Dataset
 from numen.train import bodies
 from numen.train.base import Progress
-from numen.train.node import Board, pack, parcel_of, run_job, run_trial
+from numen.train.node import Board, parcel_of, run_job, run_trial
 from numen.train.recipe import Recipe
 from numen.train.trial import Outcome
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:  # a training there needs no Optuna
 Result = TypeVar("Result")
 _POLL: Final = 0.1  # seconds between two looks at what the nodes say
 _PATIENCE: Final = 15.0  # seconds that running trainings get to stop when asked to
-_STORE: Final = 200 << 20  # bytes of a local cluster's object store; more goes to disk
 _RETRIES: Final = 3  # by Ray, of one training whose node died
 
 
@@ -50,10 +46,8 @@ class Cluster:
     """
 
     def __init__(self, on: str, *, own_code: bool = False):
-        self._ray = _load(on)
-        self._mine = not self._ray.is_initialized()
-        if self._mine:
-            _connect(self._ray, "" if on == "ray" else on, own_code)
+        self._ray = load(on)
+        self._mine = connect(self._ray, on, own_code=own_code)
         if not self._slots():
             self.close()
             raise NotReady("ray: the cluster has no processor to give", hint="add a node to it")
@@ -234,58 +228,3 @@ class Cluster:
             _, left = self._ray.wait(sent, num_returns=len(sent), timeout=_PATIENCE)
             for one in left:
                 self._ray.cancel(one, force=True)
-
-
-@functools.cache
-def _load(on: str) -> Any:
-    """The module, told to phone nobody.
-
-    Raises:
-        InvalidInput: `on` names no cluster.
-        MissingExtra: It is not installed.
-    """
-    if on != "ray" and not on.startswith("ray://"):
-        raise InvalidInput(
-            f'on: expected "ray" or an address such as ray://head:10001, received "{on}"',
-            field="on",
-        )
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if on == "ray" and "RAY_ADDRESS" not in os.environ:
-        # Ray's own name for: listen on the loopback address alone, as nobody else is to come.
-        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    try:
-        import ray
-        import ray.util.scheduling_strategies
-    except ModuleNotFoundError as error:
-        raise MissingExtra.of(f'"--on {on}"', "ray") from error
-    return ray
-
-
-def _connect(ray: Any, address: str, own_code: bool) -> None:
-    how: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    address = address or os.environ.get("RAY_ADDRESS", "")
-    if address:
-        how["address"] = address
-    else:  # one of its own, for this machine alone
-        how |= {"address": "local", "include_dashboard": False, "object_store_memory": _STORE}
-    with tempfile.TemporaryDirectory(prefix="numen-code-") as folder:
-        if own_code:
-            _copy_modules(Path.cwd(), Path(folder))
-            how["runtime_env"] = {"working_dir": folder}
-        try:
-            ray.init(**how)
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise NotReady(
-                f"ray: no cluster answers at {address or 'this machine'}: {error}",
-                hint="start one (ray start --head), or name another address",
-            ) from error
-
-
-def _copy_modules(source: Path, target: Path) -> None:
-    """A folder's modules and packages alone: data and models that lie there too may be large."""
-    for path in source.iterdir():
-        if path.suffix == ".py":
-            shutil.copyfile(path, target / path.name)
-        elif (path / "__init__.py").is_file():
-            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -8,11 +8,7 @@ body's file or bundle is carried always.
 from __future__ import annotations
 
 import hashlib
-import io
-import shutil
-import tarfile
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
+from numen.cluster import unpack
 from numen.core import settings
 from numen.core.errors import Internal, InvalidInput, NumenError
 from numen.data.dataset import Dataset
@@ -182,7 +179,7 @@ def open_there(parcel: Parcel, packed: Any) -> Dataset | None:
         if not _is_stored(folder):
             if packed is None:
                 return None
-            _untar(packed, folder)
+            unpack(packed, folder)
     return Dataset.stored(folder, parcel.name, parcel.source)
 
 
@@ -193,29 +190,10 @@ def with_carried(recipe: Recipe, packed: Any) -> Recipe:
     digest = hashlib.sha256(memoryview(packed)).hexdigest()
     folder = settings.load()[0].home_path / "cache" / "carried" / f"body-{digest[:32]}"
     if not folder.is_dir():
-        _untar(packed, folder)
+        unpack(packed, folder)
     (body,) = folder.iterdir()
     return msgspec.structs.replace(recipe, body=str(body))
 
 
 def _is_stored(folder: Path) -> bool:
     return (folder / DATASET).is_file()
-
-
-def pack(path: Path, name: str = ".") -> bytes:
-    """A folder or a file as one piece of bytes, to be carried; `name` is what it unpacks to."""
-    whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as archive:
-        archive.add(path.resolve(), name)
-    return whole.getvalue()
-
-
-def _untar(packed: Any, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
-    with tarfile.open(fileobj=io.BytesIO(memoryview(packed)), mode="r") as archive:
-        archive.extractall(work, filter="data")
-    try:
-        work.rename(folder)
-    except OSError:  # another task on this node was faster
-        shutil.rmtree(work, ignore_errors=True)

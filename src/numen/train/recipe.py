@@ -54,6 +54,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         patience: Epochs without improvement before stopping early; 0 never stops early.
         select: Of a table, how many of its columns are chosen to learn from; all when empty.
         seed: Makes a run repeatable.
+        on: Where it is trained: `ray`, or an address such as `ray://head:10001`; here when empty.
         params: The family's own parameters.
         tune: What `numen tune` tries: by name of a parameter, a list of values, or the least and
             the greatest.
@@ -81,6 +82,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     patience: Annotated[int, msgspec.Meta(ge=0)] = 0
     select: Positive | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 0
+    on: str = ""
     params: dict[str, Any] = {}
     tune: dict[str, Any] = {}
 

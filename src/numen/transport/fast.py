@@ -78,7 +78,6 @@ class FastProtocol(HttpToolsProtocol):
         self._between = True  # no request has been read in part
         self._begun = b""  # what may be the head of the request that begins
         self._head = b""  # what may be the head of the one that is read
-        self._leaving = False  # the next answer is the last
 
     def connection_made(self, transport: Any) -> None:
         """A client is there."""
@@ -190,7 +189,7 @@ class FastProtocol(HttpToolsProtocol):
         ):
             self._make_scope()
             super().on_headers_complete()
-            if self._leaving and self.cycle is not None:
+            if self.service.leaving and self.cycle is not None:
                 self.cycle.keep_alive = False
             return
         name, version = match.groups()
@@ -216,7 +215,7 @@ class FastProtocol(HttpToolsProtocol):
 
     def _enter(self, target: Target) -> Hot:
         hot = Hot(self, target)
-        if self._leaving:
+        if self.service.leaving:  # this answer is the last
             hot.keep_alive = False
         self.cycle = hot  # type: ignore[assignment]
         self._due.append(hot)
@@ -345,7 +344,6 @@ class FastProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Lets the answer to the present request, or to one on its way, be the last."""
-        self._leaving = True
         if self._due or not (self.cycle is None or self.cycle.response_complete):
             super().shutdown()
         elif self._between:

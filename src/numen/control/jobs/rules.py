@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from numen.core.errors import Forbidden, InvalidInput
+import msgspec
+
+from numen.core.errors import Forbidden, InvalidInput, NumenError
 from numen.core.reference import Reference
 from numen.train import recipe as recipes
 from numen.train.recipe import Recipe
@@ -48,6 +50,8 @@ def checked(said: dict[str, Any], *, anything: bool) -> Recipe:
         _reference("data", recipe.data)
     if recipe.body:
         _reference("body", recipe.body)
+    if recipe.on not in ("", "ray"):
+        raise _refused("on", "ray, the cluster that the server uses", recipe.on)
     for field in ("augment", "params", "tune"):
         _plain(field, getattr(recipe, field))
     if (recipe.epochs or 0) > MOST_EPOCHS:
@@ -55,6 +59,15 @@ def checked(said: dict[str, Any], *, anything: bool) -> Recipe:
             f"epochs: expected at most {MOST_EPOCHS}, received {recipe.epochs}", field="epochs"
         )
     return recipe
+
+
+def anywhere(recipe: Recipe) -> bool:
+    """Whether a recipe names nothing that is on one machine only, if its data is the library's."""
+    try:
+        checked(msgspec.to_builtins(recipe), anything=False)
+    except NumenError:
+        return False
+    return True
 
 
 def _reference(field: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The process that works off a home's queue: `python -m numen.control.jobs.runner LOCK`.
+"""The process that works off the queue for a home: `python -m numen.control.jobs.runner LOCK`.
 
 It starts each job as a process of its own, at most so many at once, and ends when nothing waits
 and nothing it started runs. It may be killed at any time: what it started goes on without it.
@@ -17,9 +17,9 @@ from typing import Final
 from numen.control.jobs.lock import hold
 from numen.control.jobs.queue import Queue, spawn
 from numen.core import settings as settings_
-from numen.core.errors import Conflict, Internal
+from numen.core.errors import Conflict, Internal, NotReady
 from numen.registry import Registry
-from numen.store.jobs import QUEUED, RUNNING, Job
+from numen.store.jobs import RUNNING, Job
 
 WORK: Final = "numen.control.jobs.work"
 _TICK: Final = 0.3
@@ -47,7 +47,7 @@ class Runner:
                 continue
             os.close(self._lock)
             # Who came in a moment ago saw that there was a runner, and relies on it.
-            waiting = bool(self._queue.jobs.all(QUEUED, self._queue.place))
+            waiting = bool(self._queue.waiting())
             self._lock = hold(self._queue.runner_lock) if waiting else None
 
     def _look(self) -> bool:
@@ -55,11 +55,21 @@ class Runner:
         for id_, process in list(self._running.items()):
             if process.poll() is not None:
                 del self._running[id_]
-        for job in self._queue.jobs.all(RUNNING, self._queue.place):
-            self._queue.get(job.id)  # one whose process died makes room
-        waiting = self._queue.jobs.all(QUEUED, self._queue.place)
-        begun = [self._start(job) for job in waiting]
-        return not all(begun)
+        try:
+            # One whose process died makes room.
+            running = [
+                self._queue.get(job.id).over
+                for job in self._queue.jobs.all(RUNNING, self._queue.place)
+            ]
+            room = self._queue.most - running.count(False)
+            waiting = self._queue.waiting()
+            for job in list(waiting):
+                if room > 0 and self._start(job):
+                    waiting.remove(job)
+                    room -= 1
+            return bool(waiting)
+        except NotReady:  # the catalog is away; what runs goes on
+            return True
 
     def _start(self, job: Job) -> bool:
         """Whether it waits no more."""
@@ -67,12 +77,13 @@ class Runner:
         if lock is None:
             return False
         try:
-            if not self._queue.jobs.claim(job.id, self._queue.most):
+            queue, folder = self._queue, self._queue.folder(job)
+            if not queue.jobs.claim(job.id, queue.place, str(folder), queue.most):
                 return False
             try:
                 self._running[job.id] = spawn(
-                    [WORK, job.id, str(lock)], lock, self._queue.events(job).with_name("log.txt"),
-                    job.where or job.folder, self._queue.settings,
+                    [WORK, job.id, str(lock)], lock, folder / "log.txt",
+                    job.where or str(folder), queue.settings,
                 )  # fmt: skip
             except OSError as error:
                 said = Internal(f"job {job.id} cannot be started: {error}").as_dict()

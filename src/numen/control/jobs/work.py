@@ -1,7 +1,9 @@
 """The process of one job: `python -m numen.control.jobs.work ID LOCK`.
 
 It trains as the job's recipe says and tells of it in the job's events. Told to stop, it keeps the
-best model so far; killed, its lock falls and the next who looks sees that it was interrupted.
+best model so far; killed, its lock falls and the next who looks sees that it was interrupted. A
+store that is away is waited for. Who was silent for so long that another host took the job over
+ends, and publishes nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from numen.api.data import library
 from numen.api.model import Model
@@ -23,15 +26,18 @@ from numen.control.jobs.events import Journal
 from numen.control.jobs.queue import Queue
 from numen.control.jobs.rules import SAMPLE
 from numen.core.bundle import Bundle
-from numen.core.errors import Internal, NumenError
+from numen.core.errors import Internal, NotReady, NumenError
 from numen.data.dataset import Dataset
 from numen.store.jobs import RUNNING, Job, State
 from numen.train import recipe as recipes
 
+T = TypeVar("T")
 CHECKPOINTS: Final = "run"
 MODEL: Final = "model"
 # Seconds between looks whether somebody said stop.
 _LOOK: Final = 0.4
+# Signs of life within the silence after which another host takes a job over.
+_BEATS: Final = 6
 # Seconds within which a trainer that is told to stop says that it did.
 _PATIENCE: Final = 60.0
 
@@ -50,6 +56,7 @@ class Work:
         self._folder = Path(job.folder)
         self._journal = Journal(queue.events(job))
         self._stop = False
+        self._over = False
 
     def run(self) -> None:
         """Trains, and says what came of it."""
@@ -78,10 +85,11 @@ class Work:
         self._end(state, result, error)
 
     def _train(self) -> Model:
-        recipe = recipes.make(dict(self._job.recipe))
+        # Published by `_keep`, which has the patience for it.
+        recipe = recipes.make({**self._job.recipe, "name": ""})
         data: Dataset | str = recipe.data
         if not self._job.trusted and not recipe.data.startswith(SAMPLE):
-            data = library().open(recipe.data)  # by its name; no path is tried
+            data = self._patiently(lambda: library().open(recipe.data))  # no path is tried
         checkpoints = self._folder / CHECKPOINTS
         return train(
             data, recipe=recipe, progress=self._journal, resume=checkpoints.is_dir(),
@@ -90,8 +98,11 @@ class Work:
 
     def _keep(self, trained: Model) -> dict[str, Any]:
         """What came of it; a model that is not published is kept in the job's folder."""
-        bundle, version = trained.bundle, trained.version
-        if version is None:
+        bundle, version = trained.bundle, None
+        if self._job.model and trained.stopped != "interrupted":
+            self._patiently(self._beat)
+            version = self._patiently(lambda: registry().publish(self._job.model, bundle))
+        else:
             place = self._folder / f"{MODEL}-{self._job.runs}"
             bundle.path.rename(place)
             bundle = Bundle.open(place)
@@ -111,16 +122,46 @@ class Work:
     def _end(self, state: State, result: Any = None, error: Any = None) -> None:
         told = result and {key: value for key, value in result.items() if key != "bundle"}
         self._journal.say("state", state=state, result=told, error=error)
-        self._queue.jobs.move(self._job.id, RUNNING, state, result=result, error=error)
+        self._over = True
+        jobs, job = self._queue.jobs, self._job
+        self._patiently(
+            lambda: jobs.move(job.id, RUNNING, state, run=job.runs, result=result, error=error)
+        )
+
+    def _patiently(self, do: Callable[[], T]) -> T:
+        """What comes of it, once the stores are there."""
+        told = False
+        while True:
+            try:
+                return do()
+            except NotReady as error:
+                if not told:
+                    self._journal.note(f"waits for a store: {error.message}")
+                told = True
+                time.sleep(_LOOK)
+
+    def _beat(self) -> None:
+        """Gives a sign of life; ends the process if the job is somebody else's by now."""
+        if not self._over and not self._queue.jobs.beat(self._job.id, self._job.runs):
+            self._journal.note("another host has taken it over: ended")
+            os._exit(1)
 
     def _watch(self) -> None:
-        """Sees whether somebody said stop, on this machine or on another of the same catalog."""
-        while not self._stop:
+        """Gives signs of life, and sees whether somebody said stop, on any host of the catalog."""
+        beaten = time.monotonic()
+        while not self._stop and not self._over:
             time.sleep(_LOOK)
             try:
+                if time.monotonic() - beaten > self._queue.settings.job_silence / _BEATS:
+                    self._beat()
+                    beaten = time.monotonic()
                 self._stop = self._queue.jobs.get(self._job.id).cancel
-            except Exception:  # the catalog is away; training goes on
+            except NotReady:  # the catalog is away; training goes on
+                continue
+            except Exception:
                 traceback.print_exc()
+        if self._over:
+            return
         if self._journal.trained:
             return  # it is at its end anyway
         self._journal.say("note", text="told to stop")
