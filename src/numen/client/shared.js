@@ -199,7 +199,7 @@ async function v(t, n, { deadlineMs: r, fallback: i, signal: a }) {
 		...n ? { error: n } : {}
 	}), l = new AbortController();
 	a?.addEventListener("abort", () => l.abort(a.reason), { once: !0 }), a?.aborted && l.abort(a.reason);
-	let u = y(t(l.signal, r), "unreachable"), d = n ? s() - n.expectedMs - ee : s(), f = await b([u], Math.min(d, te));
+	let u = y(t(l.signal, r), "unreachable"), d = n ? s() - 2 * n.expectedMs - ee : s(), f = await b([u], Math.min(d, te));
 	if (f && "value" in f) return c(f.value, "server");
 	let p = f?.error ?? ne(r ?? 3e4);
 	a?.aborted && (p = new e("cancelled", "the question was taken back", { cause: a.reason }));
@@ -553,8 +553,8 @@ async function k(e) {
 			body: await le(e.pixels)
 		};
 		case "text": return {
-			type: "text/plain",
-			body: e.text
+			type: "application/json",
+			body: JSON.stringify(e.text)
 		};
 		case "plain": return {
 			type: "application/json",
