@@ -5,8 +5,11 @@ export interface components {
     "DeviceBundle": { "digest": string; "format": number; "golden": components["schemas"]["DeviceFile"] | null; "licence": string; "model": components["schemas"]["DeviceModel"]; "name": string; "postprocess": Record<string, unknown> | null; "preprocess": Record<string, unknown> | null; "signature": Record<string, (Record<string, unknown>)[]>; "version": string };
     "DeviceFile": { "sha256": string; "size": number; "url": string };
     "DeviceModel": { "opset": Record<string, number>; "sha256": string; "size": number; "url": string };
+    "Evaluation": { "against"?: number | null; "data": string; "since"?: number | null; "split"?: string; "version"?: number | null };
     "NewKey": { "actions"?: (string)[]; "expires"?: string | null; "max_concurrency"?: number | null; "models"?: (string)[]; "name": string };
     "Promotion": { "version": number };
+    "Row": { "label": string; "value": string | (unknown)[] | Record<string, unknown> };
+    "Rows": { "base"?: number | null; "note"?: string; "rows": (components["schemas"]["Row"])[]; "times"?: number };
   };
 }
 
@@ -18,6 +21,16 @@ export interface paths {
     body: never;
     responses: {
       "200": { content: { "application/json": Record<string, (Record<string, unknown>)[]> } };
+    };
+   };
+  };
+  "/api/datasets/{dataset}/rows": {
+   post: {
+    path: { "dataset": string };
+    query: Record<string, unknown>;
+    body: { "application/json": components["schemas"]["Rows"] };
+    responses: {
+      "200": { content: { "application/json": Record<string, unknown> } };
     };
    };
   };
@@ -33,7 +46,7 @@ export interface paths {
    post: {
     path: Record<string, unknown>;
     query: Record<string, unknown>;
-    body: { "application/json": { "augment"?: Record<string, unknown>; "backend"?: string; "batch_size"?: number | null; "body"?: string; "class_weight"?: Record<string, number> | "" | "balanced"; "data": string; "epochs"?: number | null; "family"?: string; "learning_rate"?: number | null; "level"?: number; "loss"?: string; "name"?: string; "optimizer"?: string; "params"?: Record<string, unknown>; "patience"?: number; "precision"?: "" | "mixed_bfloat16" | "mixed_float16"; "read"?: { "centre"?: boolean | null; "columns"?: Record<string, "category" | "date" | "ignore" | "number" | "text">; "group"?: string; "order"?: string; "separator"?: string; "target"?: string; "window"?: number }; "schedule"?: "" | "constant" | "cosine" | "exponential" | "linear"; "seed"?: number; "select"?: number | null; "trainer"?: string; "tune"?: Record<string, unknown>; "validation"?: number; "weight_decay"?: number } };
+    body: { "application/json": { "augment"?: Record<string, unknown>; "backend"?: string; "batch_size"?: number | null; "body"?: string; "class_weight"?: Record<string, number> | "" | "balanced"; "data": string; "epochs"?: number | null; "family"?: string; "learning_rate"?: number | null; "level"?: number; "loss"?: string; "name"?: string; "on"?: string; "optimizer"?: string; "params"?: Record<string, unknown>; "patience"?: number; "precision"?: "" | "mixed_bfloat16" | "mixed_float16"; "read"?: { "centre"?: boolean | null; "columns"?: Record<string, "category" | "date" | "ignore" | "number" | "text">; "group"?: string; "order"?: string; "separator"?: string; "target"?: string; "window"?: number }; "schedule"?: "" | "constant" | "cosine" | "exponential" | "linear"; "seed"?: number; "select"?: number | null; "trainer"?: string; "tune"?: Record<string, unknown>; "validation"?: number; "weight_decay"?: number } };
     responses: {
       "200": { content: { "application/json": Record<string, unknown> } };
     };
@@ -163,6 +176,16 @@ export interface paths {
     path: { "name": string; "alias": string };
     query: Record<string, unknown>;
     body: never;
+    responses: {
+      "200": { content: { "application/json": Record<string, unknown> } };
+    };
+   };
+  };
+  "/api/models/{name}/evaluate": {
+   post: {
+    path: { "name": string };
+    query: Record<string, unknown>;
+    body: { "application/json": components["schemas"]["Evaluation"] };
     responses: {
       "200": { content: { "application/json": Record<string, unknown> } };
     };
