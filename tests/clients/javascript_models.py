@@ -45,9 +45,9 @@ def make(home: Path, patch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     sources: dict[str, tuple[Any, str, int]] = {
         "drawn": (drawings, "cnn", 2), "seen": (KINDS["pictures"], "mlp", 2),
         "people": (people, "boosting", 8), "reviews": (KINDS["text"], "words", 0),
-        "tags": (KINDS["labels"], "boosting", 4), "price": (KINDS["quantity"], "mlp", 2),
-        "speeds": (KINDS["quantities"], "mlp", 2), "levels": (KINDS["windows"], "boosting", 4),
-        "heard": (KINDS["sound"], "cnn", 1),
+        "tags": (KINDS["labels"], "linear", 0), "price": (KINDS["quantity"], "linear", 0),
+        "speeds": (KINDS["quantities"], "linear", 0), "levels": (KINDS["windows"], "boosting", 4),
+        "heard": (KINDS["sound"], "forest", 0),
     }  # fmt: skip
     for name, (source, family, epochs) in sources.items():
         (home / "data" / name).mkdir(parents=True)

@@ -15,7 +15,7 @@ from numen.core.signature import TensorSpec
 from numen.data.dataset import Dataset
 from numen.data.profile import examine
 
-DIGEST = "sha256:f963310573686629eaee0ff6eae572ba3d10bf5bc1c947499ba6cd91f8053d4e"
+DIGEST = "sha256:42b0ce981b0d45a75d38c75993079a0d0a38d51c298540a3ec2f9660d72d6ce2"
 
 
 @pytest.fixture(scope="module")

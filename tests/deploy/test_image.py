@@ -30,7 +30,7 @@ from parts import free_port, make_bundle, wait_ready
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(missing()), reason=f"needs {', '.join(missing())}"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
 ]
 TRAINING = (
     "jax", "keras", "sklearn", "lightgbm", "onnx", "pyarrow", "datasets", "pandas", "torch",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,16 +31,29 @@ HAS_RAY = find_spec("ray") is not None
 TESTS = Path(__file__).parents[1]
 
 
+def end_all(mark: bytes) -> None:
+    """Ends what a cluster leaves behind that did not come to its end."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if mark in path.read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What came of it all on one cluster."""
     if not HAS_RAY:
         pytest.skip("needs the extra ray")
     folder = tmp_path_factory.mktemp("cluster")
-    run = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("two_nodes_serving.py")), str(folder)],
-        capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(TESTS)},
-    )  # fmt: skip
+    script = Path(__file__).with_name("two_nodes_serving.py")
+    environment = {**os.environ, "PYTHONPATH": str(TESTS), "NUMEN_HOME": str(folder / "home")}
+    try:
+        run = subprocess.run(
+            [sys.executable, str(script), str(folder)], capture_output=True, text=True, cwd=folder,
+            env=environment,
+        )  # fmt: skip
+    finally:
+        end_all(f"NUMEN_HOME={folder}".encode())
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
     said = json.loads(next(line for line in run.stdout.splitlines() if line.startswith("{")))
     for name, part in said.items():

@@ -286,14 +286,14 @@ def promoted(folder: Path, registry: Registry) -> dict:
 def lose(second) -> dict:
     """A node is killed under load, with a training in hand that it had said it would do."""
     doomed = next(one for one in status("shared")["replicas"] if one["node"] == second.node_id)
-    recipe = {"name": "goal", "data": "goal", "family": "boosting", "epochs": 900, "on": "ray"}
+    recipe = {"name": "goal", "data": "goal", "family": "boosting", "epochs": 1500, "on": "ray"}
     job = httpx.post(f"{doomed['address']}/api/jobs", json=recipe, trust_env=False).json()
     home = Path(os.environ["NUMEN_HOME"]) / "ray" / "shared" / str(doomed["slot"])
     events = home / "jobs" / job["id"] / "events.jsonl"
-    until(lambda: '"epoch"' in events.read_text())
     known = status("digits")["addresses"]
+    until(lambda: '"epoch"' in events.read_text())
     with Load(lambda: known) as load:
-        time.sleep(0.5)
+        time.sleep(0.2)
         began = time.monotonic()
         kill(second)
         first = until(lambda: any(when > began + 0.05 for when, _, _ in load.answers))

@@ -194,7 +194,13 @@ def test_a_postgres_that_hangs_holds_up_no_prediction(hosts: Hosts, postgres: Po
     assert load.failures == []
     assert {said for _, _, said in load.answers} == {before}
     assert hosts.registry.catalog.revision() == revision, "nothing was half done"
-    until(lambda: hosts.log()[0].count("is back") == hosts.log()[0].count("is away"), 30)
+    until(
+        lambda: (
+            hosts.log()[0].count("the catalog is back")
+            == hosts.log()[0].count("the catalog is away;")
+        ),
+        30,
+    )
 
 
 def test_a_version_that_cannot_be_fetched_is_awaited(hosts: Hosts, tmp_path: Path) -> None:
@@ -236,7 +242,7 @@ def test_a_spoilt_object_is_never_served(hosts: Hosts, bucket: Bucket, tmp_path:
 def test_a_killed_hosts_jobs_are_done_by_the_other_each_once(
     tmp_path: Path, postgres: Postgres, bucket: Bucket
 ) -> None:
-    quick = {"NUMEN_JOBS": "1", "NUMEN_JOB_SILENCE": "3"}
+    quick = {"NUMEN_JOBS": "1", "NUMEN_JOB_SILENCE": "5"}
     with two_hosts(tmp_path, postgres, bucket, False, **quick) as hosts:
         registry = hosts.registry
         library = Library(registry.catalog, registry.blobs, tmp_path / "c")
@@ -245,7 +251,7 @@ def test_a_killed_hosts_jobs_are_done_by_the_other_each_once(
         one, other = hosts.both
         names = ["first", "second", "third"]
         for name in names:
-            recipe = {"name": name, "data": "table", "family": "boosting", "epochs": 5}
+            recipe = {"name": name, "data": "table", "family": "boosting", "epochs": 300}
             assert httpx.post(f"{one.url}/api/jobs", json=recipe).status_code == 200
 
         def busy() -> bool:
@@ -255,8 +261,8 @@ def test_a_killed_hosts_jobs_are_done_by_the_other_each_once(
             return bool(jobs.all(("running",), here) and jobs.all(("queued",)))
 
         until(busy, 60)
-        (taken,) = jobs.all(("running",), (one.home / "jobs" / "place").read_text())
         kill_all(one)
+        (taken,) = jobs.all(("running",), (one.home / "jobs" / "place").read_text())
         try:
             wait_for(lambda: all(job.state == "finished" for job in jobs.all()), 250)
         finally:

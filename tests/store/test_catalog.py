@@ -152,14 +152,14 @@ def test_a_removed_number_is_not_given_again(catalog: Catalog) -> None:
 
 
 def test_datasets_have_versions_too(catalog: Catalog) -> None:
-    first = catalog.add_dataset("iris", "a", "iris.csv")
-    assert catalog.add_dataset("iris", "a", "iris.csv") == first
-    assert catalog.add_dataset("iris", "b", "iris.csv").version == 2
-    catalog.add_dataset("mnist", "c", "mnist/")
-    assert [(d.name, d.version) for d in catalog.datasets()] == [("iris", 2), ("mnist", 1)]
-    assert [d.version for d in catalog.dataset_versions("iris")] == [1, 2]
+    first = catalog.datasets.add("iris", "a", "iris.csv")
+    assert catalog.datasets.add("iris", "a", "iris.csv") == first
+    assert catalog.datasets.add("iris", "b", "iris.csv").version == 2
+    catalog.datasets.add("mnist", "c", "mnist/")
+    assert [(d.name, d.version) for d in catalog.datasets.newest()] == [("iris", 2), ("mnist", 1)]
+    assert [d.version for d in catalog.datasets.versions("iris")] == [1, 2]
     with pytest.raises(NotFound, match='dataset "none" was not added'):
-        catalog.dataset_versions("none")
+        catalog.datasets.versions("none")
 
 
 CHANGES: list[Callable[[Catalog], object]] = [
@@ -169,16 +169,16 @@ CHANGES: list[Callable[[Catalog], object]] = [
     lambda c: c.promote("m", 1, "fresh"),
     lambda c: c.rollback("m", "shadow"),
     lambda c: c.remove_version("m", 3),
-    lambda c: c.add_dataset("d", "b", "x"),
+    lambda c: c.datasets.add("d", "b", "x"),
 ]
 READS: list[Callable[[Catalog], object]] = [
     lambda c: c.models(),
     lambda c: c.versions("m"),
-    lambda c: c.datasets(),
+    lambda c: c.datasets.newest(),
     lambda c: c.add_version("m", "d", 1, None),
     lambda c: c.add_version("m", "d", 1, "newest"),
     lambda c: c.promote("m", 1, "champion"),
-    lambda c: c.add_dataset("d", "a", "x"),
+    lambda c: c.datasets.add("d", "a", "x"),
 ]
 FAILURES: list[Callable[[Catalog], object]] = [
     lambda c: c.promote("m", 9, "champion"),
@@ -196,7 +196,7 @@ def filled(catalog: Catalog) -> Catalog:
     catalog.add_version("m", "d", 1, "newest")
     catalog.promote("m", 1, "shadow")
     catalog.promote("m", 2, "shadow")
-    catalog.add_dataset("d", "a", "x")
+    catalog.datasets.add("d", "a", "x")
     return catalog
 
 
@@ -230,7 +230,12 @@ def test_the_revision_stays_where_a_change_is_refused(
 
 def test_all_of_it_survives_a_reopening(filled: Catalog, any_catalog: str) -> None:
     def all_of(catalog: Catalog) -> object:
-        return catalog.versions("m"), catalog.aliases("m"), catalog.datasets(), catalog.revision()
+        return (
+            catalog.versions("m"),
+            catalog.aliases("m"),
+            catalog.datasets.newest(),
+            catalog.revision(),
+        )
 
     before = all_of(filled)
     filled.close()

@@ -68,8 +68,8 @@ export async function written(given: Told): Promise<{ type: string; body: BodyIn
   switch (given.kind) {
     case "pixels":
       return { type: "image/png", body: await writePng(given.pixels) };
-    case "text":
-      return { type: "text/plain", body: given.text };
+    case "text": // as JSON, which has a word for an empty one
+      return { type: "application/json", body: JSON.stringify(given.text) };
     case "plain":
       return { type: "application/json", body: JSON.stringify(given.value) };
     case "file": {

@@ -25,7 +25,7 @@ def datasets(incomplete: str) -> list[str]:
     with contextlib.suppress(NumenError, OSError):
         from numen.api.workspace import registry
 
-        found += [version.name for version in registry().catalog.datasets()]
+        found += [version.name for version in registry().catalog.datasets.newest()]
     return [name for name in found if name.startswith(incomplete)]
 
 

@@ -190,10 +190,10 @@ function E(e, t) {
 		let [e, a] = [w(i).data, t[r].data];
 		for (let t = 0; t < e.length; t++) {
 			let [r, i] = [e[t], a[t]];
-			r === i || r !== r && i !== i || (n = Math.max(n, typeof r == "string" ? 1e400 : Math.abs(Number(r) - Number(i))));
+			r === i || r !== r && i !== i || (n = Math.max(n, typeof r == "string" ? Infinity : Math.abs(Number(r) - Number(i))));
 		}
-		if (e.length !== a.length) return 1e400;
+		if (e.length !== a.length) return Infinity;
 	}
-	return Number.isNaN(n) ? 1e400 : n;
+	return Number.isNaN(n) ? Infinity : n;
 }
 export { C as Local, c as Numen, t as NumenError, n as Tensor, E as differs, f as local, w as played, o as prepared, y as replayed, s as told };

@@ -109,9 +109,9 @@ function c(e, t, n) {
 function l(e, n) {
 	let r = o.get(n);
 	if (!r) throw t(`tensor: type ${n} is not known here`);
-	let i = new r.make(e.length), a = i instanceof BigInt64Array || i instanceof BigUint64Array;
-	for (let t = 0; t < e.length; t++) i[t] = a ? BigInt(e[t]) : e[t];
-	return i;
+	let i = r.make, a = new i(e.length), s = a instanceof BigInt64Array || a instanceof BigUint64Array;
+	for (let t = 0; t < e.length; t++) a[t] = s ? BigInt(e[t]) : e[t];
+	return a;
 }
 function u(e) {
 	if (Array.isArray(e)) return "string";
@@ -192,20 +192,20 @@ function _(e, t) {
 // src/deadline.ts
 var ee = 4, te = 3e4;
 async function v(t, n, { deadlineMs: r, fallback: i, signal: a }) {
-	let o = performance.now(), s = () => r === void 0 ? 1e400 : r - (performance.now() - o), c = (e, t, n) => ({
+	let o = performance.now(), s = () => r === void 0 ? Infinity : r - (performance.now() - o), c = (e, t, n) => ({
 		...e,
 		source: t,
 		ms: performance.now() - o,
 		...n ? { error: n } : {}
 	}), l = new AbortController();
 	a?.addEventListener("abort", () => l.abort(a.reason), { once: !0 }), a?.aborted && l.abort(a.reason);
-	let u = y(t(l.signal, r), "unreachable"), d = n ? s() - n.expectedMs - ee : s(), f = await b([u], Math.min(d, te));
+	let u = y(t(l.signal, r), "unreachable"), d = n ? s() - 2 * n.expectedMs - ee : s(), f = await b([u], Math.min(d, te));
 	if (f && "value" in f) return c(f.value, "server");
 	let p = f?.error ?? ne(r ?? 3e4);
 	a?.aborted && (p = new e("cancelled", "the question was taken back", { cause: a.reason }));
 	let m = !a?.aborted && p.code !== "cancelled";
 	if (m && n && !p.asked && (i === void 0 || s() > n.expectedMs)) {
-		let e = y(n.run(), "internal"), t = await b([e, u.then((t) => "value" in t ? { server: t.value } : e)], i === void 0 ? 1e400 : s());
+		let e = y(n.run(), "internal"), t = await b([e, u.then((t) => "value" in t ? { server: t.value } : e)], i === void 0 ? Infinity : s());
 		if (t && "server" in t) return c(t.server, "server");
 		if (l.abort(), t && "value" in t) return c(t.value, "local", p);
 		t && (p = t.error.asked ? t.error : p);
@@ -221,7 +221,7 @@ async function y(e, t) {
 	}
 }
 async function b(e, t) {
-	if (t === 1e400) return Promise.race(e);
+	if (t === Infinity) return Promise.race(e);
 	let n, r = new Promise((e) => {
 		n = setTimeout(() => e(null), Math.max(0, t));
 	});
@@ -342,12 +342,12 @@ var T;
 function E(e) {
 	T ??= Uint32Array.from({ length: 256 }, (e, t) => {
 		let n = t;
-		for (let e = 0; e < 8; e++) n = n & 1 ? n >>> 1 ^ 0xedb88320 : n >>> 1;
+		for (let e = 0; e < 8; e++) n = n & 1 ? n >>> 1 ^ 3988292384 : n >>> 1;
 		return n;
 	});
-	let t = 0xffffffff;
+	let t = 4294967295;
 	for (let n of e) t = T[(t ^ n) & 255] ^ t >>> 8;
-	return (t ^ 0xffffffff) >>> 0;
+	return (t ^ 4294967295) >>> 0;
 }
 var D = (t, n = "") => new e("invalid_input", `image: ${t}`, { hint: n });
 async function ue(t) {
@@ -553,8 +553,8 @@ async function k(e) {
 			body: await le(e.pixels)
 		};
 		case "text": return {
-			type: "text/plain",
-			body: e.text
+			type: "application/json",
+			body: JSON.stringify(e.text)
 		};
 		case "plain": return {
 			type: "application/json",
@@ -987,7 +987,7 @@ function ct(e, n) {
 	let o = 0;
 	for (let t = 12; t + 8 <= e.length;) {
 		let s = i(t), c = r.getUint32(t + 4, !0);
-		if (t += 8, s === "data" && c === 0xffffffff && (c = e.length - t), t + c > e.length) throw a(`${c} bytes in part '${s}', received ${e.length - t}: the file is cut short`);
+		if (t += 8, s === "data" && c === 4294967295 && (c = e.length - t), t + c > e.length) throw a(`${c} bytes in part '${s}', received ${e.length - t}: the file is cut short`);
 		if (s === "fmt " && (o = t), s === "data") {
 			if (!o) break;
 			return lt(r, o, t, c, n);
@@ -1094,7 +1094,7 @@ function mt(e, t) {
 		let t = a === "chw" ? e % i * d + Math.floor(e / i) : e;
 		u[t] = Math.fround(o[e] * c) + l;
 	}
-	return new s(u, [1, ...{
+	let f = {
 		hw: [r, n],
 		hwc: [
 			r,
@@ -1106,7 +1106,8 @@ function mt(e, t) {
 			r,
 			n
 		]
-	}[a]]);
+	}[a];
+	return new s(u, [1, ...f]);
 }
 function X(e, t, n) {
 	let r = e.map((e) => ze(e, t.columns, t.ignored, n)), i = r[0].length, a = new Float32Array(r.length * i);
@@ -1137,7 +1138,7 @@ function _t({ signature: e }, n) {
 	if (!r || i.length) throw t("this model takes several inputs", "", "use infer");
 	let a = [];
 	for (let e = n; Array.isArray(e); e = e[0]) a.push(e.length);
-	let o = Array.isArray(n) ? n.flat(1e400) : [n], c = r.dtype === "string" ? "string" : "number";
+	let o = Array.isArray(n) ? n.flat(Infinity) : [n], c = r.dtype === "string" ? "string" : "number";
 	if (o.length !== a.reduce((e, t) => e * t, 1) || !o.every((e) => typeof e === c || typeof e == "boolean")) throw t(`input "${r.name}": expected ${vt(r)}, received no regular array of that`, r.name);
 	a.length === r.shape.length - 1 && a.unshift(1);
 	let u = c === "string" ? o : l(o.map(Number), r.dtype);

@@ -61,7 +61,7 @@ def router(registry: Registry, settings: Settings) -> APIRouter:
 
     @routes.get("", summary="The newest version of every data set in the library")
     async def ls() -> dict[str, list[dict[str, Any]]]:
-        found = await asyncio.to_thread(registry.catalog.datasets)
+        found = await asyncio.to_thread(registry.catalog.datasets.newest)
         return {
             "datasets": [
                 {"name": v.name, "version": v.version, "digest": v.digest, "created": v.created}

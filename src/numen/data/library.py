@@ -23,7 +23,8 @@ from numen.data.profile import PROFILE, Profile, examine, read_profile
 from numen.data.reading import PLAIN, Reading
 from numen.data.stored import load
 from numen.store.blobs import Blobs
-from numen.store.catalog import Catalog, DatasetVersion
+from numen.store.catalog import Catalog
+from numen.store.datasets import DatasetVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Library:
                 (work / PROFILE).write_bytes(profile.to_json())
                 self._blobs.put(KIND, stored.digest, work)
         before = {found.version for found in self._versions(name)}
-        version = self._catalog.add_dataset(name, stored.digest, " ".join(where))
+        version = self._catalog.datasets.add(name, stored.digest, " ".join(where))
         return Added(version, profile, version.version not in before)
 
     def extend(
@@ -118,7 +119,7 @@ class Library:
             (work / PROFILE).write_bytes(profile.to_json())
             self._blobs.put(KIND, stored.digest, work)
         before = {found.version for found in self._versions(dataset.name)}
-        version = self._catalog.add_dataset(
+        version = self._catalog.datasets.add(
             dataset.name, stored.digest, source, base.version if newest else None
         )
         return Added(version, profile, version.version not in before)
@@ -147,7 +148,7 @@ class Library:
 
     def ls(self) -> list[DatasetVersion]:
         """The newest version of every dataset, by name."""
-        return self._catalog.datasets()
+        return self._catalog.datasets.newest()
 
     def versions(self, name: str) -> list[DatasetVersion]:
         """All versions of a dataset, oldest first.
@@ -155,10 +156,10 @@ class Library:
         Raises:
             NotFound: There is no such dataset.
         """
-        return self._catalog.dataset_versions(name)
+        return self._catalog.datasets.versions(name)
 
     def _versions(self, name: str) -> list[DatasetVersion]:
         try:
-            return self._catalog.dataset_versions(name)
+            return self._catalog.datasets.versions(name)
         except NotFound:
             return []

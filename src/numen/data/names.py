@@ -15,7 +15,8 @@ from numen.core.reference import Reference
 
 if TYPE_CHECKING:
     from numen.store.blobs import Blobs
-    from numen.store.catalog import Catalog, DatasetVersion
+    from numen.store.catalog import Catalog
+    from numen.store.datasets import DatasetVersion
 
 KIND: Final = "data"
 
@@ -36,7 +37,7 @@ def find_version(
         )
     if catalog is None or blobs is None:
         return _in_settings(reference)
-    versions = catalog.dataset_versions(asked.name)
+    versions = catalog.datasets.versions(asked.name)
     for version in reversed(versions):
         if asked.version in (None, version.version):
             return version, blobs.path(KIND, version.digest)

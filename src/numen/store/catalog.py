@@ -1,4 +1,4 @@
-"""Names, versions and aliases of models and datasets.
+"""Names, versions and aliases of models; those of data sets are kept beside them.
 
 Every change is one transaction and moves `revision()`, which is what servers watch. The catalog
 knows nothing of files; it holds digests.
@@ -7,14 +7,14 @@ knows nothing of files; it holds digests.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from numen.core.errors import Conflict, NotFound
-from numen.store.database import Database
+from numen.store.database import Database, now
+from numen.store.datasets import Datasets
 
 _meta = sa.MetaData()
 _versions = sa.Table(
@@ -50,15 +50,6 @@ _moves = sa.Table(
     sa.Column("after", sa.Integer, nullable=False),
     sa.Column("at", sa.String(32), nullable=False),
 )
-_datasets = sa.Table(
-    "datasets",
-    _meta,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("digest", sa.String(80), nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("created", sa.String(32), nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +83,17 @@ class Snapshot:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetVersion:
-    """A dataset that was added: `name@version` is `digest`, for ever."""
-
-    name: str
-    version: int
-    digest: str
-    source: str
-    created: str
-
-
 class Catalog:
-    """The catalog behind a SQLAlchemy URL; its tables are made when missing."""
+    """The catalog behind a SQLAlchemy URL; its tables are made when missing.
+
+    Attributes:
+        database: Where it is.
+        datasets: The data sets that were added.
+    """
 
     def __init__(self, url: str):
         self.database = Database(url, _meta)
+        self.datasets = Datasets(self.database)
 
     def close(self) -> None:
         """Gives back connections."""
@@ -116,8 +102,6 @@ class Catalog:
     def revision(self) -> int:
         """A number that grows with every change."""
         return self.database.revision()
-
-    # Models
 
     def snapshot(self) -> Snapshot:
         """All models, in three queries however many there are."""
@@ -143,10 +127,8 @@ class Catalog:
             for name, versions in held.versions.items():
                 last = max(version.version for version in versions)
                 connection.execute(sa.insert(_models).values(name=name, last=last))
-                for version in versions:
-                    connection.execute(sa.insert(_versions).values(model=name, **_columns(version)))
-            for name, aliases in held.aliases.items():
-                for alias, number in sorted(aliases.items()):
+                connection.execute(sa.insert(_versions), [_columns(each) for each in versions])
+                for alias, number in sorted(held.aliases.get(name, {}).items()):
                     row = sa.insert(_aliases).values(model=name, alias=alias, version=number)
                     connection.execute(row)
 
@@ -174,7 +156,7 @@ class Catalog:
                 added = _model_version(newest)
             else:
                 last = connection.scalar(sa.select(_models.c.last).where(_models.c.name == name))
-                added = ModelVersion(name, (last or 0) + 1, digest, size, _now())
+                added = ModelVersion(name, (last or 0) + 1, digest, size, now())
                 if last is None:
                     connection.execute(sa.insert(_models).values(name=name, last=1))
                     if first_alias is not None:
@@ -183,7 +165,7 @@ class Catalog:
                     connection.execute(
                         sa.update(_models).where(_models.c.name == name).values(last=added.version)
                     )
-                connection.execute(sa.insert(_versions).values(model=name, **_columns(added)))
+                connection.execute(sa.insert(_versions).values(**_columns(added)))
             if alias is not None:
                 changed |= _move(connection, name, alias, added.version)
             if not changed:
@@ -307,77 +289,9 @@ class Catalog:
         with self.database.read() as connection:
             return connection.scalar(query) is not None
 
-    # Datasets
-
-    def add_dataset(
-        self, name: str, digest: str, source: str, after: int | None = None
-    ) -> DatasetVersion:
-        """Adds the next version of a dataset; the same digest as the newest adds nothing.
-
-        Args:
-            name: The dataset's.
-            digest: Of its contents.
-            source: Where they come from.
-            after: The version that must be the newest; any when None.
-
-        Raises:
-            Conflict: Another version was added after that one.
-        """
-        with self.database.change() as connection:
-            newest = connection.execute(
-                sa.select(_datasets)
-                .where(_datasets.c.name == name)
-                .order_by(_datasets.c.version.desc())
-                .limit(1)
-            ).first()
-            if newest is not None and newest.digest == digest:
-                connection.rollback()
-                return DatasetVersion(*newest)
-            if after is not None and (newest is None or newest.version != after):
-                there = newest.version if newest else 0
-                raise Conflict(
-                    f"dataset {name}: expected version {after} to be the newest, found {there}",
-                    hint=f"add to {name}@{there}",
-                )
-            added = DatasetVersion(
-                name, newest.version + 1 if newest else 1, digest, source, _now()
-            )
-            connection.execute(
-                sa.insert(_datasets).values(
-                    name=name,
-                    version=added.version,
-                    digest=digest,
-                    source=source,
-                    created=added.created,
-                )
-            )
-            return added
-
-    def datasets(self) -> list[DatasetVersion]:
-        """The newest version of every dataset."""
-        return list({found.name: found for found in self._dataset_versions(None)}.values())
-
-    def dataset_versions(self, name: str) -> list[DatasetVersion]:
-        """A dataset's versions, oldest first.
-
-        Raises:
-            NotFound: There is no such dataset.
-        """
-        found = self._dataset_versions(name)
-        if not found:
-            raise NotFound(f'dataset "{name}" was not added', hint="numen data ls shows all")
-        return found
-
-    def _dataset_versions(self, name: str | None) -> list[DatasetVersion]:
-        query = sa.select(_datasets).order_by(_datasets.c.name, _datasets.c.version)
-        if name is not None:
-            query = query.where(_datasets.c.name == name)
-        with self.database.read() as connection:
-            return [DatasetVersion(*row) for row in connection.execute(query)]
-
 
 def _columns(version: ModelVersion) -> dict[str, Any]:
-    return {key: getattr(version, key) for key in ("version", "digest", "size", "created")}
+    return {"model" if key == "name" else key: said for key, said in asdict(version).items()}
 
 
 def _model_version(row: sa.Row[Any]) -> ModelVersion:
@@ -402,10 +316,6 @@ def _move(connection: sa.Connection, name: str, alias: str, version: int) -> boo
     else:
         connection.execute(sa.update(_aliases).where(*where).values(version=version))
     connection.execute(
-        sa.insert(_moves).values(model=name, alias=alias, before=before, after=version, at=_now())
+        sa.insert(_moves).values(model=name, alias=alias, before=before, after=version, at=now())
     )
     return True
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

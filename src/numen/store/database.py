@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 import sqlalchemy as sa
@@ -142,3 +143,8 @@ def _make(connection: sa.Connection, tables: sa.MetaData) -> None:
         tables.create_all(connection)
         if connection.scalar(sa.select(_revision.c.value)) is None:
             connection.execute(sa.insert(_revision).values(id=1, value=0))
+
+
+def now() -> str:
+    """The time, as rows of tables hold it: ISO 8601, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

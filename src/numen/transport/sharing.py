@@ -46,5 +46,5 @@ def options(allowed: frozenset[str]) -> dict[str, Any]:
     """What Starlette's `CORSMiddleware` is told, which answers for all doors but the fast one."""
     return {
         "allow_origins": sorted(allowed), "allow_methods": METHODS, "allow_headers": SENT,
-        "expose_headers": SHOWN, "max_age": _REMEMBERED,
+        "expose_headers": SHOWN, "max_age": _REMEMBERED, "allow_private_network": True,
     }  # fmt: skip

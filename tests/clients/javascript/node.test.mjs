@@ -78,7 +78,7 @@ test("a stream answers, and goes on by itself", { skip: !globalThis.WebSocket },
 
 test("server, killed: local, then fallback, then an error", async () => {
   const kill = async () => {
-    process.kill(pid);
+    process.kill(pid, "SIGKILL"); // a server that stops well still answers open connections
     while (await fetch(`${mortal}/healthz`).then(() => true, () => false)) await new Promise((r) => setTimeout(r, 20));
   };
   assert.deepEqual(await falling(mortal, "drawn", picture, kill), [
