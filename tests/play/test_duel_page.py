@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 from data.data_files import idx
 from numen.core.settings import Settings
@@ -128,6 +128,23 @@ class Table:
                 return digit
         raise AssertionError(text)
 
+    def scores(self) -> None:
+        """Draws what is asked until one is read rightly; this small network misreads some."""
+        before = self.score()
+        for _ in range(5):
+            self.draw(self.asked())
+            try:
+                self.page.wait_for_function(
+                    "b => +document.querySelector('[data-testid=score]').innerText > b",
+                    arg=before, timeout=3_000,
+                )  # fmt: skip
+            except TimeoutError:
+                self.page.keyboard.press("Escape")
+                self.page.keyboard.press("s")
+            else:
+                return
+        raise AssertionError(f"read as {self.see('headline').inner_text()}")
+
     def score(self) -> int:
         return int(self.see("score").inner_text())
 
@@ -174,11 +191,7 @@ def test_a_round_cut_off_then_taught_then_alone(browser: Browser, live: Live, ax
     page.keyboard.press("Enter")
     expect(see("submit")).to_be_visible()
     for _ in range(2):  # right answers score, and the next is asked
-        before = table.score()
-        table.draw(table.asked())
-        page.wait_for_function(
-            "b => +document.querySelector('[data-testid=score]').innerText > b", arg=before
-        )
+        table.scores()
     expect(see("source")).to_have_attribute("data-source", "server")
     table.clean()
     # A digit that is read as another: said what it was, it waits to be learnt from.
@@ -189,11 +202,7 @@ def test_a_round_cut_off_then_taught_then_alone(browser: Browser, live: Live, ax
     # The wire is cut: the model on this device reads, and it is played on.
     page.keyboard.press("x")
     expect(see("wire")).to_have_attribute("data-state", "local")
-    before = table.score()
-    table.draw(table.asked())
-    page.wait_for_function(
-        "b => +document.querySelector('[data-testid=score]').innerText > b", arg=before
-    )
+    table.scores()
     expect(see("source")).to_have_attribute("data-source", "local")
     before = table.score()
     page.keyboard.press(str(table.asked()))  # without drawing at all
@@ -224,14 +233,10 @@ def test_a_round_cut_off_then_taught_then_alone(browser: Browser, live: Live, ax
 
     # The server dies in the middle of a round, which goes on.
     page.keyboard.press("Enter")
-    table.draw(table.asked())
+    table.scores()
     stop(live.process)
     expect(see("wire")).to_have_attribute("data-state", "lost")
-    before = table.score()
-    table.draw(table.asked())
-    page.wait_for_function(
-        "b => +document.querySelector('[data-testid=score]').innerText > b", arg=before
-    )
+    table.scores()
     expect(see("source")).to_have_attribute("data-source", "local")
     table.clean()
     page.context.close()
