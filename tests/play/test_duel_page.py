@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from data.data_files import idx
 from numen.core.settings import Settings
@@ -138,7 +139,7 @@ class Table:
                     "b => +document.querySelector('[data-testid=score]').innerText > b",
                     arg=before, timeout=3_000,
                 )  # fmt: skip
-            except TimeoutError:
+            except TooLate:
                 self.page.keyboard.press("Escape")
                 self.page.keyboard.press("s")
             else:
