@@ -35,7 +35,7 @@ const en = {
   ],
   keys: [
     ["Enter", "start, or submit"],
-    ["0–9", "answer without drawing"],
+    ["0–9", "answer by key"],
     ["Esc", "clear"],
     ["S", "skip"],
     ["X", "cut the wire"],
@@ -165,7 +165,7 @@ const zh: Strings = {
   ],
   keys: [
     ["Enter", "开始,或提交"],
-    ["0–9", "不画,直接作答"],
+    ["0–9", "直接作答"],
     ["Esc", "清除"],
     ["S", "跳过"],
     ["X", "剪断网线"],
