@@ -98,7 +98,7 @@ def test_predict_says_the_label(numen: Shell, graph: Path, tmp_path: Path) -> No
         (["train", "m", "--data", "mnist", "--model", "absent"], "invalid_input", "absent"),
         (["train", "m", "--data", "mnist", "--set", "epochs=0"], "invalid_input", "epochs"),
         (["data", "show", "nobody"], "not_found", "nobody"),
-        (["serve", "nobody"], "not_found", "nobody"),
+        (["serve", "nobody", "--port", "0"], "not_found", "nobody"),
     ],
 )
 def test_errors_say_what_to_do(numen: Shell, arguments: list[str], code: str, said: str) -> None:
