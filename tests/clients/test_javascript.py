@@ -150,7 +150,8 @@ def test_in_chromium(house: House, page: Page) -> None:
     )
     stop(process)
     assert sources == [
-        "server", "local", "unreachable", "fallback", "unreachable", "NumenError unreachable",
+        "server", "stream server", *["stream local"] * 3,
+        "local", "unreachable", "fallback", "unreachable", "NumenError unreachable",
     ]  # fmt: skip
 
 

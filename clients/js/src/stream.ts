@@ -62,6 +62,7 @@ export class Stream {
   private wait = FIRST_WAIT_MS;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
+  private down = false; // since the connection was lost, or could not be opened
 
   constructor(numen: Server, model: string, options: StreamOptions & Means) {
     this.numen = numen;
@@ -173,8 +174,10 @@ export class Stream {
     });
   }
 
+  /** Waits for the first connection; for one that was lost nobody waits, others answer at once. */
   private opened(): Promise<void> {
     if (this.closed) return Promise.reject(new NumenError("cancelled", "the stream was closed"));
+    if (this.down) return Promise.reject(this.unreachable());
     return new Promise((resolve, reject) => {
       const opener = {
         resolve: () => (this.openers.delete(opener), resolve()),
@@ -191,6 +194,7 @@ export class Stream {
     const socket = new webSocket(url, key ? ["numen.v1", `numen.key.${key}`] : ["numen.v1"]);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
+      this.down = false;
       this.wait = FIRST_WAIT_MS;
       this.options.onState?.(true);
       for (const opener of this.openers) opener.resolve();
@@ -202,10 +206,17 @@ export class Stream {
 
   private lost(socket: WebSocket): void {
     if (socket !== this.socket || this.closed) return;
-    this.fail(new NumenError("unreachable", `nobody answers at ${this.numen.url}`));
+    this.down = true;
+    this.fail(this.unreachable());
     this.options.onState?.(false);
     this.timer = setTimeout(() => this.connect(), this.wait);
     this.wait = Math.min(this.wait * 2, LONGEST_WAIT_MS);
+  }
+
+  private unreachable(): NumenError {
+    return new NumenError("unreachable", `nobody answers at ${this.numen.url}`, {
+      hint: "it is asked again by itself; attach a model, or give a fallback",
+    });
   }
 
   private fail(error: NumenError): void {

@@ -1158,6 +1158,7 @@ var vt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	wait = Z;
 	timer;
 	closed = !1;
+	down = !1;
 	constructor(e, t, n) {
 		this.numen = e, this.model = t, this.options = n, this.connect();
 	}
@@ -1259,7 +1260,7 @@ var vt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 		});
 	}
 	opened() {
-		return this.closed ? Promise.reject(new e("cancelled", "the stream was closed")) : new Promise((e, t) => {
+		return this.closed ? Promise.reject(new e("cancelled", "the stream was closed")) : this.down ? Promise.reject(this.unreachable()) : new Promise((e, t) => {
 			let n = {
 				resolve: () => (this.openers.delete(n), e()),
 				reject: (e) => (this.openers.delete(n), t(e))
@@ -1270,12 +1271,15 @@ var vt = ({ dtype: e, shape: t }) => `${e}[${t.map((e) => e ?? "?").join(", ")}]
 	connect() {
 		let e = `/ws/${encodeURIComponent(this.model).replace("%40", "@")}${this.options.latest ? "?latest=1" : ""}`, t = this.numen.url.replace(/^http/, "ws") + e, { key: n, webSocket: r } = this.options, i = new r(t, n ? ["numen.v1", `numen.key.${n}`] : ["numen.v1"]);
 		i.binaryType = "arraybuffer", i.onopen = () => {
-			this.wait = Z, this.options.onState?.(!0);
+			this.down = !1, this.wait = Z, this.options.onState?.(!0);
 			for (let e of this.openers) e.resolve();
 		}, i.onmessage = ({ data: e }) => this.receive(e), i.onclose = () => this.lost(i), this.socket = i;
 	}
-	lost(t) {
-		t !== this.socket || this.closed || (this.fail(new e("unreachable", `nobody answers at ${this.numen.url}`)), this.options.onState?.(!1), this.timer = setTimeout(() => this.connect(), this.wait), this.wait = Math.min(this.wait * 2, yt));
+	lost(e) {
+		e !== this.socket || this.closed || (this.down = !0, this.fail(this.unreachable()), this.options.onState?.(!1), this.timer = setTimeout(() => this.connect(), this.wait), this.wait = Math.min(this.wait * 2, yt));
+	}
+	unreachable() {
+		return new e("unreachable", `nobody answers at ${this.numen.url}`, { hint: "it is asked again by itself; attach a model, or give a fallback" });
 	}
 	fail(e) {
 		for (let t of this.waiting.values()) t.failed(e);

@@ -72,7 +72,15 @@ export async function falling(url, model, picture, kill) {
   const sources = [];
   sources.push((await ask({ deadlineMs: 10_000 })).source);
   numen.attach(await local(numen, model));
+  const stream = globalThis.WebSocket && numen.stream(model, { latest: true });
+  if (stream) sources.push(`stream ${(await stream.predict(picture, { deadlineMs: 10_000 })).source}`);
   await kill();
+  // Not when the deadline is near, nor when it is tried to open the connection again: at once.
+  for (let asked = 0; stream && asked < 3; asked++) {
+    const { source, ms } = await stream.predict(picture, { deadlineMs: 60_000 });
+    sources.push(`stream ${ms < 20_000 ? source : `${source} after ${ms} ms`}`);
+  }
+  stream?.close();
   const answer = await ask({ deadlineMs: 10_000, fallback: { label: "?" } });
   sources.push(answer.source, answer.error.code);
   numen.detach(model);
