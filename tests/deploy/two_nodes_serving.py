@@ -36,6 +36,7 @@ from numen.core.settings import Settings
 from numen.deploy.ray.plan import NAMESPACE, actor_name
 from numen.registry import Registry
 from parts import make_bundle
+from ray_nodes import add_node
 
 SECONDS = 280  # after which it gives up
 ROW = np.full((1, 28, 28), 100.0, np.float32)
@@ -340,7 +341,6 @@ def commands() -> dict:
 
 
 def main(folder: Path) -> None:
-    small = {"object_store_memory": 100 << 20, "node_ip_address": "127.0.0.1", "num_cpus": 3}
     told: dict = {}
     begin = time.monotonic()
 
@@ -352,8 +352,8 @@ def main(folder: Path) -> None:
 
     os.environ["NUMEN_HOME"] = str(folder / "home")
     cluster = Cluster()
-    cluster.add_node(include_dashboard=False, **small)
-    second = cluster.add_node(**small)
+    add_node(cluster, num_cpus=3, include_dashboard=False)
+    second = add_node(cluster, num_cpus=3)
     os.environ["RAY_ADDRESS"] = cluster.address
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
     lap("start")

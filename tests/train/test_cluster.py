@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -38,6 +39,7 @@ def test_a_node_dies_and_the_search_goes_on(table, tmp_path):
     script = Path(__file__).with_name("two_nodes.py")
     run = subprocess.run(
         [sys.executable, str(script), str(table)], capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(script.parents[1])},
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
     told = json.loads(next(line for line in run.stdout.splitlines() if line.startswith("{")))

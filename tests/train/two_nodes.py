@@ -27,6 +27,7 @@ from ray.cluster_utils import Cluster
 
 import numen
 from numen.data.dataset import Dataset
+from ray_nodes import add_node
 
 SECONDS = 280  # after which it gives up
 
@@ -140,11 +141,10 @@ def behind(data, folder):
 
 
 def main(table: Path) -> None:
-    small = {"object_store_memory": 100 << 20, "node_ip_address": "127.0.0.1"}
     begin = time.monotonic()
     cluster = Cluster()
-    cluster.add_node(num_cpus=1, include_dashboard=False, **small)
-    second = cluster.add_node(num_cpus=1, **small)
+    add_node(cluster, num_cpus=1, include_dashboard=False)
+    second = add_node(cluster, num_cpus=1)
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")
     started = time.monotonic() - begin
     data = Dataset.open(table, target="goal")

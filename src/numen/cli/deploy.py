@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,7 +112,8 @@ def _run(
     from numen.api.deploy import deploy, render, target
 
     if out == "-":
-        _print(render(target(name, options), models), json_)
+        to = target(name, options)
+        _print(render(to, models), getattr(to, "aside", ()), json_)
         return
     with show.err.status("rendering") as status:
         done = deploy(
@@ -146,13 +148,18 @@ def _ask(name: str, verb: str, options: dict[str, Any], json_: bool) -> None:
             show.out.print(f"  {key:<12} {escape(line)}", soft_wrap=True)
 
 
-def _print(files: Any, json_: bool) -> None:
-    """Prints what was rendered, of other than text only the name; YAML is one stream."""
+def _print(files: Any, aside: tuple[str, ...], json_: bool) -> None:
+    """Prints what was rendered, of other than text only the name; YAML is one stream.
+
+    Only JSON, which keeps files apart, holds what is set aside as well.
+    """
     texts = {path: _text(content) for path, content in sorted(files.items())}
     if json_:
         show.print_json({"files": texts})
         return
     for path, text in texts.items():
+        if any(fnmatch(path, pattern) for pattern in aside):
+            continue
         if text is None:
             typer.echo(f"# {path} is not text")
             continue

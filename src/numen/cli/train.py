@@ -109,9 +109,22 @@ def print_model(trained: Any) -> None:
             f"[green]✓[/] published [bold]{trained.version.name}@{trained.version.version}[/] "
             f"[dim]{trained.bundle.digest[:19]}[/]"
         )
-        show.out.print(f"  [dim]numen serve {trained.version.name} answers, and shows a page[/]")
+        show.out.print(f"  [dim]{_next_step(trained.version)}[/]")
     else:
         show.out.print(f"  bundle: {trained.bundle.path}")
+
+
+def _next_step(version: Any) -> str:
+    """What a person would do now: serve it, or first say that it is the one to be served."""
+    from numen.api.workspace import registry
+
+    default = registry().model(version.name).default.version
+    if default == version.version:
+        return f"numen serve {version.name} answers, and shows a page"
+    return (
+        f"{version.name} still stands for {version.name}@{default}; "
+        f"numen models promote {version.name}@{version.version} changes that"
+    )
 
 
 def settings_of(texts: list[str] | None) -> dict[str, Any]:

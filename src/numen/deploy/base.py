@@ -47,6 +47,8 @@ class Target(Protocol):
         applies: Whether `apply` is done unless the user says otherwise.
         verbs: Methods besides, which need no models: each takes a `Note`, gives plain data, and
             is a flag of the command. A target without any may leave it out.
+        aside: Patterns of files that are no part of what is applied, so that `--out -` leaves
+            them out. A target without any may leave it out.
     """
 
     options: ClassVar[type[msgspec.Struct]]

@@ -31,6 +31,9 @@ class KubernetesTarget:
 
     options: ClassVar[type[msgspec.Struct]] = Options
     applies: ClassVar[bool] = False
+    aside: ClassVar[tuple[str, ...]] = (
+        "chart/*", "kserve/*", "kustomization.yaml", "prometheus-adapter.yaml",
+    )  # fmt: skip
 
     def __init__(self, options: Options) -> None:
         self._options = options
