@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from numen.train.bodies.trie import Trie
 from numen.train.bodies.wordpiece import WordPiece
-from numen.train.words import IR_VERSION, OPSETS, Nodes
+from numen.train.words import IR_VERSION, Nodes
 
 LENGTH = 12
 VOCABULARY = [
@@ -71,8 +71,7 @@ def cut():
         nodes.constants_,
     )  # fmt: skip
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid(*each) for each in OPSETS.items()],
-        ir_version=IR_VERSION,
+        graph, opset_imports=nodes.opsets(), ir_version=IR_VERSION,
     )  # fmt: skip
     session = onnxruntime.InferenceSession(model.SerializeToString())
 

@@ -115,7 +115,7 @@ def router(service: Service, registry: Registry) -> APIRouter:
     @routes.get(
         "/{model}/bundle",
         summary="All that is needed to run a model on a device",
-        responses=responses(404),
+        responses=responses(400, 404),
         response_model=DeviceBundle,
     )
     async def bundle(request: Request, model: str) -> Response:

@@ -21,6 +21,7 @@ from numen.core.signature import Array
 
 OPSETS: Final = {"": 15, "ai.onnx.ml": 3, "com.microsoft": 1}
 IR_VERSION: Final = 8
+_ADDS: Final = 16  # the first opset whose ScatterElements can add
 PAD, UNKNOWN, FIRST = 0, 1, 2
 # What stands alone: ! and ?, pictographs, and the signs of scripts that write without spaces.
 _ALONE: Final = (
@@ -181,6 +182,13 @@ class Nodes:
         """What Slice needs to keep the first `stop` columns."""
         return self.constants([0], [stop], [1])
 
+    def opsets(self) -> list[onnx.OperatorSetIdProto]:
+        """The operator sets that what was added is of."""
+        used = {node.domain: OPSETS[node.domain] for node in self.nodes} | {"": OPSETS[""]}
+        if any(each.name == "reduction" for node in self.nodes for each in node.attribute):
+            used[""] = _ADDS
+        return [helper.make_opsetid(*each) for each in used.items()]
+
     def model(self, source: Any, target: Any) -> onnx.ModelProto:
         """The finished model between a spec of texts and one of numbers."""
         kinds = {"string": TensorProto.STRING, "int32": TensorProto.INT32}
@@ -193,10 +201,9 @@ class Nodes:
             for spec in (source, target)
         ]
         graph = helper.make_graph(self.nodes, "numen", ends[:1], ends[1:], self.constants_)
-        used = {node.domain for node in self.nodes} | {""}
         made = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid(d, v) for d, v in OPSETS.items() if d in used],
+            opset_imports=self.opsets(),
             ir_version=IR_VERSION,
             producer_name="numen",
         )
