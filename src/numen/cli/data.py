@@ -113,15 +113,23 @@ def show_(
 def sample(
     name: Annotated[str, typer.Argument(help="A data set.", autocompletion=datasets)],
     rows: Annotated[int, typer.Option(help="How many.", min=1, max=100)] = 10,
-    out: Annotated[Path | None, typer.Option(help="Write a PNG sheet of samples.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write a PNG: a sheet of samples, or with --label one.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="With --out: one test picture of it.")] = None,
     as_json: show.Json = False,
 ) -> None:
     """Look at some rows: in the terminal, or as a picture."""
     from numen.api.data import open_data
-    from numen.data.picture import contact_sheet, render_samples
+    from numen.data.picture import contact_sheet, of_class, render_samples
 
     dataset = open_data(name)
-    if out is not None:
+    if label is not None:
+        if out is None:
+            raise InvalidInput("--label: expected a file to write, with --out", field="out")
+        of_class(dataset, label).save(out)
+        show.out.print(f"[green]✓[/] {out}")
+    elif out is not None:
         if "image" not in next(iter(dataset.test.batches(1))).inputs:
             raise InvalidInput(f"{name}: expected pictures to draw, it has none")
         contact_sheet(dataset, rows=rows).save(out)

@@ -24,6 +24,8 @@ command line, owns a table from code to status, and a test proves every table co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -165,6 +167,12 @@ class Internal(NumenError):
     """A defect of numen's or of the model's."""
 
     code = "internal"
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """A hint at what was probably meant by a word that is none of those known."""
+    near = get_close_matches(word, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else None
 
 
 def codes() -> frozenset[str]:

@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from numen.core.errors import InvalidInput
+from numen.core.errors import InvalidInput, NotFound
 from numen.core.manifest import Column, ColumnsInput, ImageInput, TextInput, WindowInput, places
 from numen.core.signature import Array, format_shape
 from numen.data.dataset import Dataset
@@ -177,6 +177,27 @@ def contact_sheet(data: Dataset, rows: int = 8, classes: int = 20, side: int = 6
         sheet.paste(resized, corner)
         filled[place] += 1
     return sheet
+
+
+def of_class(data: Dataset, label: str) -> Image.Image:
+    """The first test picture of a class, as it is.
+
+    Raises:
+        InvalidInput: It holds no pictures, or no such class.
+        NotFound: No test picture is of that class.
+    """
+    if not isinstance(data.preprocess, ImageInput):
+        raise InvalidInput(f'dataset "{data.name}": expected pictures to draw, it has none')
+    if label not in (data.labels or ()):
+        known = ", ".join((data.labels or ())[:20])
+        raise InvalidInput(
+            f'label: expected one of {known}, received "{label}"', field="label"
+        )  # fmt: skip
+    wanted = (data.labels or ()).index(label)
+    for batch in data.test.batches(256):
+        for row in np.flatnonzero(batch.target == wanted)[:1]:
+            return Image.fromarray(batch.inputs[data.preprocess.input][row])
+    raise NotFound(f'dataset "{data.name}": no test picture is of "{label}"')
 
 
 def _heading(profile: Profile, title: str) -> RenderableType:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from numen.core import plugins
-from numen.core.errors import InvalidInput, MissingExtra
+from numen.core.errors import InvalidInput, MissingExtra, meant
 from numen.core.manifest import (
     AudioInput,
     ColumnsInput,
@@ -63,7 +63,7 @@ def trainer_for(recipe: Recipe) -> Trainer:
     raise InvalidInput(
         f"family: expected one of {', '.join(sorted(found))} or your own module:build, "
         f'received "{recipe.family}"',
-        hint=absent[0].hint if absent else None,
+        hint=meant(recipe.family, found) or (absent[0].hint if absent else None),
         field="family",
     )
 

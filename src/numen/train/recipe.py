@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from numen.core.errors import InvalidInput, NotFound
+from numen.core.errors import InvalidInput, NotFound, meant
 from numen.data.reading import PLAIN, Reading
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -157,12 +157,14 @@ def params_of(recipe: Recipe, kind: type[Params]) -> Params:
     Raises:
         InvalidInput: One is unknown to the family, or is not what it must be.
     """
-    known = [field.name for field in msgspec.structs.fields(kind)]
+    known, own = ([field.name for field in msgspec.structs.fields(of)] for of in (kind, Recipe))
     for name in recipe.params:
         if name not in known:
             raise InvalidInput(
-                f'params.{name}: family "{recipe.family}" knows {", ".join(known)}', field=name
-            )
+                f'params.{name}: family "{recipe.family}" knows {", ".join(known)}; '
+                f"the recipe itself {', '.join(own)}",
+                hint=meant(name, [*known, *own]), field=name,
+            )  # fmt: skip
     try:
         return msgspec.convert(recipe.params, kind, strict=False)
     except msgspec.ValidationError as error:
