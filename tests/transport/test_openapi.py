@@ -104,6 +104,15 @@ def test_no_status_is_documented_that_is_not_sent(document: dict[str, Any]) -> N
     assert "HTTPValidationError" not in str(document)
 
 
+def test_a_name_that_none_can_have_is_answered_as_documented(
+    live: Live, document: dict[str, Any]
+) -> None:
+    for method, path, operation in operations(document):
+        if "{" in path:
+            reply = httpx.request(method, live.url + re.sub(r"{\w+}", "%C2%84", path))
+            assert str(reply.status_code) in operation["responses"], (method, path, reply.text)
+
+
 def test_every_path_parameter_has_its_pattern(document: dict[str, Any]) -> None:
     for _, path, operation in operations(document):
         inside = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}

@@ -134,7 +134,7 @@ def router(service: Service, registry: Registry) -> APIRouter:
         "/{model}/bundle/{file}",
         summary="A file of what a device needs: the graph, or the recorded samples",
         response_class=Response,
-        responses={**responses(404), 200: {"content": {"application/octet-stream": {}}}},
+        responses={**responses(400, 404), 200: {"content": {"application/octet-stream": {}}}},
     )
     async def bundle_file(request: Request, model: str, file: str) -> Response:
         def found() -> tuple[str, Path | bytes]:
