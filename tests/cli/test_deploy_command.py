@@ -51,7 +51,11 @@ def test_written_printed_and_told(numen: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["docker", "linear", "--port", "x"], "invalid_input", 'port: expected int, received "x"'),
+        (
+            ["docker", "linear", "--port", "x"],
+            "invalid_input",
+            'port: expected a whole number, received "x"',
+        ),
         (["ray", "--status"], "invalid_input", "no cluster is named"),
         (["ray"], "invalid_input", "expected at least one model"),
         (["docker", "absent"], "not_found", "is not published"),

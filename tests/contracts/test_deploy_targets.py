@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from numen.api.deploy import choices, target, targets
+from numen.api.deploy import target, targets
 from numen.core import plugins
 from numen.core.errors import InvalidInput
+from numen.core.given import choices
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.deploy.base import Shipped

@@ -59,7 +59,7 @@ def test_the_file_of_the_working_directory_is_read(
         ({"NUMEN_POLL": "0"}, r"\(from NUMEN_POLL\)"),
         ({"NUMEN_POLL": "nan"}, r"\(from NUMEN_POLL\)"),
         ({"NUMEN_POLL": "inf"}, r"\(from NUMEN_POLL\)"),
-        ({"NUMEN_LOG_FORMAT": "xml"}, r"'xml'.*\(from NUMEN_LOG_FORMAT\)"),
+        ({"NUMEN_LOG_FORMAT": "xml"}, r'"xml" \(from NUMEN_LOG_FORMAT\)'),
         ({"NUMEN_LOG_LEVEL": "INFO"}, r"\(from NUMEN_LOG_LEVEL\)"),
     ],
 )

@@ -109,6 +109,29 @@ def test_fields_are_read_by_name(http: httpx.Client) -> None:
     assert rows.json()["rows"] == [{"price": 2}, {"price": 14}]
 
 
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("age,city\n30,Köln\n", {"price": 70}),
+        ('\ufeffcity,age\r\n"Bonn",1\r\n\r\nKöln, 2\r\n', {"rows": [{"price": 2}, {"price": 14}]}),
+        ("age,city\n30\n", "body: line 2: expected 2 fields, received 1"),
+        ('age,city\n30,"Köln\n', "body: line 2: unexpected end of data"),
+        ("age,age\n1,2\n", 'body: column "age" is there twice'),
+        ("age,city\n", "body: expected a header and at least one row"),
+        ("age,colour\n30,red\n", 'field "colour" is unknown: expected age, city'),
+        ("age,city\nold,Bonn\n", 'field "age": expected a finite number, received "old"'),
+    ],
+)
+def test_a_table_is_read_from_csv(http: httpx.Client, table: str, said: Any) -> None:
+    reply = http.post("/predict/table", content=table, headers={"content-type": "text/csv"})
+    found = reply.json()
+    assert reply.status_code == (400 if isinstance(said, str) else 200), found
+    if isinstance(said, str):
+        assert (found["error"], found["code"]) == (said, "invalid_input")
+    else:
+        assert said.items() <= found.items()
+
+
 def test_what_it_is_for_the_model_can_be_sent_on(http: httpx.Client) -> None:
     picture = encoded(Image.fromarray(np.eye(28, dtype=np.uint8) * 200), "PNG")
     for name, body, kind in (

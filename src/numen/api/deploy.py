@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import msgspec
 
 from numen.api.workspace import registry
 from numen.core import plugins
 from numen.core.errors import InvalidInput
+from numen.core.given import convert
 from numen.core.reference import Reference
 from numen.deploy.base import Files, Note, Shipped, Target
 from numen.deploy.folder import write
@@ -50,37 +51,7 @@ def target(name: str, options: Mapping[str, Any]) -> Target:
             raise InvalidInput(
                 f'{name}: "{option}" is no option', hint=f"known: {', '.join(known)}", field=option
             )
-    try:
-        said = msgspec.convert(dict(options), made.options, strict=False)
-    except msgspec.ValidationError as error:
-        raise _refused(name, made.options, options, str(error)) from error
-    return made(said)
-
-
-def choices(type_: Any) -> list[str]:
-    """What an option of this type may be, where it is one of several words."""
-    bare = getattr(type_, "__origin__", type_) if hasattr(type_, "__metadata__") else type_
-    return [str(each) for each in get_args(bare) if each] if get_origin(bare) is Literal else []
-
-
-def _refused(name: str, kind: Any, options: Mapping[str, Any], said: str) -> InvalidInput:
-    """Msgspec's words, with the option's name and what was received."""
-    what, _, where = said.partition(" - at `$.")
-    option = where.rstrip("`").partition(".")[0].partition("[")[0]
-    expected = what[:1].lower() + what[1:].partition(", got")[0].replace("`", "")
-    field = {each.name: each for each in msgspec.structs.fields(kind)}.get(option)
-    if field is not None and (known := choices(field.type)):
-        expected = f"expected one of {', '.join(known)}"
-    elif field is not None and "regex" in expected and (shown := _examples(field.type)):
-        expected = f"expected such as {' or '.join(shown)}"
-    return InvalidInput(
-        f'{name}: {option}: {expected}, received "{options.get(option)}"', field=option
-    )
-
-
-def _examples(type_: Any) -> list[str]:
-    metas = getattr(type_, "__metadata__", ())
-    return [str(each) for meta in metas for each in meta.examples or ()]
+    return made(convert(options, made.options, name))
 
 
 def render(to: Target, references: Iterable[str]) -> Files:

@@ -27,7 +27,12 @@ class Targets(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of one target."""
-        return _command(cmd_name) if cmd_name in self.list_commands(ctx) else None
+        known = self.list_commands(ctx)
+        if cmd_name in known:
+            return _command(cmd_name)
+        if not ctx.resilient_parsing:  # as the tab key does
+            ctx.fail(f'expected one of {", ".join(known)}, received "{cmd_name}"')
+        return None
 
 
 app = typer.Typer(cls=Targets, no_args_is_help=True)
@@ -89,7 +94,7 @@ def _parameter(name: str, type_: Any, default: Any, how: Any) -> inspect.Paramet
 
 def _flag(field: Any) -> inspect.Parameter:
     """An option as a flag with the target's own default; what it may be, the target judges."""
-    from numen.api.deploy import choices
+    from numen.core.given import choices
 
     type_, words = field.type, choices(field.type)
     said = [m.description for m in getattr(type_, "__metadata__", ()) if m.description]

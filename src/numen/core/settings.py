@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from numen.core.errors import InvalidInput
+from numen.core.given import convert
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -178,9 +179,9 @@ def load(
         if value is not None:
             take(f"--{name.replace('_', '-')}", name, value)
     try:
-        return msgspec.convert(values, Settings, strict=False), origin
-    except msgspec.ValidationError as error:
-        name = str(error).rpartition("$.")[2].strip("`")
+        return convert(values, Settings, "settings"), origin
+    except InvalidInput as error:
+        name = error.field or ""
         raise InvalidInput(
-            f"settings: {error} (from {origin.get(name, 'the settings')})", field=name
+            f"{error.message} (from {origin.get(name, 'the settings')})", field=name
         ) from error

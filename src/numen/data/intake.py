@@ -109,8 +109,9 @@ def _kind(where: Sequence[str]) -> str:
     for place, name in names.items():
         if name is None:
             known = ", ".join(plugins.names(GROUP))
-            what = "is none of these" if Path(place).exists() else "does not exist"
-            raise NotFound(f"data: {place} {what}: {known}")
+            if not Path(place).exists():
+                raise NotFound(f"data: {place} does not exist")
+            raise NotFound(f"data: expected one of {known}, received {place}, which is none")
     kinds = sorted({name for name in names.values() if name is not None})
     if len(kinds) > 1:
         raise InvalidInput(f"data: expected sources of one kind, received {' and '.join(kinds)}")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from numen.core.errors import InvalidInput
+from numen.core.given import convert
 
 ColumnKind = Literal["number", "category", "date", "text", "ignore"]
 
@@ -81,10 +82,7 @@ def make(said: dict[str, Any]) -> Reading:
     Raises:
         InvalidInput: A name is unknown, or a value is not what it must be.
     """
-    try:
-        return msgspec.convert(said, Reading, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"read: {error}") from error
+    return convert(said, Reading, "read")
 
 
 PLAIN: Final = Reading()

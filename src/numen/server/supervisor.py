@@ -190,10 +190,12 @@ class Supervisor:
         assert worker.process is not None
         self._hear(worker)
         status = worker.process.exitcode
-        folder.bury(worker.number, restart=self._announced)
+        # Who gave a sign of life answered already, though it may not have said that it is ready.
+        served = worker.ready or folder.life(worker.number) is not None
+        folder.bury(worker.number, restart=served)
         self._leave(worker)
         said = worker.error or f"status {status}"
-        if not self._announced:
+        if not self._announced and (worker.error or not served):
             raise worker.error or Internal(
                 f"worker {worker.number} ended with {said} before it could serve"
             )

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 
 from numen.core.errors import InvalidInput, NotFound, meant
+from numen.core.given import convert
 from numen.data.reading import PLAIN, Reading
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -117,10 +118,7 @@ def make(table: dict[str, Any], *, where: str = "recipe") -> Recipe:
                 hint=f"a parameter of the family goes under [params], as params.{name}",
                 field=name,
             )
-    try:
-        return msgspec.convert(table, Recipe, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"{where}: {error}") from error
+    return convert(table, Recipe, where)
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -165,10 +163,7 @@ def params_of(recipe: Recipe, kind: type[Params]) -> Params:
                 f"the recipe itself {', '.join(own)}",
                 hint=meant(name, [*known, *own]), field=name,
             )  # fmt: skip
-    try:
-        return msgspec.convert(recipe.params, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f'params of family "{recipe.family}": {error}') from error
+    return convert(recipe.params, kind, f'params of family "{recipe.family}"')
 
 
 def refuse(recipe: Recipe, *names: str) -> None:

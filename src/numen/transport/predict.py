@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from typing import Annotated, Any, Final
 
 import orjson
@@ -26,9 +28,11 @@ from numen.transport.tensors import document
 _PICTURES: Final = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
 _SOUNDS: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 _TEXT: Final = "text/plain"
+_CSV: Final = "text/csv"
 # Beyond this many pixels or bytes, reading it would hold up everybody else's requests.
 _LARGE: Final = 1 << 20
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_PLAIN: Final = {"schema": {"type": "string"}}
 _SCORE: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {"label": {"type": "string"}, "probability": {"type": "number"}},
@@ -38,7 +42,7 @@ _DOC: Final[dict[str, Any]] = {
         "required": True,
         "content": {
             **dict.fromkeys((*_PICTURES[:2], _SOUNDS[0]), _BINARY),
-            _TEXT: {"schema": {"type": "string"}},
+            **dict.fromkeys((_TEXT, _CSV), _PLAIN),
             "application/json": {"schema": {}},
         },
     },
@@ -109,12 +113,13 @@ def router(service: Service) -> APIRouter:
             raise UnsupportedMedia(
                 f"Content-Type: model {endpoint.name} does not take sounds", field="Content-Type"
             )
-        value = _value(kind, await request.body())
-        if isinstance(value, bytes) and max(len(value), count_pixels(value)) > _LARGE:
+        body = await request.body()
+        pixels = count_pixels(body) if kind in _PICTURES else 0
+        if max(len(body), pixels) > _LARGE:
             async with large:
-                inputs = await asyncio.to_thread(read_input, manifest, value)
+                inputs = await asyncio.to_thread(lambda: read_input(manifest, _value(kind, body)))
         else:
-            inputs = read_input(manifest, value)
+            inputs = read_input(manifest, _value(kind, body))
         return endpoint, Call(reference.name, inputs, version, deadline=deadline)
 
     @routes.post(
@@ -176,21 +181,52 @@ def _value(kind: str, body: bytes) -> Any:
     if kind in _PICTURES or kind in _SOUNDS:
         return body
     if kind == _TEXT:
-        try:
-            return body.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidInput(
-                f"body: expected text of UTF-8, received byte 0x{body[error.start]:02x} "
-                f"at {error.start}",
-                field="body",
-            ) from error
+        return _text(body)
+    if kind == _CSV:
+        return _rows(_text(body))
     if kind.encode("latin-1") in JSON:
         return _json(body)
     raise UnsupportedMedia(
-        f"Content-Type: expected {', '.join(_PICTURES)}, {_SOUNDS[0]} or application/json, "
+        f"Content-Type: expected {', '.join(_PICTURES)}, {_SOUNDS[0]}, {_TEXT}, {_CSV} "
+        f"or application/json, "
         f"received {kind[:80]!r}",
         field="Content-Type",
     )
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"body: expected text of UTF-8, received byte 0x{body[error.start]:02x} "
+            f"at {error.start}",
+            field="body",
+        ) from error
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header, as objects of named fields."""
+    lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        names = next(lines, [])
+        if len(set(names)) < len(names):
+            twice = next(name for place, name in enumerate(names) if name in names[:place])
+            raise InvalidInput(f'body: column "{twice}" is there twice', field="body")
+        rows = []
+        for row in filter(None, lines):
+            if len(row) != len(names):
+                raise InvalidInput(
+                    f"body: line {lines.line_num}: expected {len(names)} fields, "
+                    f"received {len(row)}",
+                    field="body",
+                )
+            rows.append(dict(zip(names, row, strict=True)))
+    except csv.Error as error:
+        raise InvalidInput(f"body: line {lines.line_num}: {error}", field="body") from error
+    if not rows:
+        raise InvalidInput("body: expected a header and at least one row", field="body")
+    return rows
 
 
 def _json(body: bytes) -> Any:
