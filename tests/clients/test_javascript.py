@@ -185,6 +185,11 @@ def test_an_export_is_certified_in_node_and_in_chromium(house: House, tmp_path: 
     assert {"index.html", "page.js", "model.json", "ort.wasm"} <= made.files.keys()
 
 
+def test_an_exports_page_says_that_it_needs_a_server(page: Page) -> None:
+    page.goto((ROOT / "src" / "numen" / "deploy" / "page" / "index.html").as_uri())
+    expect(page.locator("#about")).to_contain_text("python -m http.server")
+
+
 def test_a_bundle_is_kept_for_good_and_asked_about_in_304s(house: House) -> None:
     with httpx.Client(base_url=house.url) as http:
         named = http.get("/api/models/people/bundle")

@@ -159,6 +159,7 @@ def _environment(image: Image) -> str:
         # Its keys are the catalog's own, and what it fetches is kept in /tmp.
         del said["NUMEN_CATALOG"], said["NUMEN_KEYS_FILE"]
         said["NUMEN_HOME"] = "/tmp/numen"  # noqa: S108 - in a container
+        said["NUMEN_JOBS"] = -1  # trainings are for hosts that have something to train with
     return "ENV " + " \\\n    ".join(f'{name}="{value}"' for name, value in said.items())
 
 
