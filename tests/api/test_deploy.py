@@ -30,15 +30,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("options", "field", "said"),
     [
         ({"colour": "red"}, "colour", 'docker: "colour" is no option; known: tag, base'),
-        ({"port": "many"}, "port", 'docker: port: expected int, received "many"'),
-        ({"port": 70_000}, "port", 'docker: port: expected int <= 65535, received "70000"'),
-        ({"fetch": "perhaps"}, "fetch", 'docker: fetch: expected bool, received "perhaps"'),
+        ({"port": "many"}, "port", 'docker: port: expected a whole number, received "many"'),
+        (
+            {"port": 70_000},
+            "port",
+            'docker: port: expected a whole number <= 65535, received "70000"',
+        ),
+        (
+            {"fetch": "perhaps"},
+            "fetch",
+            'docker: fetch: expected true or false, received "perhaps"',
+        ),
         (
             {"tool": "make"},
             "tool",
             'tool: expected one of docker, podman, buildah, received "make"',
         ),
-        ({"python": "2.7"}, "python", "docker: python: expected str matching regex"),
+        ({"python": "2.7"}, "python", "docker: python: expected text matching regex"),
     ],
 )
 def test_a_bad_option_is_named_with_what_it_may_be(

@@ -58,7 +58,7 @@ def test_the_open_inference_protocols_example(
 
 def test_a_foreign_type_is_refused(live: Live) -> None:
     for path in ("/v2/models/linear/infer", "/v1/models/linear:predict", "/predict/linear"):
-        answer = curl("-H", "Content-Type: text/csv", "-d", "{}", f"{live.url}{path}")
+        answer = curl("-H", "Content-Type: text/xml", "-d", "{}", f"{live.url}{path}")
         assert answer["code"] == "unsupported_media"
 
 

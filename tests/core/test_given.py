@@ -20,7 +20,9 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
     kind: Literal["", "fast", "exact"] = ""
     when: Annotated[str, msgspec.Meta(pattern=r"^\d+s$", examples=["10s"])] = "1s"
     whether: bool = False
+    weight: dict[str, float] | Literal["", "balanced"] = ""
     names: list[str] = []
+    kinds: dict[str, Literal["fast", "exact"]] = {}
     inner: Inner = msgspec.field(default_factory=Inner)
 
 
@@ -30,10 +32,12 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
         ({"count": "abc"}, "count", 'expected a whole number, received "abc"'),
         ({"count": 0}, "count", 'expected a whole number >= 1, received "0"'),
         ({"kind": "slow"}, "kind", 'expected one of fast, exact, received "slow"'),
+        ({"weight": "odd"}, "weight", 'expected one of balanced, received "odd"'),
         ({"when": "now"}, "when", 'expected such as 10s, received "now"'),
         ({"whether": "perhaps"}, "whether", 'expected true or false, received "perhaps"'),
         ({"names": "a"}, "names", 'expected a list, received "a"'),
         ({"names": ["a", None]}, "names[1]", "expected text, received nothing"),
+        ({"kinds": {"a": "slow"}}, "kinds[...]", 'expected one of fast, exact, received "slow"'),
         ({"inner": {"rate": []}}, "inner.rate", "expected a number, received a list"),
     ],
 )

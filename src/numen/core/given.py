@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -13,6 +14,7 @@ from numen.core.errors import InvalidInput
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _WHERE: Final = re.compile(r"(?P<what>.*?)(, got `(?P<got>[^`]*)`)?( - at `\$\.?(?P<path>.*)`)?")
+_OTHER: Final = re.compile("invalid enum value '(.*)'")
 _WORDS: Final = {
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false",
     "array": "a list", "object": "named values",
@@ -41,7 +43,11 @@ def convert(given: Mapping[str, Any], kind: type[Struct], where: str) -> Struct:
 def choices(type_: Any) -> list[str]:
     """What a field of this type may be, where it is one of several words."""
     bare = getattr(type_, "__origin__", type_) if hasattr(type_, "__metadata__") else type_
-    return [str(each) for each in get_args(bare) if each] if get_origin(bare) is Literal else []
+    if get_origin(bare) is Literal:
+        return [str(each) for each in get_args(bare) if each]
+    if get_origin(bare) in (Union, UnionType):
+        return [word for each in get_args(bare) for word in choices(each)]
+    return []
 
 
 def _refusal(said: str, kind: type[msgspec.Struct], given: Mapping[str, Any]) -> tuple[str, str]:
@@ -50,16 +56,20 @@ def _refusal(said: str, kind: type[msgspec.Struct], given: Mapping[str, Any]) ->
     assert found is not None, said
     path = found["path"] or ""
     name = re.split(r"[.\[]", path)[0]
+    types = [each.type for each in msgspec.structs.fields(kind) if each.name == name]
+    received = _in_words(found["got"]) if found["got"] else ""
+    if path == name:
+        received = f'"{given.get(name)}"'
+    else:  # a value inside a list or a table
+        types = [inner for each in types for inner in get_args(each)]
     expected = re.sub(r"`([^`]*)`", lambda typed: _in_words(typed[1]), found["what"])
     expected = expected[:1].lower() + expected[1:]
-    field = {each.name: each for each in msgspec.structs.fields(kind)}.get(path)
-    if field is not None and (known := choices(field.type)):
-        expected = f"expected one of {', '.join(known)}"
-    elif field is not None and "regex" in expected and (shown := _examples(field.type)):
+    if other := _OTHER.fullmatch(expected):
+        expected = f"expected one of {', '.join(word for each in types for word in choices(each))}"
+        received = f'"{other[1]}"'
+    elif "regex" in expected and (shown := [word for each in types for word in _examples(each)]):
         expected = f"expected such as {' or '.join(shown)}"
-    if path and path == name:
-        return name, f'{expected}, received "{given.get(name)}"'
-    return path, f"{expected}, received {_in_words(found['got'])}" if found["got"] else expected
+    return path, f"{expected}, received {received}" if received and name else expected
 
 
 def _in_words(typed: str) -> str:
