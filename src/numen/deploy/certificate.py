@@ -161,7 +161,9 @@ def _by_chromium(folder: Path) -> tuple[str, dict[str, Any]]:
     browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         raise _Absent("no Chromium is installed")
-    with _served(folder) as (url, answers), tempfile.TemporaryDirectory() as profile:
+    # Processes of a browser that was told to end may write a moment longer.
+    profiles = tempfile.TemporaryDirectory(prefix="numen-", ignore_cleanup_errors=True)
+    with _served(folder) as (url, answers), profiles as profile:
         root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         process = subprocess.Popen(  # noqa: S603 (the user's own browser, on a page of our own)
             [browser, *_QUIET, *root, f"--user-data-dir={profile}", url],
