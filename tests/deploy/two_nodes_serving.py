@@ -201,9 +201,13 @@ def restart() -> dict:
     before = status("digits")
     supervisor = ray.get_actor(actor_name("digits"), namespace=NAMESPACE)
     ray.kill(supervisor, no_restart=False)
-    took = until(lambda: status("digits")["settled"])
-    after = status("digits")
-    return {"took": took, "same": before["addresses"] == after["addresses"]}
+
+    def same() -> bool:
+        told = status("digits")
+        return told["settled"] and told["addresses"] == before["addresses"]
+
+    took = until(same)
+    return {"took": took, "restarts": sum(r["restarts"] for r in status("digits")["replicas"])}
 
 
 def scale(folder: Path, options: dict) -> dict:
