@@ -56,6 +56,34 @@ def test_what_is_no_catalog_is_refused_and_not_repeated(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("failures", "well"), [(1, True), (9, False)])
+def test_a_bucket_that_fails_is_asked_once_more(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int, well: bool
+) -> None:
+    from aiobotocore.client import AioBaseClient
+    from botocore.exceptions import ClientError
+
+    ask, asked = AioBaseClient._make_api_call, []
+
+    async def fail(self: AioBaseClient, name: str, given: dict[str, object]) -> object:
+        if name == "PutObject":
+            asked.append(name)
+            if len(asked) <= failures:
+                raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 500}}, name)
+        return await ask(self, name, given)
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", fail)
+    blobs = Blobs(bucket.new(), tmp_path / "cache")
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "a.txt").write_text("a")
+    if well:
+        blobs.put("bundles", "sha256:1", tmp_path / "made")
+        assert blobs.has("bundles", "sha256:1")
+    else:
+        refused(lambda: blobs.put("bundles", "sha256:1", tmp_path / "made"), "blobs s3://")
+        assert len(asked) == 2
+
+
 def test_a_bucket_that_is_not_there(bucket: Bucket, tmp_path: Path) -> None:
     Blobs(bucket.new(), tmp_path).reach()
     nowhere = Blobs("s3://nowhere/x", tmp_path)

@@ -225,7 +225,17 @@ def _open(url: str) -> tuple[Any, str]:
             f'blobs: expected a folder or a URL such as s3://bucket/prefix, received "{scheme}://"',
             field="blobs",
         ) from error
+    if scheme in _EXTRAS:
+        from s3fs.core import set_custom_error_handler
+
+        set_custom_error_handler(_passes)
     return fs, root
+
+
+def _passes(error: Exception) -> bool:
+    """Whether the store says that something failed there, so that it is worth another try."""
+    said = getattr(error, "response", None) or {}
+    return int(said.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
 
 
 def _plain(digest: str) -> str:
