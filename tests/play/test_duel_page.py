@@ -258,19 +258,9 @@ def test_on_a_phone_in_chinese_and_dark(browser: Browser, live: Live, axe: str) 
     answers = draw_all(page, [table.digits["7"], unsure])
     assert int(np.argmax(answers[0]["shares"])) == 7
     see("start").click()
-
-    def on_one_screen() -> bool:  # what is drawn on and what is read
-        see("canvas").scroll_into_view_if_needed()
-        box, bars = see("canvas").bounding_box(), see("bar-9").bounding_box()
-        return box is not None and bars is not None and (
-            box["y"] >= 0 and bars["y"] + bars["height"] <= 844
-        )  # fmt: skip
-
-    for _ in range(50):  # the page rearranges itself as the round begins
-        if on_one_screen():
-            break
-        page.wait_for_timeout(100)
-    assert on_one_screen()
+    see("canvas").scroll_into_view_if_needed()
+    for each in ("canvas", "bar-9"):  # what is drawn on and what is read: on one screen
+        expect(see(each)).to_be_in_viewport(ratio=1)
     table.clean()
     see("language").click()
     assert page.locator("html").get_attribute("lang") == "en"

@@ -25,7 +25,6 @@ command line, owns a table from code to status, and a test proves every table co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -171,6 +170,8 @@ class Internal(NumenError):
 
 def meant(word: str, known: Iterable[str]) -> str | None:
     """A hint at what was probably meant by a word that is none of those known."""
+    from difflib import get_close_matches  # only who errs waits for it
+
     near = get_close_matches(word, list(known), n=1)
     return f"did you mean {near[0]}?" if near else None
 

@@ -13,8 +13,10 @@ from numen.core.errors import InvalidInput
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
-_WHERE: Final = re.compile(r"(?P<what>.*?)(, got `(?P<got>[^`]*)`)?( - at `\$\.?(?P<path>.*)`)?")
-_OTHER: Final = re.compile("invalid enum value '(.*)'")
+_WHERE: Final = re.compile(
+    r"(?P<what>.*?)(, got `(?P<got>[^`]*)`)?( - at `\$\.?(?P<path>.*)`)?", re.DOTALL
+)
+_OTHER: Final = re.compile(r"invalid enum value (['\"])(.*)\1", re.DOTALL)
 _WORDS: Final = {
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false",
     "array": "a list", "object": "named values",
@@ -59,17 +61,19 @@ def _refusal(said: str, kind: type[msgspec.Struct], given: Mapping[str, Any]) ->
     types = [each.type for each in msgspec.structs.fields(kind) if each.name == name]
     received = _in_words(found["got"]) if found["got"] else ""
     if path == name:
-        received = f'"{given.get(name)}"'
+        received = f'"{str(given.get(name))[:80]}"'
     else:  # a value inside a list or a table
         types = [inner for each in types for inner in get_args(each)]
     expected = re.sub(r"`([^`]*)`", lambda typed: _in_words(typed[1]), found["what"])
     expected = expected[:1].lower() + expected[1:]
     if other := _OTHER.fullmatch(expected):
         expected = f"expected one of {', '.join(word for each in types for word in choices(each))}"
-        received = f'"{other[1]}"'
+        received = f'"{other[2][:80]}"'
     elif "regex" in expected and (shown := [word for each in types for word in _examples(each)]):
         expected = f"expected such as {' or '.join(shown)}"
-    return path, f"{expected}, received {received}" if received and name else expected
+    if path and received and expected.startswith("expected"):
+        return path, f"{expected}, received {received}"
+    return path, expected
 
 
 def _in_words(typed: str) -> str:

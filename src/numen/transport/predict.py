@@ -188,8 +188,7 @@ def _value(kind: str, body: bytes) -> Any:
         return _json(body)
     raise UnsupportedMedia(
         f"Content-Type: expected {', '.join(_PICTURES)}, {_SOUNDS[0]}, {_TEXT}, {_CSV} "
-        f"or application/json, "
-        f"received {kind[:80]!r}",
+        f"or application/json, received {kind[:80]!r}",
         field="Content-Type",
     )
 

@@ -200,8 +200,6 @@ def _environment() -> list[Any]:
 def store() -> list[dict[str, Any]]:
     """The part of the environment that names catalog and blobs, and lets in there."""
     return [
-        # The trainings of that catalog are for hosts that have something to train with.
-        {"name": "NUMEN_JOBS", "value": "-1"},
         *(_secret(name) for name in ("NUMEN_CATALOG", "NUMEN_BLOBS")),
         *(_secret(name, optional=True) for name in _CREDENTIALS),
     ]
