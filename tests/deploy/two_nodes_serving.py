@@ -198,16 +198,26 @@ def refuse(folder: Path, registry: Registry, options: dict) -> dict:
 
 def restart() -> dict:
     """The supervisor dies, and goes on with what it had begun."""
-    before = status("digits")
+    before = settled()
     supervisor = ray.get_actor(actor_name("digits"), namespace=NAMESPACE)
     ray.kill(supervisor, no_restart=False)
+    after = settled()
+    return {
+        "same": before["addresses"] == after["addresses"],
+        "restarts": sum(one["restarts"] for one in after["replicas"]),
+    }
 
-    def same() -> bool:
-        told = status("digits")
-        return told["settled"] and told["addresses"] == before["addresses"]
 
-    took = until(same)
-    return {"took": took, "restarts": sum(r["restarts"] for r in status("digits")["replicas"])}
+def settled() -> dict:
+    """A status in which no replica is late with its answer, as one is now and then."""
+    told: dict = {}
+
+    def is_settled() -> bool:
+        told.update(status("digits"))
+        return told["settled"]
+
+    until(is_settled)
+    return told
 
 
 def scale(folder: Path, options: dict) -> dict:
