@@ -161,8 +161,8 @@ def test_a_tables_columns_are_bars_with_the_largest_first(
     (amounts,) = [e["data"] for e in known["outputs"] if e["name"] == "attribution:features"]
     names = ["a = 1.25", "b = -2.5", "kind = y"]
     order = sorted(range(3), key=lambda n: -abs(amounts[n]))
+    expect(bars.locator(".name")).to_have_text([names[place] for place in order])
     for bar, place in zip(bars.all(), order, strict=True):
-        expect(bar.locator(".name")).to_have_text(names[place])
         shown = float(bar.locator(".amount").inner_text().replace(",", ""))
         assert shown == pytest.approx(amounts[place], rel=0.01, abs=1e-3)
         if shown:

@@ -135,16 +135,19 @@ class Table:
         for _ in range(5):
             self.draw(self.asked())
             try:
-                self.page.wait_for_function(
-                    "b => +document.querySelector('[data-testid=score]').innerText > b",
-                    arg=before, timeout=3_000,
-                )  # fmt: skip
+                self.scored(before)
             except TooLate:
                 self.page.keyboard.press("Escape")
                 self.page.keyboard.press("s")
             else:
                 return
         raise AssertionError(f"read as {self.see('headline').inner_text()}")
+
+    def scored(self, before: int) -> None:
+        self.page.wait_for_function(
+            "b => +document.querySelector('[data-testid=score]').innerText > b",
+            arg=before, timeout=3_000,
+        )  # fmt: skip
 
     def score(self) -> int:
         return int(self.see("score").inner_text())
@@ -207,7 +210,7 @@ def test_a_round_cut_off_then_taught_then_alone(browser: Browser, live: Live, ax
     expect(see("source")).to_have_attribute("data-source", "local")
     before = table.score()
     page.keyboard.press(str(table.asked()))  # without drawing at all
-    assert table.score() > before
+    table.scored(before)
     table.clean()
     see("cut").click()
     expect(see("wire")).to_have_attribute("data-state", "server")
@@ -249,7 +252,7 @@ def test_on_a_phone_in_chinese_and_dark(browser: Browser, live: Live, axe: str) 
         color_scheme="dark", has_touch=True,
     )  # fmt: skip
     page, see = table.page, table.see
-    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     table.clean()
     unsure = {
         **table.digits["8"],
@@ -263,7 +266,7 @@ def test_on_a_phone_in_chinese_and_dark(browser: Browser, live: Live, axe: str) 
         expect(see(each)).to_be_in_viewport(ratio=1)
     table.clean()
     see("language").click()
-    assert page.locator("html").get_attribute("lang") == "en"
+    expect(page.locator("html")).to_have_attribute("lang", "en")
     see("theme").click()
     table.clean()
     page.context.close()

@@ -1,7 +1,7 @@
 // The drawing area: pen, finger or mouse in, ink out, at most once a frame. Escape, Delete and the
 // Clear button empty it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Plane } from "../../../clients/js/src/picture";
 import { Sheet, SIDE, type Point } from "../draw/sheet";
 import type { Theme } from "../page/theme";
@@ -24,7 +24,8 @@ export function Pad({ theme, hint, onInk, over, children }: PadProps) {
   const frame = useRef(0);
   const [empty, setEmpty] = useState(true);
 
-  useEffect(() => {
+  // Before a pen can come down: there is always a sheet under it.
+  useLayoutEffect(() => {
     if (sheet.current) sheet.current.recolour();
     else sheet.current = new Sheet(canvas.current!);
   }, [theme]);

@@ -1,6 +1,6 @@
 // The drawing area: pen, finger or mouse in, ink out, at most once a frame.
 import type { ComponentChildren, RefObject } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Plane, type Point, Sheet, SIDE } from "../draw/sheet";
 import type { Ground } from "../draw/tint";
 import { useWords } from "./language";
@@ -30,7 +30,8 @@ export function Pad({ theme, sheet, emptied, hint, onInk, children }: PadProps) 
   const moved = useRef(0);
   const [empty, setEmpty] = useState(true);
 
-  useEffect(() => {
+  // Before a pen can come down: there is always a sheet under it.
+  useLayoutEffect(() => {
     if (sheet.current) sheet.current.recolour();
     else sheet.current = new Sheet(canvas.current!);
   }, [theme]);

@@ -1,6 +1,6 @@
 // The language: the browser's own until somebody chooses the other one.
 import { createContext } from "preact";
-import { useContext, useEffect, useState } from "preact/hooks";
+import { useContext, useLayoutEffect, useState } from "preact/hooks";
 import { keep, oneOfThese, recall } from "../game/kept";
 import { type Language, LANGUAGES, type Strings } from "../strings";
 
@@ -15,7 +15,8 @@ export function useLanguage(): { words: Strings; other: () => void } {
   const [language, setLanguage] = useState<Language>(() => recall("language", own, oneOfThese(["en", "zh"])));
   const words = LANGUAGES[language];
 
-  useEffect(() => {
+  // Before it is shown: no reader ever hears one language with the voice of the other.
+  useLayoutEffect(() => {
     document.documentElement.lang = TAGS[language];
     document.title = words.title;
   }, [language]);
