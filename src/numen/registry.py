@@ -165,15 +165,26 @@ class Registry:
         path = self.blobs.path(_KIND, digest, lambda fetched: Bundle.open(fetched, digest))
         return Bundle.open(path, digest, verify=verify)
 
-    def promote(self, reference: Reference | str, alias: str) -> ModelVersion:
+    def promote(
+        self, reference: Reference | str, alias: str, *, opened: bool = False
+    ) -> ModelVersion:
         """Makes `alias` stand for what the reference stands for now.
+
+        Args:
+            reference: What is promoted.
+            alias: The alias that is moved.
+            opened: Open it here first: what cannot be had, or is spoilt, moves nothing.
 
         Raises:
             NotFound: There is no such version.
             InvalidInput: An alias may not be called so.
+            CorruptBundle: It was opened, and its bytes are not what was published.
+            NotReady: It was opened, and they are not here yet, and the store is away.
         """
         check_alias(alias)
         version = self.resolve(reference)
+        if opened:
+            self.open(version, verify=False)
         self.catalog.promote(version.name, version.version, alias)
         return version
 

@@ -226,7 +226,12 @@ def test_a_spoilt_object_is_never_served(hosts: Hosts, bucket: Bucket, tmp_path:
     found = bucket.client().get_object(Bucket=Bucket.NAME, Key=key)["Body"].read()
     bucket.client().put_object(Bucket=Bucket.NAME, Key=key, Body=found[:-1] + b"\0")
     status, said = promote(hosts.both[0], published.version)
-    assert (status, said["code"]) == (500, "corrupt_bundle"), "and nothing was moved"
+    assert (status, said["code"]) == (500, "corrupt_bundle")
+    move = 'mutation ($v: String!) { promote(model: "linear", version: $v, alias: "champion") { name } }'
+    asked = {"query": move, "variables": {"v": str(published.version)}}
+    answer = httpx.post(f"{hosts.both[1].url}/graphql", json=asked, timeout=30).json()
+    assert answer["errors"][0]["extensions"]["code"] == "corrupt_bundle"
+    # Nothing was moved.
     assert hosts.registry.resolve("linear@champion").version != published.version
     hosts.registry.promote(f"linear@{published.version}", "champion")
     said = f"cannot serve linear@{published.version}"

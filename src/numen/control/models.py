@@ -94,13 +94,7 @@ def router(service: Service, registry: Registry) -> APIRouter:
     @routes.put("/{name}/aliases/{alias}", summary="Move an alias", responses=responses(400, 404))
     async def promote(name: str, alias: str, body: Promotion) -> dict[str, Any]:
         reference = Reference(name, version=body.version)
-
-        def move() -> None:
-            # What cannot be had here, or is spoilt, is told before anything is moved.
-            registry.open(registry.resolve(reference), verify=False)
-            registry.promote(reference, alias)
-
-        await asyncio.to_thread(move)
+        await asyncio.to_thread(registry.promote, reference, alias, opened=True)
         return await asyncio.to_thread(card, service, registry, name)
 
     @routes.post(

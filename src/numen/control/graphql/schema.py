@@ -181,7 +181,7 @@ class Mutation(JobChanges):
         """Makes an alias stand for a version (a number or another alias), at once."""
         info.context.admit(model, "manage")
         reference = Reference.parse(f"{model}@{version}")
-        await asyncio.to_thread(info.context.registry.promote, reference, alias)
+        await asyncio.to_thread(info.context.registry.promote, reference, alias, opened=True)
         return await asyncio.to_thread(_card, info.context, model)
 
     @documented
