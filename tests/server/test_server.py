@@ -118,6 +118,25 @@ def test_a_named_model_that_cannot_be_served_ends_the_server(
         Server(free, registry, no_app, [Reference.parse(reference)]).run()
 
 
+def test_who_is_told_to_end_at_the_start_ends_where_it_waits(
+    registry: Registry, settings: Settings, made: list[Bundle], capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry.publish("linear", made[0])
+    free = msgspec.structs.replace(settings, port=0)
+
+    def told(*given: object) -> object:
+        signal.raise_signal(signal.SIGTERM)  # in the midst of what it does, which it ends
+        print("made")
+        return no_app(*given)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        Server(free, registry, told, [Reference.parse("linear")]).run(lambda _: print("ready"))
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == "made\n"
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
 def test_a_port_that_is_taken_ends_the_server(registry: Registry, settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -23,7 +23,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     registry.publish("linear", make_bundle(home / "make", 1), "candidate")
     for name, make in models.ALL.items():
         registry.publish(name, make(home / "make"))
-    url, process = start_server(home)
+    awake = {"NUMEN_IDLE_UNLOAD": "0"}  # however long the tests take, no model rests meanwhile
+    url, process = start_server(home, environment=awake)
     yield Live(url, home, registry, process)
     stop(process)
     registry.catalog.close()

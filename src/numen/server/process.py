@@ -90,6 +90,7 @@ class Server:
         self._make_app = make_app
         self._references = references
         self._place = place
+        self._server: _Server | None = None
         self.address = ""
 
     def run(self, on_ready: Callable[[str], None] | None = None) -> None:
@@ -103,8 +104,39 @@ class Server:
             NotFound: A model to be served is not published.
         """
         _allow_connections()
-        with _quit_on_sigterm(), asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(self.serve(on_ready))
+        with contextlib.ExitStack() as held, asyncio.Runner(loop_factory=loop_factory()) as runner:
+            if runner.run(self._until_sigterm(on_ready, held)):
+                raise SystemExit(0)
+
+    async def _until_sigterm(
+        self, on_ready: Callable[[str], None] | None, held: contextlib.ExitStack
+    ) -> bool:
+        """As `serve`; true after a SIGTERM, which is handled until what is held is let go.
+
+        Until uvicorn takes the signal, what begins is cancelled where it waits: a handler that
+        raised would do so in the midst of anything, be it a query or the loop's own work.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            await self.serve(on_ready)
+            return False
+        told = False
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def end(_signal: int, _frame: object) -> None:
+            nonlocal told
+            told = True
+            # uvicorn drains, then raises the signal again: what is left to do is then done.
+            if not task.done() and not (self._server and self._server.should_exit):
+                loop.call_soon_threadsafe(task.cancel)
+
+        held.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, end))
+        try:
+            await self.serve(on_ready)
+        except asyncio.CancelledError:
+            if not told:
+                raise
+        return told
 
     async def serve(self, on_ready: Callable[[str], None] | None = None) -> None:
         """As `run`, inside a running loop."""
@@ -138,7 +170,7 @@ class Server:
                     server_header=False,
                     timeout_graceful_shutdown=10,
                 )
-                server = _Server(config, service, settings.drain)
+                self._server = server = _Server(config, service, settings.drain)
                 # Not before there is something to answer with: who is early is refused, not kept.
                 # Doors on other ports open here as well.
                 with _explain(settings.host, settings.port):
@@ -258,23 +290,6 @@ async def _when_started(
     _log.info("serving at %s", address)
     if on_ready is not None:
         on_ready(address)
-
-
-@contextlib.contextmanager
-def _quit_on_sigterm() -> Iterator[None]:
-    # uvicorn drains on the signal, then raises it again for who handled it before.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def quit_(_signal: int, _frame: object) -> None:
-        raise SystemExit(0)
-
-    before = signal.signal(signal.SIGTERM, quit_)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _allow_connections() -> None:
