@@ -99,6 +99,11 @@ def test_who_dies_is_started_again_and_others_do_not_notice(told: dict[str, Any]
 
 
 @pytest.mark.slow
+def test_who_is_silent_but_answers_callers_is_left_alone(told: dict[str, Any]) -> None:
+    assert told["hush"] == {"hushed": 2, "answered": [True, True], "same": True}
+
+
+@pytest.mark.slow
 def test_the_load_is_followed_between_the_bounds(told: dict[str, Any]) -> None:
     assert told["scale"]["under_way"] > 6.6  # more than two are meant for
     assert told["scale"]["answer"] == [True, True]

@@ -18,6 +18,7 @@ from pathlib import Path
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.update(RAY_worker_niceness="0")  # or they hardly run while the machine is busy
 
 import numpy as np
 import onnx

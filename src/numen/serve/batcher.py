@@ -334,7 +334,9 @@ def _give_way(nice: int) -> None:
     """Lets the event loop go before this thread where both want the same core."""
     if sys.platform == "linux":  # elsewhere it would be the whole process
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+            thread = threading.get_native_id()
+            before = os.getpriority(os.PRIO_PROCESS, thread)  # that of the loop, which started it
+            os.setpriority(os.PRIO_PROCESS, thread, before + nice)
 
 
 def _alike(left: Request, right: Request) -> bool:

@@ -1,8 +1,9 @@
 """A deployment's replicas as its supervisor sees them: started, asked, lost, let go.
 
 Ray takes a dead node for living for some fifteen seconds, and would place actors on it. Here a
-replica that does not say how it is, while its port is closed or several times running, is lost, and
-its node is avoided for a while.
+replica that does not say how it is, while its port is closed or its machine silent, is lost, and
+its node is avoided for a while. One whose port is open is taken to be busy, for longer: who killed
+it would leave its work to others that are as busy.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from numen.deploy.ray.plan import NAMESPACE, Orders, actor_name
 from numen.deploy.ray.replica import Replica
 
 _log = logger(__name__)
-# Seconds that a replica is given to say how it is, and how often it may fail to. Whether its port
-# is closed is asked so long.
+# Seconds that a replica is given to say how it is, and how often it may fail to, by whether its
+# port is open, closed, or nobody there says which. That is asked so long.
 _PATIENCE: Final = 0.5
-_STRIKES: Final = 3
+_STRIKES: Final = {True: 20, False: 1, None: 3}
 _KNOCK: Final = 0.2
 # Seconds for which the node of a lost replica is avoided; Ray knows better by then.
 _AVOIDED: Final = 30.0
@@ -223,7 +224,7 @@ class Fleet:
         now = time.monotonic()
         heard = {one.state["node"] for one in self.staying if one.state and not one.strikes}
         for member in self.staying:
-            if member.strikes >= _STRIKES or (member.strikes and _is_closed(member)):
+            if member.strikes and member.strikes >= _STRIKES[_is_open(member)]:
                 node = member.state["node"]
                 _log.error("replica %s on node %s is lost", member.slot, node[:6])
                 if node not in heard:
@@ -273,13 +274,13 @@ class Fleet:
         self.members.remove(member)
 
 
-def _is_closed(member: Member) -> bool:
-    """Whether nobody listens on a replica's port, as far as its machine still says so."""
+def _is_open(member: Member) -> bool | None:
+    """Whether somebody listens on a replica's port; None where its machine does not say."""
     host, _, port = member.state["address"].removeprefix("http://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port or 0)), _KNOCK).close()
     except ConnectionRefusedError:
-        return True
+        return False
     except OSError:
-        pass
-    return False
+        return None
+    return True
