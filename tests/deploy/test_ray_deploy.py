@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
@@ -21,7 +23,8 @@ from numen.core.errors import InvalidInput
 from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.deploy.base import Shipped
-from numen.deploy.ray.plan import Plan
+from numen.deploy.ray.fleet import Fleet, Member
+from numen.deploy.ray.plan import Orders, Plan
 from numen.deploy.ray.scale import Scale
 from numen.deploy.ray.target import Options, RayTarget
 from numen.registry import Registry
@@ -216,6 +219,36 @@ def test_up_at_once_down_when_it_has_been_calm() -> None:
     assert scale.see(34, 12, plan) == 2
     assert scale.see(65, 0, plan) == 1
     assert scale.see(66, 0, msgspec.structs.replace(plan, least=3)) == 3
+
+
+@pytest.mark.skipif(not HAS_RAY, reason="needs the extra ray")
+@pytest.mark.parametrize(
+    ("ready", "listens", "times"), [(True, True, 20), (True, False, 1), (False, False, 20)]
+)
+def test_how_often_a_replica_may_say_nothing(
+    monkeypatch: pytest.MonkeyPatch, ready: bool, listens: bool, times: int
+) -> None:
+    import ray
+
+    def late(*_: object, **__: object) -> None:
+        raise ray.exceptions.GetTimeoutError
+
+    monkeypatch.setattr(ray, "wait", lambda *_, **__: ([], []))
+    monkeypatch.setattr(ray, "get", late)
+    monkeypatch.setattr(ray, "kill", lambda _: None)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if listens:
+            server.listen()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        fleet = Fleet("busy")
+        state = {"ready": ready, "address": address, "node": "n"}
+        fleet.members = [Member(0, MagicMock(), Orders(Plan("busy", ())), state)]
+        looks = 0
+        while fleet.members:
+            fleet.look()
+            looks += 1
+    assert looks == times
 
 
 @pytest.mark.skipif(not HAS_RAY, reason="needs the extra ray")

@@ -212,11 +212,11 @@ def restart() -> dict:
 def hush() -> dict:
     """A replica is too busy to say how it is for a while; its server answers."""
     before = settled()
-    pids = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if path.read_bytes().startswith(b"ray::Replica")
-    ]
+    pids = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith(b"ray::Replica"):
+                pids.append(int(path.parent.name))
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     until(lambda: not status("digits")["addresses"])

@@ -275,7 +275,12 @@ class Fleet:
 
 
 def _is_open(member: Member) -> bool | None:
-    """Whether somebody listens on a replica's port; None where its machine does not say."""
+    """Whether somebody listens on a replica's port; None where its machine does not say.
+
+    While its server is only starting, a closed port says nothing.
+    """
+    if not member.state["ready"]:
+        return True
     host, _, port = member.state["address"].removeprefix("http://").rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port or 0)), _KNOCK).close()
