@@ -147,6 +147,16 @@ def family_of(pid: int) -> list[int]:
     return found
 
 
+def processes(are: Callable[[list[bytes]], bool]) -> list[int]:
+    """Those on this machine that are meant, told from the words of their command line."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if are(path.read_bytes().split(b"\0")):
+                found.append(int(path.parent.name))
+    return found
+
+
 def kill(node) -> None:
     """A node's power goes: all its processes at once."""
     for processes in node.all_processes.values():
@@ -212,11 +222,7 @@ def restart() -> dict:
 def hush() -> dict:
     """A replica is too busy to say how it is for a while; its server answers."""
     before = settled()
-    pids = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if path.read_bytes().startswith(b"ray::Replica"):
-                pids.append(int(path.parent.name))
+    pids = processes(lambda words: words[0].startswith(b"ray::Replica"))
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     until(lambda: not status("digits")["addresses"])
@@ -282,11 +288,8 @@ def crash(folder: Path) -> dict:
     before = status("digits")
     address = before["addresses"][0]
     port = address.rpartition(":")[2]
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            words = path.read_bytes().split(b"\0")
-            if b"numen.deploy.tied" in words and port.encode() in words:
-                os.kill(int(path.parent.name), signal.SIGKILL)
+    for pid in processes(lambda words: {b"numen.deploy.tied", port.encode()} <= {*words}):
+        os.kill(pid, signal.SIGKILL)
     took = until(lambda: not answers(address)) + until(lambda: bool(answers(address)))
     until(lambda: len(status("digits")["addresses"]) == 2)
     after = status("digits")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,6 +63,18 @@ class Caller:
         (outcome,) = self.told
         assert not isinstance(outcome, NumenError), outcome
         return np.array_equal(outcome.outputs["y"], self.request.inputs["x"])
+
+
+class Nice(Echo):
+    """Notes how nice the threads are that run it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return super().predict(inputs)
 
 
 def batcher_of(
@@ -447,3 +463,25 @@ def test_all_is_counted(seconds: float) -> None:
         assert all(h.seconds > 0 for h in (ran.compute, ran.total, ran.queue))
 
     asyncio.run(scene())
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads have no niceness of their own"
+)
+@pytest.mark.parametrize("nice", [0, 3, 18])
+def test_who_runs_the_model_is_nicer_than_the_loop(nice: int) -> None:
+    """However nice the loop is, such as in a process that a cluster starts."""
+    runtime = Nice()
+
+    async def scene() -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+        batcher = batcher_of(runtime, THREADED)
+        caller = Caller(1)
+        batcher.submit(caller.request, 1, caller.done)
+        while not caller.told:
+            await asyncio.sleep(0.001)
+        batcher.close()
+
+    with ThreadPoolExecutor(1) as pool:  # a thread of its own, whose niceness ends with it
+        pool.submit(asyncio.run, scene()).result(10)
+    assert runtime.seen == [min(nice + 5, 19)]

@@ -21,11 +21,12 @@ from numen.deploy.ray.plan import NAMESPACE, Orders, actor_name
 from numen.deploy.ray.replica import Replica
 
 _log = logger(__name__)
-# Seconds that a replica is given to say how it is, and how often it may fail to, by whether its
-# port is open, closed, or nobody there says which. That is asked so long.
+# Seconds that a replica is given to say how it is, and a port to say whether it is open; how often
+# running one may fail to whose machine is silent too, and one that seems only to be busy.
 _PATIENCE: Final = 0.5
-_STRIKES: Final = {True: 20, False: 1, None: 3}
 _KNOCK: Final = 0.2
+_SILENT: Final = 3
+_BUSY: Final = 20
 # Seconds for which the node of a lost replica is avoided; Ray knows better by then.
 _AVOIDED: Final = 30.0
 # Seconds after which one that says nothing since it was started is given up, or is taken to wait
@@ -224,7 +225,7 @@ class Fleet:
         now = time.monotonic()
         heard = {one.state["node"] for one in self.staying if one.state and not one.strikes}
         for member in self.staying:
-            if member.strikes and member.strikes >= _STRIKES[_is_open(member)]:
+            if member.strikes and member.strikes >= _borne(member):
                 node = member.state["node"]
                 _log.error("replica %s on node %s is lost", member.slot, node[:6])
                 if node not in heard:
@@ -274,18 +275,15 @@ class Fleet:
         self.members.remove(member)
 
 
-def _is_open(member: Member) -> bool | None:
-    """Whether somebody listens on a replica's port; None where its machine does not say.
-
-    While its server is only starting, a closed port says nothing.
-    """
+def _borne(member: Member) -> int:
+    """How often running a replica may fail to say how it is until it is lost."""
     if not member.state["ready"]:
-        return True
+        return _BUSY  # a closed port says nothing while its server is only starting
     host, _, port = member.state["address"].removeprefix("http://").rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port or 0)), _KNOCK).close()
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
     except ConnectionRefusedError:
-        return False
-    except OSError:
-        return None
-    return True
+        return 1
+    except OSError:  # nor does its machine say
+        return _SILENT
+    return _BUSY
