@@ -24,7 +24,7 @@ from numen.core.reference import Reference
 from numen.core.settings import Settings
 from numen.deploy.base import Shipped
 from numen.deploy.ray.fleet import Fleet, Member
-from numen.deploy.ray.plan import Orders, Plan
+from numen.deploy.ray.plan import NAMESPACE, Orders, Plan, actor_name
 from numen.deploy.ray.scale import Scale
 from numen.deploy.ray.target import Options, RayTarget
 from numen.registry import Registry
@@ -221,14 +221,10 @@ def test_up_at_once_down_when_it_has_been_calm() -> None:
     assert scale.see(66, 0, msgspec.structs.replace(plan, least=3)) == 3
 
 
-@pytest.mark.skipif(not HAS_RAY, reason="needs the extra ray")
-@pytest.mark.parametrize(
-    ("ready", "listens", "times"), [(True, True, 20), (True, False, 1), (False, False, 20)]
-)
-def test_how_often_a_replica_may_say_nothing(
-    monkeypatch: pytest.MonkeyPatch, ready: bool, listens: bool, times: int
-) -> None:
-    import ray
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Ray's module, on a cluster where no actor answers."""
+    ray = pytest.importorskip("ray")
 
     def late(*_: object, **__: object) -> None:
         raise ray.exceptions.GetTimeoutError
@@ -236,6 +232,14 @@ def test_how_often_a_replica_may_say_nothing(
     monkeypatch.setattr(ray, "wait", lambda *_, **__: ([], []))
     monkeypatch.setattr(ray, "get", late)
     monkeypatch.setattr(ray, "kill", lambda _: None)
+    return ray
+
+
+@pytest.mark.usefixtures("silent")
+@pytest.mark.parametrize(
+    ("ready", "listens", "times"), [(True, True, 20), (True, False, 1), (False, False, 20)]
+)
+def test_how_often_a_replica_may_say_nothing(ready: bool, listens: bool, times: int) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if listens:
@@ -249,6 +253,18 @@ def test_how_often_a_replica_may_say_nothing(
             fleet.look()
             looks += 1
     assert looks == times
+
+
+def test_replicas_are_found_in_the_order_of_their_slots(
+    silent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{actor_name('busy')}/{slot}/x" for slot in (2, 0, 1)]
+    listed = [{"name": name, "namespace": NAMESPACE} for name in names]
+    monkeypatch.setattr(silent.util, "list_named_actors", lambda **_: listed)
+    monkeypatch.setattr(silent, "get_actor", lambda *_, **__: MagicMock())
+    fleet = Fleet("busy")
+    fleet.find(Orders(Plan("busy", ())))
+    assert [member.slot for member in fleet.members] == [0, 1, 2]
 
 
 @pytest.mark.skipif(not HAS_RAY, reason="needs the extra ray")

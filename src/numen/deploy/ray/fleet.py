@@ -202,6 +202,7 @@ class Fleet:
                 with contextlib.suppress(ValueError):  # it is gone by now
                     actor = ray.get_actor(known["name"], namespace=NAMESPACE)
                     self.members.append(Member(int(slot), actor, orders))
+        self.members.sort(key=lambda one: one.slot)  # Ray lists them in any order
         self._ask()
         for member in self.members:
             if member.state:
